@@ -1,0 +1,1 @@
+//! Changes between trees, whiteouts, tar in and out.

@@ -1,0 +1,77 @@
+//! The machine: pools, vdev files, mounts, open files, a clock, and the release it runs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::fault::Fault;
+use crate::op::Op;
+use crate::outcome::Outcome;
+use crate::release::Release;
+use crate::spa::Pool;
+use crate::zpl::mount::Mounts;
+use crate::zpl::open::OpenFiles;
+
+/// A machine with pools, as a value.
+///
+/// Cloning is O(1): the copies share everything until one of them is changed.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    state: Arc<State>,
+}
+
+/// Everything a [`Machine`] holds.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// The OpenZFS release whose rules apply.
+    pub release: Release,
+    /// Seconds since the machine's epoch; advances by one with each step of a trace.
+    pub now: u64,
+    /// Vdev files by absolute path, with their size in bytes.
+    pub vdevs: BTreeMap<String, u64>,
+    /// Imported pools by name.
+    pub pools: BTreeMap<String, Arc<Pool>>,
+    /// The mount table.
+    pub mounts: Mounts,
+    /// Open files, by the process and the name of the handle.
+    pub open_files: OpenFiles,
+    /// The planted fault, if any; part of the value, so that no global is needed.
+    pub fault: Option<Fault>,
+}
+
+impl Machine {
+    /// A machine without pools that runs `release`.
+    #[must_use]
+    pub fn new(release: Release) -> Self {
+        Machine {
+            state: Arc::new(State {
+                release,
+                now: 0,
+                vdevs: BTreeMap::new(),
+                pools: BTreeMap::new(),
+                mounts: Mounts::default(),
+                open_files: OpenFiles::default(),
+                fault: None,
+            }),
+        }
+    }
+
+    /// The same machine with `fault` planted in its rules.
+    #[cfg(feature = "faults")]
+    #[must_use]
+    pub fn with_fault(mut self, fault: Fault) -> Self {
+        Arc::make_mut(&mut self.state).fault = Some(fault);
+        self
+    }
+
+    /// What the machine holds, to be read.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Applies one operation. Total: what ZFS refuses is refused with the same reason, and a refused
+    /// operation changes nothing.
+    pub fn apply(&mut self, op: &Op) -> Outcome {
+        op.apply(Arc::make_mut(&mut self.state))
+    }
+}

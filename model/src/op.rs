@@ -1,0 +1,34 @@
+//! Operations: one kernel operation each (one sync task, or one system call on a file).
+
+use crate::dsl::op::DslOp;
+use crate::machine::State;
+use crate::outcome::Outcome;
+use crate::spa::op::PoolOp;
+use crate::zpl::op::FileOp;
+
+/// One operation on a machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// On pools and vdev files.
+    Pool(PoolOp),
+    /// On datasets and their properties.
+    Dataset(DslOp),
+    /// On files, directories, mounts and open files.
+    File(FileOp),
+    /// A second passes.
+    Tick,
+}
+
+impl Op {
+    pub(crate) fn apply(&self, state: &mut State) -> Outcome {
+        match self {
+            Op::Pool(op) => op.apply(state),
+            Op::Dataset(op) => op.apply(state),
+            Op::File(op) => op.apply(state),
+            Op::Tick => {
+                state.now += 1;
+                Outcome::Done
+            }
+        }
+    }
+}

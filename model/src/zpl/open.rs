@@ -1,0 +1,5 @@
+//! Open files.
+
+/// Open files by process and handle.
+#[derive(Clone, Debug, Default)]
+pub struct OpenFiles {}

@@ -1,0 +1,1 @@
+//! Equality classes, and the text that explains a verdict.

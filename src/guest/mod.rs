@@ -1,0 +1,1 @@
+//! Building and talking to the QEMU guest.

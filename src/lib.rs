@@ -1,0 +1,9 @@
+//! The harness of ztwin: traces, programs, pools that can be driven, and their comparison.
+
+pub mod cli;
+pub mod compare;
+pub mod drivers;
+pub mod guest;
+pub mod pools;
+pub mod programs;
+pub mod trace;

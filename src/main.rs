@@ -1,0 +1,3 @@
+//! The `ztwin` program.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! `zfs` and `zpool` over the model: arguments, tables, messages by release.
