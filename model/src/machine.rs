@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::dsl::dataset::DatasetId;
 use crate::fault::Fault;
 use crate::op::Op;
 use crate::outcome::Outcome;
@@ -34,6 +35,8 @@ pub struct State {
     pub mounts: Mounts,
     /// Open files, by the process and the name of the handle.
     pub open_files: OpenFiles,
+    /// The number that the next dataset gets.
+    pub next_dataset: u64,
     /// The planted fault, if any; part of the value, so that no global is needed.
     pub fault: Option<Fault>,
 }
@@ -50,6 +53,7 @@ impl Machine {
                 pools: BTreeMap::new(),
                 mounts: Mounts::default(),
                 open_files: OpenFiles::default(),
+                next_dataset: 1,
                 fault: None,
             }),
         }
@@ -73,5 +77,20 @@ impl Machine {
     /// operation changes nothing.
     pub fn apply(&mut self, op: &Op) -> Outcome {
         op.apply(Arc::make_mut(&mut self.state))
+    }
+}
+
+impl State {
+    /// Whether this fault is planted. Without the feature `faults` it never is, and the check vanishes.
+    #[must_use]
+    pub fn faulty(&self, fault: Fault) -> bool {
+        cfg!(feature = "faults") && self.fault == Some(fault)
+    }
+
+    /// A number for a new dataset.
+    pub(crate) fn number(&mut self) -> DatasetId {
+        let id = DatasetId(self.next_dataset);
+        self.next_dataset += 1;
+        id
     }
 }

@@ -1,9 +1,13 @@
 //! A dataset: a filesystem or a snapshot.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
 use crate::dmu::Objset;
+use crate::dsl::properties::{Key, Value};
 
 /// The number of a dataset, unique on its machine for all time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DatasetId(pub u64);
 
 /// A dataset of a pool.
@@ -11,6 +15,93 @@ pub struct DatasetId(pub u64);
 pub struct Dataset {
     /// Its number.
     pub id: DatasetId,
+    /// The last component of its name: what follows the last `/` or the `@`.
+    pub component: Arc<str>,
+    /// The transaction group in which it was created. A snapshot holds the blocks born up to it.
+    pub creation_txg: u64,
+    /// When it was created, in seconds since the machine's epoch.
+    pub created: u64,
+    /// The properties set on it, by name.
+    pub settings: BTreeMap<Key, Value>,
     /// Its files. A snapshot's never change.
     pub objset: Objset,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// What a dataset is, with what only such a one has.
+#[derive(Clone, Debug)]
+pub enum Kind {
+    /// A filesystem.
+    Filesystem(Filesystem),
+    /// A snapshot of a filesystem.
+    Snapshot(Snapshot),
+}
+
+/// The place of a filesystem among the others.
+#[derive(Clone, Debug, Default)]
+pub struct Filesystem {
+    /// The filesystem above it; none for a pool's root.
+    pub parent: Option<DatasetId>,
+    /// The filesystems right below it, by component.
+    pub children: BTreeMap<Arc<str>, DatasetId>,
+    /// Its snapshots, oldest first.
+    pub snapshots: Vec<DatasetId>,
+    /// The snapshot that it is a clone of.
+    pub origin: Option<DatasetId>,
+}
+
+/// What a snapshot belongs to, and what keeps it.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// Its filesystem.
+    pub filesystem: DatasetId,
+    /// The filesystems that have it as origin.
+    pub clones: BTreeSet<DatasetId>,
+    /// User holds: the tag, and when it was placed.
+    pub holds: BTreeMap<Arc<str>, u64>,
+    /// It is destroyed as soon as no clone and no hold needs it.
+    pub deferred: bool,
+}
+
+impl Dataset {
+    /// Whether it is a snapshot.
+    #[must_use]
+    pub fn is_snapshot(&self) -> bool {
+        matches!(self.kind, Kind::Snapshot(_))
+    }
+
+    /// It as a filesystem.
+    #[must_use]
+    pub fn filesystem(&self) -> Option<&Filesystem> {
+        match &self.kind {
+            Kind::Filesystem(filesystem) => Some(filesystem),
+            Kind::Snapshot(_) => None,
+        }
+    }
+
+    /// It as a filesystem, to be changed.
+    pub fn filesystem_mut(&mut self) -> Option<&mut Filesystem> {
+        match &mut self.kind {
+            Kind::Filesystem(filesystem) => Some(filesystem),
+            Kind::Snapshot(_) => None,
+        }
+    }
+
+    /// It as a snapshot.
+    #[must_use]
+    pub fn snapshot(&self) -> Option<&Snapshot> {
+        match &self.kind {
+            Kind::Snapshot(snapshot) => Some(snapshot),
+            Kind::Filesystem(_) => None,
+        }
+    }
+
+    /// It as a snapshot, to be changed.
+    pub fn snapshot_mut(&mut self) -> Option<&mut Snapshot> {
+        match &mut self.kind {
+            Kind::Snapshot(snapshot) => Some(snapshot),
+            Kind::Filesystem(_) => None,
+        }
+    }
 }

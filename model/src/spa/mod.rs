@@ -16,4 +16,19 @@ pub struct Pool {
     pub open_txg: u64,
     /// Every dataset, snapshots included.
     pub datasets: BTreeMap<DatasetId, Arc<Dataset>>,
+    /// The filesystem that carries the pool's name.
+    pub root: DatasetId,
+}
+
+impl Pool {
+    /// The dataset with this number, if it is this pool's.
+    #[must_use]
+    pub fn dataset(&self, id: DatasetId) -> Option<&Dataset> {
+        self.datasets.get(&id).map(|dataset| &**dataset)
+    }
+
+    /// Closes the open transaction group: what is written from now on is born in the next one.
+    pub fn close_txg(&mut self) {
+        self.open_txg += 1;
+    }
 }
