@@ -2,7 +2,14 @@
 //!
 //! One trait, so that one test body and one comparison serve them all.
 
+use bytes::Bytes;
 use ztwin_model::Release;
+use ztwin_model::layer::Tree;
+use ztwin_model::outcome::Errno;
+
+pub mod verb;
+
+pub use verb::Verb;
 
 /// One step as it is run: the words after `$`, the process that runs it, and named streams.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -68,4 +75,66 @@ pub trait Pools {
         commands: &[Command],
         seen: &mut dyn FnMut(usize, Printed),
     ) -> Result<(), Unavailable>;
+}
+
+/// An arm in the middle of a trace: what [`Pools::play`] feeds step by step, and what drivers run on.
+pub trait Session {
+    /// The release line that it runs.
+    fn release(&self) -> Release;
+
+    /// Runs one step: `zfs`, `zpool`, a verb, or a driver's. Words that it cannot understand print
+    /// `ztwin: ...` and end with exit code 2. A kept stream is taken from and put where `command` says.
+    fn step(&mut self, command: &Command) -> Result<Printed, Unavailable>;
+
+    /// Runs one verb for a process (empty for the first), without going through words. A write may
+    /// carry any bytes this way.
+    fn verb(&mut self, process: &str, verb: &Verb) -> Result<Printed, Unavailable>;
+
+    /// Everything in a filesystem or snapshot, with access to the content; a filesystem that is not
+    /// mounted is `ENOENT`.
+    fn tree(&mut self, dataset: &str) -> Result<Result<Tree, Errno>, Unavailable>;
+
+    /// Where a filesystem is mounted first, if it is.
+    fn mountpoint(&mut self, dataset: &str) -> Result<Option<String>, Unavailable>;
+
+    /// A kept stream.
+    fn stream(&self, name: &str) -> Option<Bytes>;
+
+    /// Keeps a stream.
+    fn keep(&mut self, name: &str, bytes: Bytes);
+
+    /// Runs one step of the first process, without streams.
+    fn run(&mut self, words: &[&str]) -> Result<Printed, Unavailable> {
+        self.step(&Command {
+            words: words.iter().map(|&word| word.to_owned()).collect(),
+            ..Command::default()
+        })
+    }
+}
+
+impl Printed {
+    /// Nothing on standard output, a line on standard error, and an exit code.
+    #[must_use]
+    pub fn failed(line: &str, code: u8) -> Printed {
+        Printed {
+            out: Vec::new(),
+            err: format!("{line}\n").into_bytes(),
+            end: End::Exit(code),
+        }
+    }
+
+    /// A line on standard output.
+    #[must_use]
+    pub fn line(line: &str) -> Printed {
+        Printed {
+            out: format!("{line}\n").into_bytes(),
+            ..Printed::default()
+        }
+    }
+
+    /// Whether it ended with exit code 0.
+    #[must_use]
+    pub fn succeeded(&self) -> bool {
+        self.end == End::Exit(0)
+    }
 }

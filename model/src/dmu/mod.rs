@@ -1,5 +1,110 @@
 //! Objects and blocks: block size, births, holes, sharing.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::zpl::znode::{Body, Znode};
+
+pub mod blocks;
+pub mod data;
+
+pub use blocks::{Block, Blocks, Terms};
+
+/// The number of an object in its objset.
+pub type ObjectId = u64;
+
+/// The object that is the root directory.
+pub const ROOT: ObjectId = 34;
+
 /// The objects of one filesystem or snapshot. Cloning is O(1) and shares every block.
 #[derive(Clone, Debug, Default)]
-pub struct Objset {}
+pub struct Objset {
+    inner: Arc<Inner>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Inner {
+    objects: BTreeMap<ObjectId, Arc<Znode>>,
+    /// Objects without a name that are still open (the delete queue).
+    unlinked: BTreeSet<ObjectId>,
+    next: ObjectId,
+}
+
+impl Objset {
+    /// The objset of a new filesystem: a root directory 0755 that root owns.
+    #[must_use]
+    pub fn new_filesystem(txg: u64, now: u64) -> Self {
+        let root = Znode::new(Body::directory(ROOT), 0o755, 0, 0, txg, now);
+        Objset {
+            inner: Arc::new(Inner {
+                objects: BTreeMap::from([(ROOT, Arc::new(root))]),
+                unlinked: BTreeSet::new(),
+                next: ROOT + 1,
+            }),
+        }
+    }
+
+    /// An object.
+    #[must_use]
+    pub fn get(&self, id: ObjectId) -> Option<&Znode> {
+        self.inner.objects.get(&id).map(|znode| &**znode)
+    }
+
+    /// An object, to be changed. It is copied when a snapshot or clone shares it.
+    pub fn get_mut(&mut self, id: ObjectId) -> Option<&mut Znode> {
+        Arc::make_mut(&mut self.inner)
+            .objects
+            .get_mut(&id)
+            .map(Arc::make_mut)
+    }
+
+    /// Adds an object and returns its number.
+    pub fn add(&mut self, znode: Znode) -> ObjectId {
+        let inner = Arc::make_mut(&mut self.inner);
+        let id = inner.next;
+        inner.next += 1;
+        inner.objects.insert(id, Arc::new(znode));
+        id
+    }
+
+    /// Frees an object.
+    pub fn free(&mut self, id: ObjectId) {
+        let inner = Arc::make_mut(&mut self.inner);
+        inner.objects.remove(&id);
+        inner.unlinked.remove(&id);
+    }
+
+    /// Puts an object without a name into the delete queue: it lives until its last close.
+    pub fn queue(&mut self, id: ObjectId) {
+        Arc::make_mut(&mut self.inner).unlinked.insert(id);
+    }
+
+    /// Whether an object waits in the delete queue.
+    #[must_use]
+    pub fn is_queued(&self, id: ObjectId) -> bool {
+        self.inner.unlinked.contains(&id)
+    }
+
+    /// Every object, in the order of their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = (ObjectId, &Znode)> {
+        self.inner.objects.iter().map(|(&id, znode)| (id, &**znode))
+    }
+
+    /// A copy whose blocks are all born in `txg`: what a clone is *not* (a planted fault).
+    #[must_use]
+    pub fn copied(&self, txg: u64) -> Self {
+        let mut copy = self.clone();
+        for znode in Arc::make_mut(&mut copy.inner).objects.values_mut() {
+            if let Body::File(blocks) = &mut Arc::make_mut(znode).body {
+                blocks.rewrite(txg);
+            }
+        }
+        copy
+    }
+
+    /// Whether two objsets are one and the same value in memory.
+    #[must_use]
+    pub fn shares_all(&self, other: &Objset) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+}

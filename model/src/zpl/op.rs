@@ -1,15 +1,253 @@
 //! System calls on files, directories and mounts.
 
+use std::sync::Arc;
+
+use crate::dmu::data::Piece;
+use crate::layer::Tree;
 use crate::machine::State;
 use crate::outcome::Outcome;
+use crate::zpl::open::Handle;
+
+/// A file by the dataset it is in and the path from that dataset's root, which starts with `/`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct At {
+    /// The full name of a filesystem or snapshot.
+    pub dataset: Arc<str>,
+    /// The path within it.
+    pub path: Arc<str>,
+}
+
+/// A file by path, or one that is open.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// By path.
+    Path(At),
+    /// By handle.
+    Open(Handle),
+}
+
+/// How a mount is taken off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Unmount {
+    /// `umount`: refused when it is busy.
+    #[default]
+    Plain,
+    /// `umount -f`: the same for ZFS (`zpl_umount_begin` does nothing for open files).
+    Force,
+    /// `umount -l`: off at once, with all that stand on it; open files keep the dataset busy.
+    Lazy,
+}
 
 /// One system call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FileOp {}
+///
+/// Paths are followed beneath the dataset's root only (`RESOLVE_IN_ROOT`, `RESOLVE_NO_XDEV`), through
+/// its oldest mount; a snapshot that is not mounted can be read all the same.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum FileOp {
+    /// Writes a run of bytes; a file that is missing is created with mode 0644.
+    Write {
+        /// The file.
+        to: Target,
+        /// Where in the file, in bytes.
+        offset: u64,
+        /// What, and how much.
+        data: Piece,
+    },
+    /// Reads bytes: [`FileResult::Data`].
+    Read {
+        /// The file.
+        from: Target,
+        /// Where in the file, in bytes.
+        offset: u64,
+        /// How many bytes at most.
+        len: u64,
+    },
+    /// Cuts a file off or extends it by a hole.
+    Truncate {
+        /// The file.
+        at: At,
+        /// The new length in bytes.
+        size: u64,
+    },
+    /// Makes a directory with mode 0755.
+    MakeDirectory {
+        /// The directory.
+        at: At,
+    },
+    /// Removes an empty directory.
+    RemoveDirectory {
+        /// The directory.
+        at: At,
+    },
+    /// Removes a name of a file or link.
+    Unlink {
+        /// The name.
+        at: At,
+    },
+    /// Renames, over what is there.
+    Rename {
+        /// The old name.
+        from: At,
+        /// The new name.
+        to: At,
+    },
+    /// Gives a file another name.
+    Link {
+        /// The file; a symbolic link is not followed.
+        from: At,
+        /// The other name.
+        to: At,
+    },
+    /// Makes a symbolic link.
+    Symlink {
+        /// What it holds.
+        target: Arc<str>,
+        /// Where it is made.
+        at: At,
+    },
+    /// Reads a symbolic link: [`FileResult::Text`].
+    ReadLink {
+        /// The link.
+        at: At,
+    },
+    /// Sets the permission bits; follows symbolic links.
+    SetMode {
+        /// The file.
+        at: At,
+        /// 12 bits.
+        mode: u32,
+    },
+    /// Sets owner and group; does not follow symbolic links, as `lchown`.
+    SetOwner {
+        /// The file.
+        at: At,
+        /// Owner.
+        uid: u32,
+        /// Group.
+        gid: u32,
+    },
+    /// Sets the time of the last change of content; does not follow symbolic links.
+    SetTime {
+        /// The file.
+        at: At,
+        /// Seconds since the machine's epoch.
+        seconds: u64,
+    },
+    /// Tells what a file is: [`FileResult::Stat`]. Does not follow symbolic links.
+    Stat {
+        /// The file.
+        at: At,
+    },
+    /// Tells everything below a directory: [`FileResult::Tree`].
+    Tree {
+        /// The directory, file or link; mounts below it are not seen, but what they cover.
+        at: At,
+    },
+    /// Opens a file that exists.
+    Open {
+        /// The handle it gets; one in use is refused with `EEXIST`.
+        handle: Handle,
+        /// The file.
+        at: At,
+        /// For writing too.
+        write: bool,
+    },
+    /// Closes a handle; an unknown one is refused with `EBADF`.
+    Close {
+        /// The handle.
+        handle: Handle,
+    },
+    /// Which blocks of a file a snapshot has too: [`FileResult::Ranges`]. Closes the transaction group.
+    Shared {
+        /// The file.
+        at: At,
+        /// The full name of a snapshot that the file's dataset descends from; any other is `EXDEV`.
+        snapshot: Arc<str>,
+    },
+    /// `mount(2)` with type `zfs`.
+    Mount {
+        /// The full name of a filesystem or snapshot.
+        dataset: Arc<str>,
+        /// An absolute path.
+        path: Arc<str>,
+        /// Mount it read-only.
+        read_only: bool,
+    },
+    /// `umount2(2)`. `EINVAL` when nothing of ZFS is mounted there.
+    Unmount {
+        /// An absolute path.
+        path: Arc<str>,
+        /// How.
+        how: Unmount,
+    },
+    /// Makes a mountpoint and all directories above it that are missing, with mode 0755.
+    MakeMountpoint {
+        /// An absolute path.
+        path: Arc<str>,
+    },
+    /// Removes a directory that was a mountpoint. Outside of all mounts it always succeeds.
+    RemoveMountpoint {
+        /// An absolute path.
+        path: Arc<str>,
+    },
+}
 
 /// What a system call returned.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FileResult {}
+pub enum FileResult {
+    /// The bytes that were read.
+    Data(Vec<Piece>),
+    /// The target of a symbolic link.
+    Text(Arc<str>),
+    /// What a file is.
+    Stat(Stat),
+    /// Everything below a directory.
+    Tree(Tree),
+    /// Byte ranges: start, end.
+    Ranges(Vec<(u64, u64)>),
+}
+
+/// What `stat` tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stat {
+    /// What it is.
+    pub kind: FileKind,
+    /// Permission bits, 12.
+    pub mode: u32,
+    /// Link count.
+    pub links: u64,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Size in bytes; a directory's as ZFS tells it.
+    pub size: u64,
+    /// Block size in bytes (`st_blksize`); of regular files only.
+    pub block_size: Option<u64>,
+}
+
+/// The type of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FileKind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Link,
+}
+
+impl FileKind {
+    /// The letter that stands for it in listings.
+    #[must_use]
+    pub const fn letter(self) -> char {
+        match self {
+            FileKind::File => 'f',
+            FileKind::Directory => 'd',
+            FileKind::Link => 'l',
+        }
+    }
+}
 
 impl FileOp {
     pub(crate) fn apply(&self, _state: &mut State) -> Outcome {
