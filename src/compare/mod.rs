@@ -1,1 +1,272 @@
 //! Equality classes, and the text that explains a verdict.
+//!
+//! [`Comparer::step`] is the one routine that compares two outcomes: its [`Verdict`] either is
+//! agreement, with the number of values that a [`Class`] excused, or holds the [`Difference`] that
+//! [`Picture`] shows to people.
+
+mod class;
+mod line;
+mod picture;
+mod table;
+
+use crate::pools::{End, Printed};
+use crate::trace::{Content, Ending, Expected, Line, Placed, Text};
+
+pub use class::{CLASSES, Class, Excused, GUID, SPACE, TIME, TXG, USAGE};
+pub use picture::{Names, Picture};
+
+use line::{Bound, Cell, Got};
+
+/// Compares the outcomes of a trace's steps, in order: names bound by `<guid:name>` hold to its end.
+#[derive(Clone, Debug, Default)]
+pub struct Comparer {
+    bound: Bound,
+}
+
+/// What a comparison of one step found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// How many values were not compared.
+    pub excused: Excused,
+    /// Where the two differ; `None` when they agree.
+    pub difference: Option<Difference>,
+}
+
+/// Where two outcomes of a step differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The lines of both, in order.
+    pub lines: Vec<DifferentLine>,
+    /// Whether the model said that it does not model the step.
+    pub not_modelled: bool,
+}
+
+/// A line of two outcomes that differ.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct DifferentLine {
+    /// Which outcome has it.
+    pub side: Side,
+    /// The line, indented and marked as in a trace.
+    pub text: String,
+    /// Where it stands in the step's body, when it is expected; see [`Placed::offset`].
+    #[serde(skip)]
+    pub offset: Option<usize>,
+}
+
+/// Which of two outcomes has a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    /// Both have it.
+    Both,
+    /// Only the expected one.
+    Expected,
+    /// Only the other one.
+    Got,
+}
+
+/// A line of two streams that are compared: indices of the expected and the printed line.
+#[derive(Clone, Copy, Debug)]
+enum Pair {
+    Both(usize, usize),
+    Expected(usize),
+    Got(usize),
+}
+
+impl Comparer {
+    /// A comparer at the start of a trace.
+    #[must_use]
+    pub fn new() -> Self {
+        Comparer::default()
+    }
+
+    /// Compares what a step should print with what it printed, where markers may stand.
+    pub fn step(&mut self, expected: &Expected, got: &Printed) -> Verdict {
+        let mut excused = Excused::default();
+        let (got_out, got_err) = (Got::lines(&got.out), Got::lines(&got.err));
+        let out = self.stream(&expected.out, &got_out, &mut excused);
+        let err = self.stream(&expected.err, &got_err, &mut excused);
+        let not_modelled = got.end == End::NotModelled;
+        let agree = |pairs: &[Pair]| pairs.iter().all(|pair| matches!(pair, Pair::Both(..)));
+        if agree(&out) && agree(&err) && expected.end == got.end && !not_modelled {
+            return Verdict {
+                excused,
+                difference: None,
+            };
+        }
+        let mut lines = Vec::new();
+        show(&mut lines, &out, &expected.out, &got_out, Line::Out);
+        show(&mut lines, &err, &expected.err, &got_err, Line::Err);
+        let mut show_end = |side, end, offset| {
+            let ending = match end {
+                End::Exit(code) => std::num::NonZeroU8::new(code).map(Ending::Exit),
+                End::Panic => Some(Ending::Panic),
+                End::NotModelled => None,
+            };
+            let text = ending.map_or_else(|| "  [0]".to_owned(), |e| Line::End(e).to_string());
+            // Exit code 0 is only worth a line where the other one is not 0.
+            if ending.is_some() || side != Side::Both {
+                lines.push(DifferentLine { side, text, offset });
+            }
+        };
+        if expected.end == got.end {
+            show_end(Side::Both, expected.end, Some(expected.end_offset));
+        } else {
+            show_end(Side::Expected, expected.end, Some(expected.end_offset));
+            if !not_modelled {
+                show_end(Side::Got, got.end, None);
+            }
+        }
+        Verdict {
+            excused,
+            difference: Some(Difference {
+                lines,
+                not_modelled,
+            }),
+        }
+    }
+
+    /// Aligns the lines of a stream.
+    fn stream(&mut self, expected: &[Placed], got: &[Got<'_>], excused: &mut Excused) -> Vec<Pair> {
+        let by_words = got.iter().any(|line| line.marked);
+        let same = |i: usize, j: usize| {
+            line::compare(&expected[i].text, &got[j], by_words, &self.bound).is_some()
+        };
+        let (last, usage) = match got.iter().position(Got::is_usage) {
+            // It stands for all lines to the end.
+            Some(j) if j + 1 == got.len() && expected.get(j).is_some_and(starts_usage) => (j, true),
+            _ => (got.len(), false),
+        };
+        let expected_last = if usage { last } else { expected.len() };
+        let mut pairs = Vec::new();
+        let mut rows: Vec<(usize, Vec<Cell>)> = Vec::new();
+        for pair in align(expected_last, last, same) {
+            let Pair::Both(i, j) = pair else {
+                pairs.push(pair);
+                continue;
+            };
+            // Once more, now in order: an earlier line of the stream may have bound a name.
+            let Some(matched) = line::compare(&expected[i].text, &got[j], by_words, &self.bound)
+            else {
+                pairs.extend([Pair::Expected(i), Pair::Got(j)]);
+                continue;
+            };
+            self.bound.extend(matched.binds);
+            excused.add(&matched.excused);
+            rows.push((pairs.len(), matched.cells));
+            pairs.push(pair);
+        }
+        // From behind, so that the indices of the pairs in front stay.
+        for index in misplaced(&rows).into_iter().rev() {
+            if let Pair::Both(i, j) = pairs[index] {
+                pairs.splice(index..=index, [Pair::Expected(i), Pair::Got(j)]);
+            }
+        }
+        if usage {
+            excused.count(&USAGE);
+            pairs.extend((last..expected.len()).map(|i| Pair::Both(i, last)));
+        }
+        pairs
+    }
+}
+
+/// Whether a usage text may start with this line.
+fn starts_usage(line: &Placed) -> bool {
+    matches!(&line.text.content, Content::Literal(text) if text.starts_with(b"usage:"))
+}
+
+/// The pairs, by index, whose words do not stand where their table puts them.
+fn misplaced(rows: &[(usize, Vec<Cell>)]) -> Vec<usize> {
+    rows.chunk_by(|(before, cells), (next, others)| {
+        before + 1 == *next && cells.len() == others.len()
+    })
+    .flat_map(|table| {
+        let cells: Vec<&[Cell]> = table.iter().map(|(_, cells)| cells.as_slice()).collect();
+        table::misplaced(&cells).into_iter().map(|row| table[row].0)
+    })
+    .collect()
+}
+
+/// Aligns `expected` with `got` lines so that as many as possible are the same, in order.
+fn align(expected: usize, got: usize, same: impl Fn(usize, usize) -> bool) -> Vec<Pair> {
+    /// Above this many comparisons, what stands between the common start and end is given up.
+    const COMPARISONS_MAX: usize = 1 << 20;
+    let shorter = expected.min(got);
+    let start = (0..shorter).take_while(|&i| same(i, i)).count();
+    let end = (1..=shorter - start)
+        .take_while(|&n| same(expected - n, got - n))
+        .count();
+    let (rows, columns) = (expected - start - end, got - start - end);
+    let mut pairs: Vec<Pair> = (0..start).map(|i| Pair::Both(i, i)).collect();
+    let (mut i, mut j) = (0, 0);
+    if rows.saturating_mul(columns) <= COMPARISONS_MAX {
+        // The longest common subsequence: how many lines are the same from (i, j) on.
+        let at = |i: usize, j: usize| i * (columns + 1) + j;
+        let mut longest = vec![0_u32; (rows + 1) * (columns + 1)];
+        let mut equal = vec![false; longest.len()];
+        for i in (0..rows).rev() {
+            for j in (0..columns).rev() {
+                equal[at(i, j)] = same(start + i, start + j);
+                longest[at(i, j)] = if equal[at(i, j)] {
+                    longest[at(i + 1, j + 1)] + 1
+                } else {
+                    longest[at(i + 1, j)].max(longest[at(i, j + 1)])
+                };
+            }
+        }
+        while i < rows && j < columns && longest[at(i, j)] > 0 {
+            if equal[at(i, j)] {
+                pairs.push(Pair::Both(start + i, start + j));
+                (i, j) = (i + 1, j + 1);
+            } else if longest[at(i + 1, j)] >= longest[at(i, j + 1)] {
+                pairs.push(Pair::Expected(start + i));
+                i += 1;
+            } else {
+                pairs.push(Pair::Got(start + j));
+                j += 1;
+            }
+        }
+    }
+    pairs.extend((i..rows).map(|i| Pair::Expected(start + i)));
+    pairs.extend((j..columns).map(|j| Pair::Got(start + j)));
+    pairs.extend((0..end).map(|n| Pair::Both(expected - end + n, got - end + n)));
+    pairs
+}
+
+/// Appends the lines of a stream as a trace shows them: where the two differ, first what was expected.
+fn show(
+    lines: &mut Vec<DifferentLine>,
+    pairs: &[Pair],
+    expected: &[Placed],
+    got: &[Got<'_>],
+    line: fn(Text) -> Line,
+) {
+    let both = |pair: &Pair| matches!(pair, Pair::Both(..));
+    for run in pairs.chunk_by(|a, b| both(a) == both(b)) {
+        for side in [Side::Both, Side::Expected, Side::Got] {
+            lines.extend(run.iter().filter_map(|pair| {
+                let (text, offset) = match (pair, side) {
+                    (Pair::Both(i, _), Side::Both) | (Pair::Expected(i), Side::Expected) => {
+                        (expected[*i].text.clone(), Some(expected[*i].offset))
+                    }
+                    (Pair::Got(j), Side::Got) => {
+                        let Got { bytes, newline, .. } = got[*j];
+                        (
+                            Text {
+                                content: Content::Literal(bytes.to_vec()),
+                                newline,
+                            },
+                            None,
+                        )
+                    }
+                    _ => return None,
+                };
+                Some(DifferentLine {
+                    side,
+                    text: line(text).to_string(),
+                    offset,
+                })
+            }));
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Equality classes: the only ways in which two outcomes may differ and still agree.
+
+use std::fmt;
+
+/// A class of values that the model cannot know. It prints the marker where the value would stand.
+///
+/// A class excuses a value only where the model printed its marker, and only a value of its shape.
+#[derive(Debug)]
+pub struct Class {
+    /// Its name, as in verdicts: `space`.
+    pub name: &'static str,
+    /// What the model prints in place of the value: `<space>`.
+    pub marker: &'static str,
+    /// How many words, from the first one given on, are a value of this class; 0 when none is.
+    accepts: fn(&[&str]) -> usize,
+}
+
+/// Space figures: `used`, `available`, `referenced`, `written`, `usedby*`, `logical*`, sizes and free
+/// space of pools, fragmentation, capacity and ratios.
+///
+/// Accepts plain digits, a size such as `1.23M`, `12%`, `1.00x`, `-` and `none`.
+pub const SPACE: Class = Class {
+    name: "space",
+    marker: "<space>",
+    accepts: |words| usize::from(words.first().is_some_and(|word| is_space(word))),
+};
+
+/// Points in time: `creation`.
+///
+/// Accepts seconds since 1970 in plain digits, and a date as `zfs get creation` prints it, in five
+/// words: `Sat Nov 21  1:19 2026`.
+pub const TIME: Class = Class {
+    name: "time",
+    marker: "<time>",
+    accepts: |words| {
+        if words.len() >= 5 && is_date(&words[..5]) {
+            5
+        } else {
+            usize::from(words.first().is_some_and(|word| is_number(word)))
+        }
+    },
+};
+
+/// Identities that a pool draws at random: `guid`, `objsetid` of other pools, and the like.
+///
+/// Accepts a decimal number of 64 bits.
+pub const GUID: Class = Class {
+    name: "guid",
+    marker: "<guid>",
+    accepts: |words| usize::from(words.first().is_some_and(|word| is_number(word))),
+};
+
+/// Numbers of transaction groups: `createtxg`.
+///
+/// Accepts a decimal number of 64 bits.
+pub const TXG: Class = Class {
+    name: "txg",
+    marker: "<txg>",
+    accepts: |words| usize::from(words.first().is_some_and(|word| is_number(word))),
+};
+
+/// The rest of a usage text: the model prints what stands in front of it, which says what was wrong, and
+/// then the marker on a line of its own.
+///
+/// Accepts all lines to the end of the stream, of which the first starts with `usage:`. It counts as one
+/// value.
+pub const USAGE: Class = Class {
+    name: "usage",
+    marker: "<usage>",
+    accepts: |_| 0,
+};
+
+/// All classes, in the order of verdicts.
+pub const CLASSES: [&Class; 5] = [&SPACE, &TIME, &GUID, &TXG, &USAGE];
+
+impl Class {
+    /// The class whose marker stands in `word`, and where it stands.
+    pub(super) fn find(word: &str) -> Option<(&'static Class, usize)> {
+        // Most words hold no marker.
+        word.contains('<').then_some(())?;
+        CLASSES
+            .into_iter()
+            .find_map(|class| Some((class, word.find(class.marker)?)))
+    }
+
+    /// How many words from the first one on are a value of this class.
+    pub(super) fn accepts(&self, words: &[&str]) -> usize {
+        (self.accepts)(words)
+    }
+}
+
+fn is_number(word: &str) -> bool {
+    word.bytes().all(|byte| byte.is_ascii_digit()) && word.parse::<u64>().is_ok()
+}
+
+fn is_space(word: &str) -> bool {
+    if matches!(word, "-" | "none") {
+        return true;
+    }
+    let number = word
+        .strip_suffix(|c: char| "BKMGTPEZ%x".contains(c))
+        .unwrap_or(word);
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    [whole, fraction]
+        .iter()
+        .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
+}
+
+fn is_date(words: &[&str]) -> bool {
+    const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let below = |word: &str, limit: u32| word.parse::<u32>().is_ok_and(|number| number < limit);
+    let [weekday, month, day, time, year] = words else {
+        return false;
+    };
+    DAYS.contains(weekday)
+        && MONTHS.contains(month)
+        && below(day, 32)
+        && time
+            .split_once(':')
+            .is_some_and(|(hour, minute)| below(hour, 24) && minute.len() == 2 && below(minute, 60))
+        && year.len() == 4
+        && below(year, 10_000)
+}
+
+/// How many values were not compared, by class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Excused([u64; CLASSES.len()]);
+
+impl Excused {
+    /// One more value of `class`.
+    pub(super) fn count(&mut self, class: &Class) {
+        for (known, number) in CLASSES.iter().zip(&mut self.0) {
+            *number += u64::from(known.name == class.name);
+        }
+    }
+
+    /// Adds the numbers of `other`.
+    pub fn add(&mut self, other: &Excused) {
+        self.0
+            .iter_mut()
+            .zip(other.0)
+            .for_each(|(sum, number)| *sum += number);
+    }
+
+    /// Each class with its number of values, in the order of [`CLASSES`].
+    pub fn by_class(&self) -> impl Iterator<Item = (&'static Class, u64)> {
+        CLASSES.into_iter().zip(self.0)
+    }
+
+    /// How many values in all.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+}
+
+impl fmt::Display for Excused {
+    /// The classes that excused a value: `space 12, guid 1`; empty when none did.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        for (class, number) in self.by_class().filter(|&(_, number)| number > 0) {
+            write!(f, "{separator}{} {number}", class.name)?;
+            separator = ", ";
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_class_accepts_its_shape_and_nothing_else() {
+        let accepts = |class: &Class, value: &str| {
+            let words: Vec<_> = value.split_whitespace().collect();
+            words.len() == class.accepts(&words)
+        };
+        for value in [
+            "0", "-", "none", "24K", "1.23M", "9.63G", "0%", "1.00x", "98304", "0B",
+        ] {
+            assert!(accepts(&SPACE, value), "{value}");
+        }
+        for value in [
+            "", "tank", "1.M", ".5M", "1.2.3", "1,2", "K", "--", "on", "1 2",
+        ] {
+            assert!(!accepts(&SPACE, value), "{value}");
+        }
+        for value in [
+            "1795224000",
+            "Sat Nov 21  1:19 2026",
+            "Mon Jan  5 23:59 2026",
+        ] {
+            assert!(accepts(&TIME, value), "{value}");
+        }
+        for value in [
+            "-",
+            "Sat Nov 21 1:9 2026",
+            "Sat Nov 32 1:19 2026",
+            "Sut Nov 2 1:19 2026",
+        ] {
+            assert!(!accepts(&TIME, value), "{value}");
+        }
+        for class in [&GUID, &TXG] {
+            assert!(accepts(class, "18446744073709551615"));
+            assert!(!accepts(class, "18446744073709551616"));
+            assert!(!accepts(class, "-") && !accepts(class, "12a"));
+        }
+    }
+}

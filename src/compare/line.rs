@@ -1,0 +1,307 @@
+//! Whether one line of output is what was expected.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::class::{Class, Excused, USAGE};
+use crate::trace::{Content, Pattern, Piece, Text};
+
+/// Names that `<guid:name>` bound.
+pub(super) type Bound = BTreeMap<String, String>;
+
+/// A line that was printed, where markers may stand.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Got<'a> {
+    /// Without its line feed.
+    pub bytes: &'a [u8],
+    /// Whether it ends with a line feed.
+    pub newline: bool,
+    /// Whether a marker stands in it.
+    pub marked: bool,
+}
+
+impl<'a> Got<'a> {
+    /// The lines of a stream.
+    pub fn lines(stream: &'a [u8]) -> Vec<Got<'a>> {
+        stream
+            .split_inclusive(|&byte| byte == b'\n')
+            .map(|line| {
+                let (bytes, newline) = line
+                    .strip_suffix(b"\n")
+                    .map_or((line, false), |l| (l, true));
+                let marked = bytes.contains(&b'<')
+                    && std::str::from_utf8(bytes).is_ok_and(|text| Class::find(text).is_some());
+                Got {
+                    bytes,
+                    newline,
+                    marked,
+                }
+            })
+            .collect()
+    }
+
+    /// Whether it stands for the rest of a usage text.
+    pub fn is_usage(&self) -> bool {
+        self.bytes == USAGE.marker.as_bytes()
+    }
+}
+
+/// How a line agrees.
+#[derive(Debug, Default)]
+pub(super) struct Matched {
+    pub excused: Excused,
+    /// Names that it binds.
+    pub binds: Vec<(String, String)>,
+    /// Start and end, in characters, of each word: as printed, and as expected. Only when compared by
+    /// words.
+    pub cells: Vec<Cell>,
+}
+
+/// Where a word stands, in characters: its start, and its end.
+pub(super) type Span = (usize, usize);
+
+/// A word of both lines.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cell {
+    pub got: Span,
+    pub expected: Span,
+}
+
+/// Compares a line. With `by_words`, runs of spaces may differ in length: a marker near by made the
+/// columns of the table wider.
+pub(super) fn compare(
+    expected: &Text,
+    got: &Got<'_>,
+    by_words: bool,
+    bound: &Bound,
+) -> Option<Matched> {
+    if expected.newline != got.newline {
+        return None;
+    }
+    let whole = match &expected.content {
+        Content::Literal(bytes) => bytes == got.bytes && !by_words,
+        Content::Pattern(pieces) => {
+            if let Some(binds) = compare_pieces(pieces, got.bytes, bound) {
+                return Some(Matched {
+                    binds,
+                    ..Matched::default()
+                });
+            }
+            false
+        }
+    };
+    if whole {
+        return Some(Matched::default());
+    }
+    if !by_words {
+        return None;
+    }
+    compare_words(expected, std::str::from_utf8(got.bytes).ok()?, bound)
+}
+
+/// A word of an expected line, with the blanks in front of it.
+struct Word {
+    blanks: String,
+    pieces: Vec<Piece>,
+    span: Span,
+}
+
+/// The words of an expected line, and the blanks behind them.
+fn words_of(text: &Text) -> Option<(Vec<Word>, String)> {
+    let single;
+    let pieces = match &text.content {
+        Content::Literal(bytes) => {
+            single = [Piece::Literal(bytes.clone())];
+            &single[..]
+        }
+        Content::Pattern(pieces) => pieces,
+    };
+    let mut words: Vec<Word> = Vec::new();
+    let (mut blanks, mut at, mut open) = (String::new(), 0, false);
+    let mut add = |blanks: &mut String, open: &mut bool, at: usize, piece: Piece, width: usize| {
+        match words.last_mut().filter(|_| *open) {
+            Some(word) => {
+                word.pieces.push(piece);
+                word.span.1 = at + width;
+            }
+            None => words.push(Word {
+                blanks: std::mem::take(blanks),
+                pieces: vec![piece],
+                span: (at, at + width),
+            }),
+        }
+        *open = true;
+    };
+    for piece in pieces {
+        let bytes = match piece {
+            Piece::Literal(bytes) => bytes,
+            Piece::Pattern(_) => {
+                add(&mut blanks, &mut open, at, piece.clone(), 1);
+                at += 1;
+                continue;
+            }
+        };
+        let mut rest = std::str::from_utf8(bytes).ok()?;
+        while let Some(c) = rest.chars().next() {
+            if matches!(c, ' ' | '\t') {
+                blanks.push(c);
+                open = false;
+                at += 1;
+                rest = &rest[1..];
+            } else {
+                let word = &rest[..rest.find([' ', '\t']).unwrap_or(rest.len())];
+                let width = word.chars().count();
+                add(
+                    &mut blanks,
+                    &mut open,
+                    at,
+                    Piece::Literal(word.into()),
+                    width,
+                );
+                at += width;
+                rest = &rest[word.len()..];
+            }
+        }
+    }
+    Some((words, blanks))
+}
+
+/// Compares word by word: a marker stands for a value of its class.
+fn compare_words(expected: &Text, got: &str, bound: &Bound) -> Option<Matched> {
+    let (words, behind) = words_of(expected)?;
+    let mut matched = Matched::default();
+    let (mut next, mut rest, mut at) = (0, got, 0);
+    loop {
+        let body = rest.trim_start_matches([' ', '\t']);
+        let blanks = &rest[..rest.len() - body.len()];
+        at += blanks.chars().count();
+        if body.is_empty() {
+            let agree = next == words.len() && blanks == behind;
+            return agree.then_some(matched);
+        }
+        let word = &body[..body.find([' ', '\t']).unwrap_or(body.len())];
+        rest = &body[word.len()..];
+        let first = words.get(next)?;
+        let wider = next > 0 && !blanks.contains('\t') && !first.blanks.contains('\t');
+        if blanks != first.blanks && !wider {
+            return None;
+        }
+        let mut used = 1;
+        match Class::find(word) {
+            None => matched
+                .binds
+                .extend(compare_pieces(&first.pieces, word.as_bytes(), bound)?),
+            // A pattern says itself what may stand there.
+            Some(_)
+                if first
+                    .pieces
+                    .iter()
+                    .any(|piece| matches!(piece, Piece::Pattern(_))) => {}
+            Some((class, start)) => {
+                let marker = class.marker;
+                let values: Vec<&str> = words[next..]
+                    .iter()
+                    .map_while(|word| match &word.pieces[..] {
+                        [Piece::Literal(bytes)] => std::str::from_utf8(bytes).ok(),
+                        _ => None,
+                    })
+                    .collect();
+                if word == marker {
+                    used = class.accepts(&values);
+                } else {
+                    let inner = values
+                        .first()?
+                        .strip_prefix(&word[..start])?
+                        .strip_suffix(&word[start + marker.len()..])?;
+                    used = class.accepts(&[inner]);
+                }
+                if used == 0 {
+                    return None;
+                }
+                matched.excused.count(class);
+            }
+        }
+        let width = word.chars().count();
+        let last = &words[next + used - 1];
+        matched.cells.push(Cell {
+            got: (at, at + width),
+            expected: (first.span.0, last.span.1),
+        });
+        at += width;
+        next += used;
+    }
+}
+
+/// Whether `bytes` match the pieces as a whole; the names that they bind.
+fn compare_pieces(pieces: &[Piece], bytes: &[u8], bound: &Bound) -> Option<Vec<(String, String)>> {
+    /// Finds the ends of a way to match, and remembers what failed, so that it takes at most
+    /// pieces times bytes steps.
+    fn search(
+        pieces: &[Piece],
+        bytes: &[u8],
+        at: usize,
+        ends: &mut Vec<usize>,
+        failed: &mut BTreeSet<(usize, usize)>,
+    ) -> bool {
+        let Some(piece) = pieces.get(ends.len()) else {
+            return at == bytes.len();
+        };
+        let state = (ends.len(), at);
+        if failed.contains(&state) {
+            return false;
+        }
+        let rest = &bytes[at..];
+        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let lengths: Vec<usize> = match piece {
+            Piece::Literal(literal) => rest
+                .starts_with(literal)
+                .then_some(literal.len())
+                .into_iter()
+                .collect(),
+            Piece::Pattern(Pattern::Set(members)) => members
+                .iter()
+                .filter(|member| rest.starts_with(member.as_bytes()))
+                .map(String::len)
+                .collect(),
+            Piece::Pattern(Pattern::Range(low, high)) => {
+                let number = std::str::from_utf8(&rest[..digits])
+                    .ok()
+                    .and_then(|n| n.parse().ok());
+                let plain = digits == 1 || rest.first() != Some(&b'0');
+                let inside = number.is_some_and(|n: u64| (*low..=*high).contains(&n));
+                (plain && inside).then_some(digits).into_iter().collect()
+            }
+            Piece::Pattern(Pattern::Guid(_)) => {
+                (digits > 0).then_some(digits).into_iter().collect()
+            }
+            Piece::Pattern(Pattern::Any) => (0..=rest.len()).collect(),
+        };
+        for length in lengths {
+            ends.push(at + length);
+            if search(pieces, bytes, at + length, ends, failed) {
+                return true;
+            }
+            ends.pop();
+        }
+        failed.insert(state);
+        false
+    }
+
+    let mut ends = Vec::new();
+    if !search(pieces, bytes, 0, &mut ends, &mut BTreeSet::new()) {
+        return None;
+    }
+    let mut binds: Vec<(String, String)> = Vec::new();
+    let starts = std::iter::once(0).chain(ends.iter().copied());
+    for ((piece, start), &end) in pieces.iter().zip(starts).zip(&ends) {
+        if let Piece::Pattern(Pattern::Guid(name)) = piece {
+            let value = String::from_utf8_lossy(&bytes[start..end]).into_owned();
+            let known = binds.iter().find(|(n, _)| n == name).map(|(_, v)| v);
+            match known.or_else(|| bound.get(name)) {
+                Some(known) if *known != value => return None,
+                Some(_) => {}
+                None => binds.push((name.clone(), value)),
+            }
+        }
+    }
+    Some(binds)
+}

@@ -1,0 +1,74 @@
+//! Where the words of a table must stand, once the values behind the markers are known.
+
+use super::line::{Cell, Span};
+
+/// Columns stand two spaces apart.
+const GAP: usize = 2;
+
+/// How the cells of a column may be justified.
+#[derive(Clone, Copy)]
+struct Justified {
+    left: bool,
+    right: bool,
+}
+
+/// The start of each column and its width, when every column is as wide as its widest cell.
+fn columns(rows: &[&[Span]]) -> Vec<Span> {
+    let mut start = 0;
+    (0..rows[0].len())
+        .map(|k| {
+            let width = rows
+                .iter()
+                .map(|row| row[k].1 - row[k].0)
+                .max()
+                .unwrap_or(0);
+            let column = (start, start + width);
+            start += width + GAP;
+            column
+        })
+        .collect()
+}
+
+/// The rows (by index) whose words do not stand where the table's layout puts them.
+///
+/// The layout is that of the printed table, in which markers are as wide as they are long: each column
+/// as wide as its widest cell, justified left or right. A table that is not laid out like this, such as
+/// one with columns of a fixed width, has no misplaced rows.
+pub(super) fn misplaced(rows: &[&[Cell]]) -> Vec<usize> {
+    let Some(first) = rows.first() else {
+        return Vec::new();
+    };
+    if rows.len() < 2 || first.len() < 2 || rows.iter().any(|row| row.len() != first.len()) {
+        return Vec::new();
+    }
+    let spans = |side: fn(&Cell) -> Span| -> Vec<Vec<Span>> {
+        rows.iter()
+            .map(|row| row.iter().map(side).collect())
+            .collect()
+    };
+    let (got, expected) = (spans(|cell| cell.got), spans(|cell| cell.expected));
+    let refs = |rows: &'_ [Vec<Span>]| -> Vec<Span> {
+        columns(&rows.iter().map(Vec::as_slice).collect::<Vec<_>>())
+    };
+    let (got_columns, expected_columns) = (refs(&got), refs(&expected));
+    let justified: Vec<Justified> = got_columns
+        .iter()
+        .enumerate()
+        .map(|(k, column)| Justified {
+            left: got.iter().all(|row| row[k].0 == column.0),
+            right: got.iter().all(|row| row[k].1 == column.1),
+        })
+        .collect();
+    if justified.iter().any(|j| !j.left && !j.right) {
+        return Vec::new();
+    }
+    let fits = |row: &Vec<Span>| {
+        row.iter()
+            .zip(&expected_columns)
+            .zip(&justified)
+            .all(|((cell, column), justified)| {
+                (justified.left && cell.0 == column.0) || (justified.right && cell.1 == column.1)
+            })
+    };
+    (0..rows.len()).filter(|&i| !fits(&expected[i])).collect()
+}
