@@ -67,6 +67,12 @@ impl Blocks {
         self.block_size
     }
 
+    /// Whether it was never given a block size: `stat` then tells the record size.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        self.size == 0 && self.block_size == MIN_BLOCK
+    }
+
     /// The blocks that are not holes, by number.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &Block)> {
         self.blocks.iter().map(|(&number, block)| (number, block))

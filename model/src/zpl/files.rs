@@ -1,1 +1,832 @@
-//! What each system call does.
+//! What each system call does: the checks of Linux's VFS in their order, then those of ZFS.
+
+use std::sync::Arc;
+
+use crate::dmu::data::Piece;
+use crate::dmu::{Blocks, ObjectId, Objset, ROOT, Terms};
+use crate::dsl::dataset::DatasetId;
+use crate::fault::Fault;
+use crate::layer::{Content, Entry, Tree};
+use crate::machine::State;
+use crate::outcome::Errno;
+use crate::zpl::mount::MountId;
+use crate::zpl::op::{At, FileKind, FileOp, FileResult, Result, Stat, Target, Unmount};
+use crate::zpl::open::{Handle, OpenFile};
+use crate::zpl::walk::{Name, Walk};
+use crate::zpl::znode::{Body, Znode};
+
+const SET_UID: u32 = 0o4000;
+const SET_GID: u32 = 0o2000;
+const GROUP_EXEC: u32 = 0o010;
+
+/// The largest size of a file, in bytes (`MAXOFFSET_T` of Linux).
+const MAX_SIZE: u64 = i64::MAX as u64;
+
+/// A dataset as a system call reaches it.
+#[derive(Clone, Copy, Debug)]
+struct Reached {
+    dataset: DatasetId,
+    /// The mount it goes through; none for a snapshot that is reached without one.
+    mount: Option<MountId>,
+    /// Whether changes are refused.
+    read_only: bool,
+}
+
+/// Runs one system call. On an error nothing has changed.
+pub(super) fn apply(op: &FileOp, state: &mut State) -> Result {
+    match op {
+        FileOp::Write {
+            to: Target::Path(at),
+            offset,
+            data,
+        } => write(state, at, *offset, data),
+        FileOp::Write {
+            to: Target::Open(handle),
+            offset,
+            data,
+        } => write_open(state, handle, *offset, data),
+        FileOp::Read {
+            from: Target::Path(at),
+            offset,
+            len,
+        } => {
+            let (reached, object) = find(state, at)?;
+            read(state, reached.dataset, object, *offset, *len)
+        }
+        FileOp::Read {
+            from: Target::Open(handle),
+            offset,
+            len,
+        } => {
+            let file = open_file(state, handle)?;
+            read(state, file.dataset, file.object, *offset, *len)
+        }
+        FileOp::Truncate { at, size } => truncate(state, at, *size),
+        FileOp::MakeDirectory { at } => make(state, at, Body::directory(ROOT), 0o755).map(|_| None),
+        FileOp::Symlink { target, at } => symlink(state, target, at),
+        FileOp::RemoveDirectory { at } => remove_directory(state, at),
+        FileOp::Unlink { at } => unlink(state, at),
+        FileOp::Rename { from, to } => rename(state, from, to),
+        FileOp::Link { from, to } => link(state, from, to),
+        FileOp::ReadLink { at } => {
+            let (reached, object) = find_link(state, at)?;
+            match &znode(state, reached.dataset, object)?.body {
+                Body::Link(target) => Ok(Some(FileResult::Text(target.clone()))),
+                _ => Err(Errno::EINVAL),
+            }
+        }
+        FileOp::SetMode { at, mode } => {
+            let (reached, object) = find(state, at)?;
+            reached.may_change()?;
+            znode_mut(state, reached.dataset, object)?.mode = mode & 0o7777;
+            Ok(None)
+        }
+        FileOp::SetOwner { at, uid, gid } => set_owner(state, at, *uid, *gid),
+        FileOp::SetTime { at, seconds } => {
+            let (reached, object) = find_link(state, at)?;
+            reached.may_change()?;
+            znode_mut(state, reached.dataset, object)?.mtime = *seconds;
+            Ok(None)
+        }
+        FileOp::Stat { at } => {
+            let (reached, object) = find_link(state, at)?;
+            let block_size = block_size(state, reached.dataset, object)?;
+            let stat = stat(znode(state, reached.dataset, object)?, block_size);
+            Ok(Some(FileResult::Stat(stat)))
+        }
+        FileOp::Tree { at } => {
+            let (reached, object) = find_link(state, at)?;
+            let objset = objset(state, reached.dataset)?;
+            Ok(Some(FileResult::Tree(tree(objset, object))))
+        }
+        FileOp::Open { handle, at, write } => open(state, handle, at, *write),
+        FileOp::Close { handle } => close(state, handle),
+        FileOp::Shared { at, snapshot } => shared(state, at, snapshot),
+        FileOp::Mount {
+            dataset,
+            path,
+            read_only,
+        } => mount(state, dataset, path, *read_only),
+        FileOp::Unmount { path, how } => unmount(state, path, *how),
+        FileOp::MakeMountpoint { path } => make_mountpoint(state, path),
+        FileOp::RemoveMountpoint { path } => remove_mountpoint(state, path),
+    }
+}
+
+impl Reached {
+    /// `mnt_want_write`.
+    fn may_change(self) -> std::result::Result<(), Errno> {
+        if self.read_only {
+            Err(Errno::EROFS)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Reaches a dataset through its oldest mount; a snapshot is reached without one too.
+fn reach(state: &State, name: &str) -> Result<Reached> {
+    let id = state.find(name).ok_or(Errno::ENOENT)?;
+    match state.mounts.first(id) {
+        Some(mount) => Ok(Reached {
+            dataset: id,
+            mount: Some(mount.id),
+            read_only: mount.read_only || state.is_readonly(id),
+        }),
+        None if state
+            .dataset(id)
+            .is_some_and(|dataset| dataset.is_snapshot()) =>
+        {
+            Ok(Reached {
+                dataset: id,
+                mount: None,
+                read_only: true,
+            })
+        }
+        None => Err(Errno::ENOENT),
+    }
+}
+
+fn objset(state: &State, id: DatasetId) -> Result<&Objset> {
+    state
+        .dataset(id)
+        .map(|dataset| &dataset.objset)
+        .ok_or(Errno::ENOENT)
+}
+
+fn objset_mut(state: &mut State, id: DatasetId) -> Result<&mut Objset> {
+    state
+        .dataset_mut(id)
+        .map(|dataset| &mut dataset.objset)
+        .ok_or(Errno::ENOENT)
+}
+
+/// An object that must be there; one that a rollback took away is `EIO` (`zfs_rezget`).
+fn znode(state: &State, id: DatasetId, object: ObjectId) -> Result<&Znode> {
+    objset(state, id)?.get(object).ok_or(Errno::EIO)
+}
+
+fn znode_mut(state: &mut State, id: DatasetId, object: ObjectId) -> Result<&mut Znode> {
+    objset_mut(state, id)?.get_mut(object).ok_or(Errno::EIO)
+}
+
+/// What a write to this dataset needs to know.
+fn terms(state: &State, id: DatasetId) -> Terms {
+    Terms {
+        txg: state.pool_of(id).map_or(0, |pool| pool.open_txg),
+        recordsize: state.recordsize(id),
+        holes: state.compresses(id),
+        now: state.now,
+    }
+}
+
+/// Follows a path in the reached tree.
+fn walk<T>(
+    state: &State,
+    reached: Reached,
+    follow: impl FnOnce(&Walk<'_>) -> Result<T>,
+) -> Result<T> {
+    let crosses = |directory| {
+        reached
+            .mount
+            .is_some_and(|through| state.mounts.crosses(through, directory))
+    };
+    follow(&Walk {
+        objset: objset(state, reached.dataset)?,
+        crosses: &crosses,
+    })
+}
+
+fn find(state: &State, at: &At) -> Result<(Reached, ObjectId)> {
+    let reached = reach(state, &at.dataset)?;
+    Ok((reached, walk(state, reached, |walk| walk.find(&at.path))?))
+}
+
+fn find_link(state: &State, at: &At) -> Result<(Reached, ObjectId)> {
+    let reached = reach(state, &at.dataset)?;
+    Ok((
+        reached,
+        walk(state, reached, |walk| walk.find_link(&at.path))?,
+    ))
+}
+
+/// The file behind a handle. One whose object is gone since is `EIO`.
+fn open_file(state: &State, handle: &Handle) -> Result<OpenFile> {
+    let file = state.open_files.get(handle).ok_or(Errno::EBADF)?;
+    if znode(state, file.dataset, file.object)?.generation != file.generation {
+        return Err(Errno::EIO);
+    }
+    Ok(file.clone())
+}
+
+/// The entries of a directory, to be changed.
+fn entries_mut(
+    objset: &mut Objset,
+    directory: ObjectId,
+) -> Result<(
+    &mut std::collections::BTreeMap<Arc<str>, ObjectId>,
+    &mut u64,
+)> {
+    let znode = objset.get_mut(directory).ok_or(Errno::ENOENT)?;
+    match &mut znode.body {
+        Body::Directory { entries, .. } => Ok((Arc::make_mut(entries), &mut znode.links)),
+        _ => Err(Errno::ENOTDIR),
+    }
+}
+
+/// Adds a name to a directory.
+fn enter(
+    objset: &mut Objset,
+    directory: ObjectId,
+    name: &str,
+    object: ObjectId,
+    now: u64,
+) -> Result<()> {
+    let is_directory = objset.get(object).is_some_and(Znode::is_directory);
+    let (entries, links) = entries_mut(objset, directory)?;
+    entries.insert(name.into(), object);
+    *links += u64::from(is_directory);
+    if let Some(Znode {
+        body: Body::Directory { parent, .. },
+        ..
+    }) = objset.get_mut(object)
+    {
+        *parent = directory;
+    }
+    if let Some(znode) = objset.get_mut(directory) {
+        znode.mtime = now;
+    }
+    Ok(())
+}
+
+/// Takes a name out of a directory. The object stays.
+fn leave(objset: &mut Objset, directory: ObjectId, name: &str, now: u64) -> Result<ObjectId> {
+    let (entries, _) = entries_mut(objset, directory)?;
+    let object = entries.remove(name).ok_or(Errno::ENOENT)?;
+    let is_directory = objset.get(object).is_some_and(Znode::is_directory);
+    if let Some(znode) = objset.get_mut(directory) {
+        znode.links -= u64::from(is_directory);
+        znode.mtime = now;
+    }
+    Ok(object)
+}
+
+/// A name less of an object: without any it is freed, or waits for its last close.
+fn drop_link(state: &mut State, id: DatasetId, object: ObjectId) -> Result<()> {
+    let open = state.open_files.has(id, object);
+    let objset = objset_mut(state, id)?;
+    let znode = objset.get_mut(object).ok_or(Errno::ENOENT)?;
+    znode.links = if znode.is_directory() {
+        0
+    } else {
+        znode.links - 1
+    };
+    if znode.links == 0 {
+        if open {
+            objset.queue(object);
+        } else {
+            objset.free(object);
+        }
+    }
+    Ok(())
+}
+
+/// `filename_create`: where something new goes. What is there already is `EEXIST`, even when the
+/// file system is read-only.
+fn new_name(state: &State, at: &At) -> Result<(Reached, ObjectId, String)> {
+    let reached = reach(state, &at.dataset)?;
+    let (directory, name) = walk(state, reached, |walk| {
+        let Name { directory, name } = walk.parent(&at.path)?;
+        let name = name.ok_or(Errno::EEXIST)?;
+        match walk.lookup(directory, &name)? {
+            Some(_) => Err(Errno::EEXIST),
+            None => Ok((directory, name)),
+        }
+    })?;
+    reached.may_change()?;
+    Ok((reached, directory, name))
+}
+
+/// Makes a new object in a directory: owner root, the group of the directory if that has set-group-ID,
+/// which a new directory takes over (`zfs_acl_ids_create`).
+fn create(
+    state: &mut State,
+    id: DatasetId,
+    directory: ObjectId,
+    name: &str,
+    body: Body,
+    mode: u32,
+) -> Result<ObjectId> {
+    let (txg, now) = (terms(state, id).txg, state.now);
+    let objset = objset_mut(state, id)?;
+    let above = objset.get(directory).ok_or(Errno::ENOENT)?;
+    let inherits = above.mode & SET_GID != 0;
+    let gid = if inherits { above.gid } else { 0 };
+    let is_directory = matches!(body, Body::Directory { .. });
+    let mode = if inherits && is_directory {
+        mode | SET_GID
+    } else {
+        mode
+    };
+    let object = objset.add(Znode::new(body, mode, 0, gid, txg, now));
+    enter(objset, directory, name, object, now)?;
+    Ok(object)
+}
+
+fn make(state: &mut State, at: &At, body: Body, mode: u32) -> Result<ObjectId> {
+    let (reached, directory, name) = new_name(state, at)?;
+    create(state, reached.dataset, directory, &name, body, mode)
+}
+
+fn symlink(state: &mut State, target: &Arc<str>, at: &At) -> Result {
+    match target.len() {
+        0 => Err(Errno::ENOENT),
+        1..=4095 => make(state, at, Body::Link(target.clone()), 0o777).map(|_| None),
+        _ => Err(Errno::ENAMETOOLONG),
+    }
+}
+
+/// `open(2)` for writing of a file that exists: `EISDIR` comes before `EROFS` (`may_open`).
+fn may_write(state: &State, reached: Reached, object: ObjectId) -> Result<()> {
+    if znode(state, reached.dataset, object)?.is_directory() {
+        return Err(Errno::EISDIR);
+    }
+    reached.may_change()
+}
+
+fn write(state: &mut State, at: &At, offset: u64, data: &Piece) -> Result {
+    let reached = reach(state, &at.dataset)?;
+    let (name, found) = walk(state, reached, |walk| walk.target(&at.path))?;
+    if let Some(object) = found {
+        may_write(state, reached, object)?;
+    } else {
+        reached.may_change()?;
+    }
+    check_range(offset, data.len)?;
+    let object = match (found, &name.name) {
+        (Some(object), _) => object,
+        (None, Some(last)) => {
+            let body = Body::File(Blocks::default());
+            create(state, reached.dataset, name.directory, last, body, 0o644)?
+        }
+        (None, None) => return Err(Errno::ENOENT),
+    };
+    write_object(state, reached.dataset, object, offset, data)
+}
+
+fn write_open(state: &mut State, handle: &Handle, offset: u64, data: &Piece) -> Result {
+    let file = open_file(state, handle)?;
+    if !file.writable {
+        return Err(Errno::EBADF);
+    }
+    check_range(offset, data.len)?;
+    if file.mount.is_some() && state.is_readonly(file.dataset) {
+        return Err(Errno::EROFS);
+    }
+    write_object(state, file.dataset, file.object, offset, data)
+}
+
+/// The range that a write may touch (`generic_write_checks`, `rw_verify_area`).
+fn check_range(offset: u64, len: u64) -> Result<()> {
+    match offset.checked_add(len) {
+        Some(end) if end <= MAX_SIZE => Ok(()),
+        _ => Err(Errno::EFBIG),
+    }
+}
+
+fn write_object(
+    state: &mut State,
+    id: DatasetId,
+    object: ObjectId,
+    offset: u64,
+    data: &Piece,
+) -> Result {
+    let terms = terms(state, id);
+    if state.faulty(Fault::WriteReachesOrigin)
+        && let Some(origin) = state.origin_of(id)
+        && let Ok(Znode {
+            body: Body::File(blocks),
+            ..
+        }) = znode_mut(state, origin, object)
+    {
+        blocks.write(offset, data, terms);
+    }
+    let znode = znode_mut(state, id, object)?;
+    let Body::File(blocks) = &mut znode.body else {
+        return Err(Errno::EISDIR);
+    };
+    blocks.write(offset, data, terms);
+    if data.len > 0 {
+        znode.mtime = terms.now;
+    }
+    Ok(None)
+}
+
+fn read(state: &State, id: DatasetId, object: ObjectId, offset: u64, len: u64) -> Result {
+    match &znode(state, id, object)?.body {
+        Body::File(blocks) => Ok(Some(FileResult::Data(blocks.read(offset, len)))),
+        Body::Directory { .. } => Err(Errno::EISDIR),
+        // Only a path ends at a link, and `open` followed it.
+        Body::Link(_) => Err(Errno::ELOOP),
+    }
+}
+
+fn truncate(state: &mut State, at: &At, size: u64) -> Result {
+    let (reached, object) = find(state, at)?;
+    may_write(state, reached, object)?;
+    if size > MAX_SIZE {
+        return Err(Errno::EINVAL);
+    }
+    let terms = terms(state, reached.dataset);
+    let znode = znode_mut(state, reached.dataset, object)?;
+    if let Body::File(blocks) = &mut znode.body {
+        blocks.truncate(size, terms);
+        znode.mtime = terms.now;
+    }
+    Ok(None)
+}
+
+/// `do_rmdir`: the read-only check comes before the name is looked up.
+fn remove_directory(state: &mut State, at: &At) -> Result {
+    let reached = reach(state, &at.dataset)?;
+    let Name { directory, name } = walk(state, reached, |walk| walk.parent(&at.path))?;
+    let name = name.ok_or(Errno::EBUSY)?;
+    reached.may_change()?;
+    let found = walk(state, reached, |walk| walk.lookup(directory, &name))?;
+    let object = found.ok_or(Errno::ENOENT)?;
+    let znode = znode(state, reached.dataset, object)?;
+    let Body::Directory { entries, .. } = &znode.body else {
+        return Err(Errno::ENOTDIR);
+    };
+    if state.mounts.covers(reached.dataset, object) {
+        return Err(Errno::EBUSY);
+    }
+    if !entries.is_empty() {
+        return Err(Errno::ENOTEMPTY);
+    }
+    let now = state.now;
+    leave(objset_mut(state, reached.dataset)?, directory, &name, now)?;
+    drop_link(state, reached.dataset, object)?;
+    Ok(None)
+}
+
+/// `do_unlinkat`: the read-only check comes before the name is looked up.
+fn unlink(state: &mut State, at: &At) -> Result {
+    let reached = reach(state, &at.dataset)?;
+    let Name { directory, name } = walk(state, reached, |walk| walk.parent(&at.path))?;
+    let name = name.ok_or(Errno::EISDIR)?;
+    reached.may_change()?;
+    let found = walk(state, reached, |walk| walk.lookup(directory, &name))?;
+    let object = found.ok_or(Errno::ENOENT)?;
+    if znode(state, reached.dataset, object)?.is_directory() {
+        return Err(Errno::EISDIR);
+    }
+    let now = state.now;
+    if state.faulty(Fault::UnlinkShowsBelow)
+        && let Some(origin) = state.origin_of(reached.dataset)
+        && let Ok(objset) = objset_mut(state, origin)
+    {
+        // The origin may not have the name at all; then there is nothing to show.
+        let _ = leave(objset, directory, &name, now);
+    }
+    leave(objset_mut(state, reached.dataset)?, directory, &name, now)?;
+    drop_link(state, reached.dataset, object)?;
+    Ok(None)
+}
+
+/// `do_renameat2`, `vfs_rename`, `zfs_rename`.
+fn rename(state: &mut State, from: &At, to: &At) -> Result {
+    let source = reach(state, &from.dataset)?;
+    let old = walk(state, source, |walk| walk.parent(&from.path))?;
+    let target = reach(state, &to.dataset)?;
+    let new = walk(state, target, |walk| walk.parent(&to.path))?;
+    if source.dataset != target.dataset || source.mount != target.mount {
+        return Err(Errno::EXDEV);
+    }
+    let (Some(old_name), Some(new_name)) = (&old.name, &new.name) else {
+        return Err(Errno::EBUSY);
+    };
+    source.may_change()?;
+    let id = source.dataset;
+    let (object, replaced) = walk(state, source, |walk| {
+        let object = walk.lookup(old.directory, old_name)?.ok_or(Errno::ENOENT)?;
+        let replaced = walk.lookup(new.directory, new_name)?;
+        if walk.is_beneath(new.directory, object) {
+            return Err(Errno::EINVAL);
+        }
+        if replaced.is_some_and(|replaced| walk.is_beneath(old.directory, replaced)) {
+            return Err(Errno::ENOTEMPTY);
+        }
+        Ok((object, replaced))
+    })?;
+    if replaced == Some(object) {
+        return Ok(None);
+    }
+    let moves_directory = znode(state, id, object)?.is_directory();
+    if let Some(replaced) = replaced {
+        match (moves_directory, znode(state, id, replaced)?.is_directory()) {
+            (true, false) => return Err(Errno::ENOTDIR),
+            (false, true) => return Err(Errno::EISDIR),
+            _ => {}
+        }
+    }
+    let mounts = &state.mounts;
+    if mounts.covers(id, object) || replaced.is_some_and(|replaced| mounts.covers(id, replaced)) {
+        return Err(Errno::EBUSY);
+    }
+    if let Some(replaced) = replaced
+        && znode(state, id, replaced)?.size() > 2
+        && moves_directory
+    {
+        return Err(Errno::ENOTEMPTY);
+    }
+    let now = state.now;
+    let objset = objset_mut(state, id)?;
+    if replaced.is_some() {
+        leave(objset, new.directory, new_name, now)?;
+    }
+    leave(objset, old.directory, old_name, now)?;
+    enter(objset, new.directory, new_name, object, now)?;
+    if let Some(replaced) = replaced {
+        drop_link(state, id, replaced)?;
+    }
+    Ok(None)
+}
+
+/// `do_linkat`: the file is looked up first, then the new name, then whether the two belong together.
+fn link(state: &mut State, from: &At, to: &At) -> Result {
+    let source = reach(state, &from.dataset)?;
+    let old = walk(state, source, |walk| {
+        let name = walk.parent(&from.path)?;
+        match &name.name {
+            Some(last) => walk.lookup(name.directory, last)?.ok_or(Errno::ENOENT),
+            None => Ok(name.directory),
+        }
+    })?;
+    let (target, directory, name) = new_name(state, to)?;
+    if source.dataset != target.dataset
+        || source.mount != target.mount
+        || source
+            .mount
+            .is_some_and(|through| state.mounts.crosses(through, old))
+    {
+        return Err(Errno::EXDEV);
+    }
+    if znode(state, source.dataset, old)?.is_directory() {
+        return Err(Errno::EPERM);
+    }
+    let now = state.now;
+    let objset = objset_mut(state, source.dataset)?;
+    enter(objset, directory, &name, old, now)?;
+    if let Some(znode) = objset.get_mut(old) {
+        znode.links += 1;
+    }
+    Ok(None)
+}
+
+/// `chown_common`: an executable loses set-user-ID and set-group-ID, even when root changes it.
+fn set_owner(state: &mut State, at: &At, uid: u32, gid: u32) -> Result {
+    let (reached, object) = find_link(state, at)?;
+    reached.may_change()?;
+    let znode = znode_mut(state, reached.dataset, object)?;
+    znode.uid = uid;
+    znode.gid = gid;
+    if !znode.is_directory() {
+        znode.mode &= !SET_UID;
+        if znode.mode & GROUP_EXEC != 0 {
+            znode.mode &= !SET_GID;
+        }
+    }
+    Ok(None)
+}
+
+/// `st_blksize` of a regular file: its block size; `recordsize` while it is empty and new.
+fn block_size(state: &State, id: DatasetId, object: ObjectId) -> Result<Option<u64>> {
+    Ok(match &znode(state, id, object)?.body {
+        Body::File(blocks) if blocks.is_new() => Some(state.recordsize(id)),
+        Body::File(blocks) => Some(blocks.block_size()),
+        _ => None,
+    })
+}
+
+fn stat(znode: &Znode, block_size: Option<u64>) -> Stat {
+    Stat {
+        kind: match znode.body {
+            Body::File(_) => FileKind::File,
+            Body::Directory { .. } => FileKind::Directory,
+            Body::Link(_) => FileKind::Link,
+        },
+        mode: znode.mode,
+        links: znode.links,
+        uid: znode.uid,
+        gid: znode.gid,
+        size: znode.size(),
+        block_size,
+    }
+}
+
+/// Everything from an object down.
+pub(crate) fn tree(objset: &Objset, top: ObjectId) -> Tree {
+    let mut entries = Vec::new();
+    let mut rest: Vec<(Arc<str>, ObjectId)> = vec![("/".into(), top)];
+    while let Some((path, object)) = rest.pop() {
+        let Some(znode) = objset.get(object) else {
+            continue;
+        };
+        let content = match &znode.body {
+            Body::File(blocks) => Content::File(blocks.read(0, u64::MAX).into()),
+            Body::Link(target) => Content::Link(target.clone()),
+            Body::Directory { entries, .. } => {
+                let prefix = if &*path == "/" { "" } else { &path };
+                rest.extend(
+                    entries
+                        .iter()
+                        .map(|(name, &id)| (format!("{prefix}/{name}").into(), id)),
+                );
+                Content::Directory
+            }
+        };
+        entries.push(Entry {
+            path,
+            content,
+            mode: znode.mode,
+            uid: znode.uid,
+            gid: znode.gid,
+            links: znode.links,
+            size: znode.size(),
+            object,
+            mtime: (i64::try_from(znode.mtime).unwrap_or(i64::MAX), 0),
+        });
+    }
+    entries.sort_by(|a, b| a.path.as_bytes().cmp(b.path.as_bytes()));
+    Tree { entries }
+}
+
+fn open(state: &mut State, handle: &Handle, at: &At, write: bool) -> Result {
+    if state.open_files.get(handle).is_some() {
+        return Err(Errno::EEXIST);
+    }
+    let (reached, object) = find(state, at)?;
+    if write {
+        may_write(state, reached, object)?;
+    }
+    let generation = znode(state, reached.dataset, object)?.generation;
+    let file = OpenFile {
+        dataset: reached.dataset,
+        object,
+        generation,
+        mount: reached.mount,
+        writable: write,
+    };
+    state.open_files.insert(handle.clone(), file);
+    Ok(None)
+}
+
+fn close(state: &mut State, handle: &Handle) -> Result {
+    let file = state.open_files.remove(handle).ok_or(Errno::EBADF)?;
+    let (id, object) = (file.dataset, file.object);
+    let waits = objset(state, id).is_ok_and(|objset| objset.is_queued(object));
+    if waits && !state.open_files.has(id, object) {
+        objset_mut(state, id)?.free(object);
+    }
+    Ok(None)
+}
+
+/// The blocks not newer than the snapshot: an increment from it would not send them.
+fn shared(state: &mut State, at: &At, snapshot: &str) -> Result {
+    let (reached, object) = find(state, at)?;
+    let snapshot = state.find(snapshot).ok_or(Errno::ENOENT)?;
+    let Some(txg) = state
+        .dataset(snapshot)
+        .filter(|dataset| dataset.is_snapshot())
+        .map(|it| it.creation_txg)
+    else {
+        return Err(Errno::EXDEV);
+    };
+    if snapshot != reached.dataset && !state.is_before(snapshot, reached.dataset) {
+        return Err(Errno::EXDEV);
+    }
+    let Body::File(blocks) = &znode(state, reached.dataset, object)?.body else {
+        return Err(Errno::EINVAL);
+    };
+    let ranges = blocks.ranges(|block| block.birth <= txg);
+    if let Some(pool) = state.pool_of_mut(reached.dataset) {
+        pool.close_txg();
+    }
+    Ok(Some(FileResult::Ranges(ranges)))
+}
+
+/// `zpl_mount`, `zfs_domount`. All mounts of a dataset have one superblock, so they must agree whether
+/// it is read-only; a snapshot's always is.
+fn mount(state: &mut State, name: &str, path: &str, read_only: bool) -> Result {
+    let on = covered(state, path)?;
+    let id = state.find(name).ok_or(Errno::ENOENT)?;
+    let snapshot = state
+        .dataset(id)
+        .is_some_and(|dataset| dataset.is_snapshot());
+    if !snapshot
+        && let Some(first) = state.mounts.first(id)
+        && first.read_only != read_only
+    {
+        return Err(Errno::EBUSY);
+    }
+    state.mounts.add(id, path, read_only, on);
+    Ok(None)
+}
+
+/// What a mount at `path` would cover: a directory of a mounted dataset, or one outside.
+fn covered(state: &State, path: &str) -> Result<Option<(MountId, ObjectId)>> {
+    let place = state.mounts.locate(path);
+    let Some(mount) = place.mount else {
+        return Ok(None);
+    };
+    let reached = Reached {
+        dataset: mount.dataset,
+        mount: None,
+        read_only: false,
+    };
+    let object = walk(state, reached, |walk| walk.find(place.inside))?;
+    if !znode(state, mount.dataset, object)?.is_directory() {
+        return Err(Errno::ENOTDIR);
+    }
+    Ok(Some((mount.id, object)))
+}
+
+fn unmount(state: &mut State, path: &str, how: Unmount) -> Result {
+    let mount = state.mounts.at(path).ok_or(Errno::EINVAL)?.id;
+    if how != Unmount::Lazy && state.mounts.is_busy(mount, &state.open_files) {
+        return Err(Errno::EBUSY);
+    }
+    state.mounts.detach(mount);
+    Ok(None)
+}
+
+/// `mkdirp`: every directory on the way that is missing.
+fn make_mountpoint(state: &mut State, path: &str) -> Result {
+    let place = state.mounts.locate(path);
+    let Some(mount) = place.mount else {
+        return Ok(None);
+    };
+    let reached = Reached {
+        dataset: mount.dataset,
+        mount: None,
+        read_only: mount.read_only || state.is_readonly(mount.dataset),
+    };
+    let inside = place.inside.to_owned();
+    let mut directory = ROOT;
+    for name in inside.split('/').filter(|name| !name.is_empty()) {
+        let found = walk(state, reached, |walk| walk.lookup(directory, name))?;
+        directory = match found {
+            Some(object) => object,
+            None => {
+                reached.may_change()?;
+                create(
+                    state,
+                    reached.dataset,
+                    directory,
+                    name,
+                    Body::directory(directory),
+                    0o755,
+                )?
+            }
+        };
+    }
+    match znode(state, reached.dataset, directory)?.is_directory() {
+        true => Ok(None),
+        false => Err(Errno::ENOTDIR),
+    }
+}
+
+fn remove_mountpoint(state: &mut State, path: &str) -> Result {
+    let place = state.mounts.locate(path);
+    let Some(mount) = place.mount else {
+        return Ok(None);
+    };
+    if place.inside == "/" {
+        return Err(Errno::EBUSY);
+    }
+    let reached = Reached {
+        dataset: mount.dataset,
+        mount: None,
+        read_only: mount.read_only || state.is_readonly(mount.dataset),
+    };
+    let inside = place.inside.to_owned();
+    let Name { directory, name } = walk(state, reached, |walk| walk.parent(&inside))?;
+    let name = name.ok_or(Errno::EBUSY)?;
+    reached.may_change()?;
+    let found = walk(state, reached, |walk| walk.lookup(directory, &name))?;
+    let object = found.ok_or(Errno::ENOENT)?;
+    if !znode(state, reached.dataset, object)?.is_directory() {
+        return Err(Errno::ENOTDIR);
+    }
+    if state.mounts.covers(reached.dataset, object) {
+        return Err(Errno::EBUSY);
+    }
+    if znode(state, reached.dataset, object)?.size() > 2 {
+        return Err(Errno::ENOTEMPTY);
+    }
+    let now = state.now;
+    leave(objset_mut(state, reached.dataset)?, directory, &name, now)?;
+    drop_link(state, reached.dataset, object)?;
+    Ok(None)
+}

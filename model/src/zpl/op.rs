@@ -5,7 +5,8 @@ use std::sync::Arc;
 use crate::dmu::data::Piece;
 use crate::layer::Tree;
 use crate::machine::State;
-use crate::outcome::Outcome;
+use crate::outcome::{Errno, Outcome};
+use crate::zpl::files;
 use crate::zpl::open::Handle;
 
 /// A file by the dataset it is in and the path from that dataset's root, which starts with `/`.
@@ -250,7 +251,14 @@ impl FileKind {
 }
 
 impl FileOp {
-    pub(crate) fn apply(&self, _state: &mut State) -> Outcome {
-        Outcome::NotModelled("files")
+    pub(crate) fn apply(&self, state: &mut State) -> Outcome {
+        match files::apply(self, state) {
+            Ok(None) => Outcome::Done,
+            Ok(Some(result)) => Outcome::File(result),
+            Err(errno) => Outcome::Failed(errno),
+        }
     }
 }
+
+/// What running a system call gives.
+pub(crate) type Result<T = Option<FileResult>> = std::result::Result<T, Errno>;

@@ -1,1 +1,182 @@
-//! Following paths.
+//! Following paths beneath a root, as `openat2` does with `RESOLVE_IN_ROOT | RESOLVE_NO_XDEV`.
+
+use crate::dmu::{ObjectId, Objset, ROOT};
+use crate::outcome::Errno;
+use crate::zpl::znode::Body;
+
+/// Longest name of a file, in bytes (`ZAP_MAXNAMELEN` without the final zero byte).
+const MAX_NAME: usize = 255;
+
+/// Longest path that a system call takes, in bytes (`PATH_MAX` without the final zero byte).
+const MAX_PATH: usize = 4095;
+
+/// Most symbolic links on one path (`MAXSYMLINKS`).
+const MAX_LINKS: u32 = 40;
+
+/// A tree to follow paths in.
+pub(super) struct Walk<'a> {
+    /// Its objects.
+    pub objset: &'a Objset,
+    /// Whether another dataset is mounted on a directory: going there is `EXDEV`.
+    pub crosses: &'a dyn Fn(ObjectId) -> bool,
+}
+
+/// The end of a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Name {
+    /// The directory that the last name is in.
+    pub directory: ObjectId,
+    /// The last name; none when the path is the root, `.` or `..`.
+    pub name: Option<String>,
+}
+
+impl Walk<'_> {
+    fn entries(&self, directory: ObjectId) -> Result<&Body, Errno> {
+        match self.objset.get(directory).map(|znode| &znode.body) {
+            Some(body @ Body::Directory { .. }) => Ok(body),
+            Some(_) => Err(Errno::ENOTDIR),
+            None => Err(Errno::ENOENT),
+        }
+    }
+
+    /// What a directory has under a name (`zpl_lookup`).
+    pub fn lookup(&self, directory: ObjectId, name: &str) -> Result<Option<ObjectId>, Errno> {
+        let Body::Directory { entries, .. } = self.entries(directory)? else {
+            return Err(Errno::ENOTDIR);
+        };
+        if name.len() > MAX_NAME {
+            return Err(Errno::ENAMETOOLONG);
+        }
+        Ok(entries.get(name).copied())
+    }
+
+    /// Follows a path up to its last name. With `follow`, a symbolic link that is the last name is
+    /// followed too, so that the result names what it leads to, be it there or not.
+    fn go(&self, path: &str, follow: bool) -> Result<Name, Errno> {
+        if path.len() > MAX_PATH {
+            return Err(Errno::ENAMETOOLONG);
+        }
+        let mut directory = ROOT;
+        let mut links = 0;
+        // Components still to go, the next one last.
+        let mut rest = components(path);
+        while let Some(component) = rest.pop() {
+            let Body::Directory { parent, .. } = self.entries(directory)? else {
+                return Err(Errno::ENOTDIR);
+            };
+            match component.as_str() {
+                "." => continue,
+                ".." => {
+                    directory = *parent;
+                    continue;
+                }
+                _ => {}
+            }
+            let last = rest.is_empty();
+            let found = self.lookup(directory, &component)?;
+            let link = found.and_then(|id| match &self.objset.get(id)?.body {
+                Body::Link(target) => Some(target),
+                _ => None,
+            });
+            match (found, link) {
+                (_, Some(target)) if !last || follow => {
+                    if links == MAX_LINKS {
+                        return Err(Errno::ELOOP);
+                    }
+                    links += 1;
+                    if target.starts_with('/') {
+                        directory = ROOT;
+                    }
+                    rest.append(&mut components(target));
+                    if rest.is_empty() {
+                        return Ok(Name {
+                            directory,
+                            name: None,
+                        });
+                    }
+                }
+                _ if last => {
+                    if follow && found.is_some_and(|id| (self.crosses)(id)) {
+                        return Err(Errno::EXDEV);
+                    }
+                    return Ok(Name {
+                        directory,
+                        name: Some(component),
+                    });
+                }
+                (None, _) => return Err(Errno::ENOENT),
+                (Some(id), _) => {
+                    if (self.crosses)(id) {
+                        return Err(Errno::EXDEV);
+                    }
+                    directory = id;
+                }
+            }
+        }
+        self.entries(directory)?;
+        Ok(Name {
+            directory,
+            name: None,
+        })
+    }
+
+    /// The directory that a path's last name is in, and that name.
+    pub fn parent(&self, path: &str) -> Result<Name, Errno> {
+        self.go(path, false)
+    }
+
+    /// Where a file is, or would be made, with symbolic links followed to the end.
+    pub fn target(&self, path: &str) -> Result<(Name, Option<ObjectId>), Errno> {
+        let name = self.go(path, true)?;
+        let found = match &name.name {
+            Some(last) => self.lookup(name.directory, last)?,
+            None => Some(name.directory),
+        };
+        Ok((name, found))
+    }
+
+    /// What is at a path, with symbolic links followed.
+    pub fn find(&self, path: &str) -> Result<ObjectId, Errno> {
+        self.target(path)?.1.ok_or(Errno::ENOENT)
+    }
+
+    /// What is at a path; a symbolic link at its end is not followed.
+    pub fn find_link(&self, path: &str) -> Result<ObjectId, Errno> {
+        let name = self.parent(path)?;
+        let found = match &name.name {
+            Some(last) => self.lookup(name.directory, last)?.ok_or(Errno::ENOENT)?,
+            None => name.directory,
+        };
+        if (self.crosses)(found) && found != ROOT {
+            return Err(Errno::EXDEV);
+        }
+        Ok(found)
+    }
+
+    /// Whether `directory` is `above` or lies beneath it.
+    pub fn is_beneath(&self, mut directory: ObjectId, above: ObjectId) -> bool {
+        loop {
+            if directory == above {
+                return true;
+            }
+            match self.entries(directory) {
+                Ok(Body::Directory { parent, .. }) if *parent != directory => directory = *parent,
+                _ => return false,
+            }
+        }
+    }
+}
+
+/// The components of a path, the first one last. A slash at the end asks for a directory.
+fn components(path: &str) -> Vec<String> {
+    let mut components: Vec<String> = path
+        .split('/')
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect();
+    if path.ends_with('/') && !components.is_empty() {
+        components.push(".".to_owned());
+    }
+    components.reverse();
+    components
+}
