@@ -1,3 +1,7 @@
 //! The `ztwin` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(ztwin::cli::main(std::env::args_os()))
+}

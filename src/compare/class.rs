@@ -184,9 +184,7 @@ mod tests {
         ] {
             assert!(accepts(&SPACE, value), "{value}");
         }
-        for value in [
-            "", "tank", "1.M", ".5M", "1.2.3", "1,2", "K", "--", "on", "1 2",
-        ] {
+        for value in ["tank", "1.M", ".5M", "1.2.3", "1,2", "K", "--", "on", "1 2"] {
             assert!(!accepts(&SPACE, value), "{value}");
         }
         for value in [

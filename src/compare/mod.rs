@@ -7,6 +7,7 @@
 mod class;
 mod line;
 mod picture;
+mod replay;
 mod table;
 
 use crate::pools::{End, Printed};
@@ -14,6 +15,10 @@ use crate::trace::{Content, Ending, Expected, Line, Placed, Text};
 
 pub use class::{CLASSES, Class, Excused, GUID, SPACE, TIME, TXG, USAGE};
 pub use picture::{Names, Picture};
+pub use replay::{
+    Divergence, Report, check_on, compare_recorded, diff_trace, play, record_trace,
+    verify_recorded, with_states,
+};
 
 use line::{Bound, Cell, Got};
 
@@ -105,6 +110,7 @@ impl Comparer {
             };
             let text = ending.map_or_else(|| "  [0]".to_owned(), |e| Line::End(e).to_string());
             // Exit code 0 is only worth a line where the other one is not 0.
+            let offset = offset.filter(|_| ending.is_some());
             if ending.is_some() || side != Side::Both {
                 lines.push(DifferentLine { side, text, offset });
             }
@@ -124,6 +130,22 @@ impl Comparer {
                 not_modelled,
             }),
         }
+    }
+
+    /// What was printed, as lines of a trace; where a pattern was expected and matches, the pattern.
+    fn keep_patterns(&mut self, expected: &Expected, printed: &Printed) -> Vec<Line> {
+        let mut lines = printed.lines();
+        let mut excused = Excused::default();
+        let (out, err) = (Got::lines(&printed.out), Got::lines(&printed.err));
+        for (placed, got, first) in [(&expected.out, &out, 0), (&expected.err, &err, out.len())] {
+            for pair in self.stream(placed, got, &mut excused) {
+                let Pair::Both(i, j) = pair else { continue };
+                if let Line::Out(text) | Line::Err(text) = &mut lines[first + j] {
+                    text.clone_from(&placed[i].text);
+                }
+            }
+        }
+        lines
     }
 
     /// Aligns the lines of a stream.

@@ -7,8 +7,10 @@ use ztwin_model::Release;
 use ztwin_model::layer::Tree;
 use ztwin_model::outcome::Errno;
 
+mod open;
 pub mod verb;
 
+pub use open::open;
 pub use verb::Verb;
 
 /// One step as it is run: the words after `$`, the process that runs it, and named streams.
@@ -60,6 +62,15 @@ pub struct Unavailable {
     pub message: String,
 }
 
+/// The kernel and the distribution that a real pool runs on.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct System {
+    /// The kernel's version, major and minor: `6.12`.
+    pub linux: String,
+    /// The distribution's name, as Debian's `VERSION_CODENAME`: `trixie`.
+    pub name: String,
+}
+
 /// Something with pools on which the steps of a trace can be run.
 pub trait Pools {
     /// The exact OpenZFS version behind it, such as `2.3.9`; for the model, that of the line.
@@ -67,6 +78,12 @@ pub trait Pools {
 
     /// The release line of [`Pools::version`].
     fn release(&self) -> Release;
+
+    /// What it runs on, as it stands behind `@ recorded`; `None` for the model, from which nothing is
+    /// ever recorded.
+    fn system(&self) -> Option<System> {
+        None
+    }
 
     /// Runs a whole trace from a fresh start (no pools, no vdevs, no mounts, no kept streams),
     /// hands each outcome to `seen` with its index, in order, and removes what it created.

@@ -6,12 +6,13 @@
 //!
 //! [`Display`]: std::fmt::Display
 
+mod corpus;
 mod error;
 mod guard;
 mod outcome;
 mod parse;
 mod print;
-pub mod record;
+mod record;
 mod text;
 mod word;
 
@@ -19,6 +20,7 @@ use ztwin_model::Release;
 
 use crate::pools::{Command, End};
 
+pub use corpus::CORPUS;
 pub use error::TraceError;
 pub use guard::{Arm, Comparison, Condition, Guard, Operator};
 pub use outcome::{Expected, Placed};

@@ -1,0 +1,252 @@
+//! Whole traces, step by step: recorded outcomes against the model, and the model against a real pool.
+
+use ztwin_model::Release;
+
+use super::{Comparer, Difference, Excused};
+use crate::pools::{Command, End, Pools, Printed, Unavailable};
+use crate::trace::{Expected, Recorded, Trace};
+
+/// What a comparison of a whole trace found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The release line that was compared.
+    pub release: Release,
+    /// How many steps were compared.
+    pub steps: usize,
+    /// The steps that differ, in order.
+    pub divergences: Vec<Divergence>,
+    /// How many values were not compared.
+    pub excused: Excused,
+}
+
+/// A step that differs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Divergence {
+    /// The step of the trace, counted from 0. For a step that [`diff_trace`] inserted, the step in front
+    /// of it.
+    pub step: usize,
+    /// The step that [`diff_trace`] inserted, if it is one.
+    pub inserted: Option<Command>,
+    /// Where the two outcomes differ.
+    pub difference: Difference,
+}
+
+impl Report {
+    fn new(release: Release) -> Self {
+        Report {
+            release,
+            steps: 0,
+            divergences: Vec::new(),
+            excused: Excused::default(),
+        }
+    }
+
+    fn step(
+        &mut self,
+        comparer: &mut Comparer,
+        (step, inserted): (usize, Option<&Command>),
+        expected: &Expected,
+        got: &Printed,
+    ) {
+        let verdict = comparer.step(expected, got);
+        self.steps += 1;
+        self.excused.add(&verdict.excused);
+        if let Some(difference) = verdict.difference {
+            self.divergences.push(Divergence {
+                step,
+                inserted: inserted.cloned(),
+                difference,
+            });
+        }
+    }
+
+    /// Whether something differs, other than steps that are not modelled.
+    #[must_use]
+    pub fn diverges(&self) -> bool {
+        self.divergences
+            .iter()
+            .any(|divergence| !divergence.difference.not_modelled)
+    }
+}
+
+/// Runs `commands` and gives back what each printed; fewer when a panic ended the run.
+pub fn play(pools: &mut dyn Pools, commands: &[Command]) -> Result<Vec<Printed>, Unavailable> {
+    let mut printed: Vec<Printed> = Vec::with_capacity(commands.len());
+    pools.play(commands, &mut |_, outcome| printed.push(outcome))?;
+    let panicked = printed.last().is_some_and(|last| last.end == End::Panic);
+    if printed.len() < commands.len() && !panicked {
+        return Err(Unavailable {
+            message: format!(
+                "the pool answered {} of {} steps: run the trace again, and report it if it stays so",
+                printed.len(),
+                commands.len()
+            ),
+        });
+    }
+    Ok(printed)
+}
+
+/// Compares what `trace` has recorded for `release` with what `printed` says that its steps print.
+#[must_use]
+pub fn compare_recorded(trace: &Trace, release: Release, printed: &[Printed]) -> Report {
+    let mut report = Report::new(release);
+    let mut comparer = Comparer::new();
+    for (i, (step, got)) in trace.steps().zip(printed).enumerate() {
+        report.step(&mut comparer, (i, None), &step.expected(release), got);
+    }
+    report
+}
+
+/// Replays a recorded trace on `pools` and compares each outcome with the recorded one of its release.
+pub fn check_on(trace: &Trace, pools: &mut dyn Pools) -> Result<Report, Unavailable> {
+    let printed = play(pools, &trace.commands())?;
+    Ok(compare_recorded(trace, pools.release(), &printed))
+}
+
+/// The step that prints the whole visible state.
+fn state() -> Command {
+    Command {
+        words: vec!["state".into(), "-v".into()],
+        ..Command::default()
+    }
+}
+
+/// The steps of `trace`, with `state -v` behind every `zpool sync` and at the end. With each: the step
+/// of the trace that it is, or stands behind, and whether it was inserted.
+#[must_use]
+pub fn with_states(trace: &Trace) -> Vec<(usize, bool, Command)> {
+    let mut commands = Vec::new();
+    let count = trace.steps().count();
+    for (i, step) in trace.steps().enumerate() {
+        let is_sync =
+            |command: &Command| command.words.starts_with(&["zpool".into(), "sync".into()]);
+        let wanted = is_sync(&step.command) || i + 1 == count;
+        let is_state = step.command.words == state().words;
+        commands.push((i, false, step.command.clone()));
+        if wanted && !is_state {
+            commands.push((i, true, state()));
+        }
+    }
+    commands
+}
+
+/// Runs `trace` on both pools, with [`with_states`], and compares each outcome: what `real` prints is
+/// expected of `model`. What the trace has recorded plays no part.
+pub fn diff_trace(
+    trace: &Trace,
+    model: &mut dyn Pools,
+    real: &mut dyn Pools,
+) -> Result<Report, Unavailable> {
+    let steps = with_states(trace);
+    let commands: Vec<Command> = steps
+        .iter()
+        .map(|(_, _, command)| command.clone())
+        .collect();
+    let expected = play(real, &commands)?;
+    let got = play(model, &commands)?;
+    let mut report = Report::new(real.release());
+    let mut comparer = Comparer::new();
+    for ((i, inserted, command), (expected, got)) in steps.iter().zip(expected.iter().zip(&got)) {
+        let step = (*i, inserted.then_some(command));
+        report.step(&mut comparer, step, &Expected::from(expected), got);
+    }
+    Ok(report)
+}
+
+/// How a fresh run of a step relates to what a trace has recorded.
+enum Fresh {
+    /// It agrees; what is recorded stays.
+    Agrees(Excused),
+    /// It differs.
+    Differs(Difference),
+}
+
+/// Compares a fresh run with what is recorded. Values are excused where the model's outcome of the same
+/// step has a marker: both must agree with it.
+fn compare_fresh(
+    comparer: &mut Comparer,
+    recorded: &Expected,
+    fresh: &Printed,
+    model: Option<&Printed>,
+) -> Fresh {
+    let before = comparer.clone();
+    let Some(difference) = comparer.step(recorded, fresh).difference else {
+        return Fresh::Agrees(Excused::default());
+    };
+    if let Some(model) = model {
+        let mut through = before;
+        let of_fresh = Comparer::new().step(&Expected::from(fresh), model);
+        let of_recorded = through.step(recorded, model);
+        if of_fresh.difference.is_none() && of_recorded.difference.is_none() {
+            *comparer = through;
+            return Fresh::Agrees(of_fresh.excused);
+        }
+    }
+    Fresh::Differs(difference)
+}
+
+/// Compares what `trace` has recorded for `release` with a fresh run on a real pool; `model` is what the
+/// model printed, whose markers say which values may differ.
+#[must_use]
+pub fn verify_recorded(
+    trace: &Trace,
+    release: Release,
+    fresh: &[Printed],
+    model: &[Printed],
+) -> Report {
+    let mut report = Report::new(release);
+    let mut comparer = Comparer::new();
+    for (i, (step, fresh)) in trace.steps().zip(fresh).enumerate() {
+        report.steps += 1;
+        match compare_fresh(&mut comparer, &step.expected(release), fresh, model.get(i)) {
+            Fresh::Agrees(excused) => report.excused.add(&excused),
+            Fresh::Differs(difference) => {
+                report.divergences.push(Divergence {
+                    step: i,
+                    inserted: None,
+                    difference,
+                });
+            }
+        }
+    }
+    report
+}
+
+/// The trace with the outcomes of a fresh run written into it; how many steps changed.
+///
+/// What agrees with the fresh run stays as it is, with its patterns; so does what other releases print,
+/// behind guards where needed. `model` is what the model printed, whose markers say which values may
+/// differ.
+#[must_use]
+pub fn record_trace(
+    trace: &Trace,
+    recorded: &Recorded,
+    release: Release,
+    fresh: &[Printed],
+    model: &[Printed],
+) -> (Trace, usize) {
+    let mut trace = trace.clone();
+    let others: Vec<Release> = trace
+        .releases()
+        .into_iter()
+        .filter(|&other| other != release)
+        .collect();
+    let mut comparer = Comparer::new();
+    let mut changed = 0;
+    for (i, (step, fresh)) in trace.steps_mut().zip(fresh).enumerate() {
+        let expected = step.expected(release);
+        let before = comparer.clone();
+        if let Fresh::Differs(_) = compare_fresh(&mut comparer, &expected, fresh, model.get(i)) {
+            comparer = before;
+            changed += 1;
+            step.set_lines(release, &others, comparer.keep_patterns(&expected, fresh));
+        }
+    }
+    let known = trace
+        .recorded()
+        .any(|line| line.openzfs == recorded.openzfs);
+    if changed > 0 || !known {
+        trace.set_recorded(recorded.clone());
+    }
+    (trace, changed)
+}

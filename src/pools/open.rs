@@ -1,0 +1,30 @@
+//! Opening pools by the name that the command line gives them.
+
+use ztwin_model::Release;
+
+use super::{Pools, Unavailable};
+
+/// Opens `model`, `kernel` or `vm:NAME`. The model runs `release` (2.3 when not given); a real pool runs
+/// what it is, and is refused when that is another line than `release`.
+pub fn open(name: &str, release: Option<Release>) -> Result<Box<dyn Pools>, Unavailable> {
+    let pools: Box<dyn Pools> = arm(name, release)?;
+    match release {
+        Some(release) if pools.release() != release => Err(Unavailable {
+            message: format!(
+                "'{name}' runs OpenZFS {}, not {}: leave out --openzfs, or name another pool",
+                pools.version(),
+                release.name()
+            ),
+        }),
+        _ => Ok(pools),
+    }
+}
+
+/// The arm that `name` means.
+fn arm(name: &str, _release: Option<Release>) -> Result<Box<dyn Pools>, Unavailable> {
+    Err(Unavailable {
+        message: format!(
+            "no pool is called '{name}': name one of model, kernel, vm:NAME (such as vm:trixie)"
+        ),
+    })
+}
