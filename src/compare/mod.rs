@@ -102,7 +102,7 @@ impl Comparer {
         let mut lines = Vec::new();
         show(&mut lines, &out, &expected.out, &got_out, Line::Out);
         show(&mut lines, &err, &expected.err, &got_err, Line::Err);
-        let mut show_end = |side, end, offset| {
+        let mut show_end = |side, end, offset: Option<usize>| {
             let ending = match end {
                 End::Exit(code) => std::num::NonZeroU8::new(code).map(Ending::Exit),
                 End::Panic => Some(Ending::Panic),
