@@ -7,9 +7,15 @@ use ztwin_model::Release;
 use ztwin_model::layer::Tree;
 use ztwin_model::outcome::Errno;
 
+mod arm;
+pub mod blobs;
+pub mod model;
 mod open;
+mod print;
 pub mod verb;
 
+pub use blobs::Blobs;
+pub use model::ModelPools;
 pub use open::open;
 pub use verb::Verb;
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::layer::{Content, Entry, Tree};
 use crate::zpl::znode::{Body, Znode};
 
 pub mod blocks;
@@ -88,6 +89,44 @@ impl Objset {
     /// Every object, in the order of their numbers.
     pub fn iter(&self) -> impl Iterator<Item = (ObjectId, &Znode)> {
         self.inner.objects.iter().map(|(&id, znode)| (id, &**znode))
+    }
+
+    /// Everything from an object down, sorted by path.
+    #[must_use]
+    pub fn tree(&self, top: ObjectId) -> Tree {
+        let mut entries = Vec::new();
+        let mut rest: Vec<(Arc<str>, ObjectId)> = vec![("/".into(), top)];
+        while let Some((path, object)) = rest.pop() {
+            let Some(znode) = self.get(object) else {
+                continue;
+            };
+            let content = match &znode.body {
+                Body::File(blocks) => Content::File(blocks.read(0, u64::MAX).into()),
+                Body::Link(target) => Content::Link(target.clone()),
+                Body::Directory { entries, .. } => {
+                    let prefix = if &*path == "/" { "" } else { &path };
+                    rest.extend(
+                        entries
+                            .iter()
+                            .map(|(name, &id)| (format!("{prefix}/{name}").into(), id)),
+                    );
+                    Content::Directory
+                }
+            };
+            entries.push(Entry {
+                path,
+                content,
+                mode: znode.mode,
+                uid: znode.uid,
+                gid: znode.gid,
+                links: znode.links,
+                size: znode.size(),
+                object,
+                mtime: (i64::try_from(znode.mtime).unwrap_or(i64::MAX), 0),
+            });
+        }
+        entries.sort_by(|a, b| a.path.as_bytes().cmp(b.path.as_bytes()));
+        Tree { entries }
     }
 
     /// A copy whose blocks are all born in `txg`: what a clone is *not* (a planted fault).

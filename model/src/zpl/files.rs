@@ -6,7 +6,6 @@ use crate::dmu::data::Piece;
 use crate::dmu::{Blocks, ObjectId, Objset, ROOT, Terms};
 use crate::dsl::dataset::DatasetId;
 use crate::fault::Fault;
-use crate::layer::{Content, Entry, Tree};
 use crate::machine::State;
 use crate::outcome::Errno;
 use crate::zpl::mount::MountId;
@@ -97,7 +96,7 @@ pub(super) fn apply(op: &FileOp, state: &mut State) -> Result {
         FileOp::Tree { at } => {
             let (reached, object) = find_link(state, at)?;
             let objset = objset(state, reached.dataset)?;
-            Ok(Some(FileResult::Tree(tree(objset, object))))
+            Ok(Some(FileResult::Tree(objset.tree(object))))
         }
         FileOp::Open { handle, at, write } => open(state, handle, at, *write),
         FileOp::Close { handle } => close(state, handle),
@@ -110,6 +109,13 @@ pub(super) fn apply(op: &FileOp, state: &mut State) -> Result {
         FileOp::Unmount { path, how } => unmount(state, path, *how),
         FileOp::MakeMountpoint { path } => make_mountpoint(state, path),
         FileOp::RemoveMountpoint { path } => remove_mountpoint(state, path),
+        FileOp::MakeVdev { path, size } => {
+            if state.vdevs.contains_key(&**path) {
+                return Err(Errno::EEXIST);
+            }
+            state.vdevs.insert(path.to_string(), *size);
+            Ok(None)
+        }
     }
 }
 
@@ -625,43 +631,6 @@ fn stat(znode: &Znode, block_size: Option<u64>) -> Stat {
     }
 }
 
-/// Everything from an object down.
-pub(crate) fn tree(objset: &Objset, top: ObjectId) -> Tree {
-    let mut entries = Vec::new();
-    let mut rest: Vec<(Arc<str>, ObjectId)> = vec![("/".into(), top)];
-    while let Some((path, object)) = rest.pop() {
-        let Some(znode) = objset.get(object) else {
-            continue;
-        };
-        let content = match &znode.body {
-            Body::File(blocks) => Content::File(blocks.read(0, u64::MAX).into()),
-            Body::Link(target) => Content::Link(target.clone()),
-            Body::Directory { entries, .. } => {
-                let prefix = if &*path == "/" { "" } else { &path };
-                rest.extend(
-                    entries
-                        .iter()
-                        .map(|(name, &id)| (format!("{prefix}/{name}").into(), id)),
-                );
-                Content::Directory
-            }
-        };
-        entries.push(Entry {
-            path,
-            content,
-            mode: znode.mode,
-            uid: znode.uid,
-            gid: znode.gid,
-            links: znode.links,
-            size: znode.size(),
-            object,
-            mtime: (i64::try_from(znode.mtime).unwrap_or(i64::MAX), 0),
-        });
-    }
-    entries.sort_by(|a, b| a.path.as_bytes().cmp(b.path.as_bytes()));
-    Tree { entries }
-}
-
 fn open(state: &mut State, handle: &Handle, at: &At, write: bool) -> Result {
     if state.open_files.get(handle).is_some() {
         return Err(Errno::EEXIST);
@@ -791,9 +760,10 @@ fn make_mountpoint(state: &mut State, path: &str) -> Result {
             }
         };
     }
-    match znode(state, reached.dataset, directory)?.is_directory() {
-        true => Ok(None),
-        false => Err(Errno::ENOTDIR),
+    if znode(state, reached.dataset, directory)?.is_directory() {
+        Ok(None)
+    } else {
+        Err(Errno::ENOTDIR)
     }
 }
 

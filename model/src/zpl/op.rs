@@ -186,6 +186,13 @@ pub enum FileOp {
         /// An absolute path.
         path: Arc<str>,
     },
+    /// Makes a sparse file for a pool to live in; one that exists is refused with `EEXIST`.
+    MakeVdev {
+        /// An absolute path.
+        path: Arc<str>,
+        /// Its size in bytes.
+        size: u64,
+    },
     /// Removes a directory that was a mountpoint. Outside of all mounts it always succeeds.
     RemoveMountpoint {
         /// An absolute path.

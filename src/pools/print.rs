@@ -1,0 +1,144 @@
+//! How results of verbs print: the same on every arm.
+
+use std::collections::HashMap;
+
+use ztwin_model::dmu::data::Piece;
+use ztwin_model::layer::{Content, Entry};
+use ztwin_model::zpl::op::{FileOp, FileResult, Stat};
+
+use super::Printed;
+
+/// The first 16 hexadecimal digits of a BLAKE3 hash.
+pub(super) fn digest_of(hash: blake3::Hash) -> String {
+    hash.to_hex()[..16].to_owned()
+}
+
+/// The digest of the bytes of these pieces.
+pub(super) fn digest(pieces: &[Piece]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for piece in pieces {
+        piece.chunks(&mut |chunk| {
+            hasher.update(chunk);
+            true
+        });
+    }
+    format!("blake3:{}", digest_of(hasher.finalize()))
+}
+
+/// The digest of lines, each with its newline.
+pub(super) fn digest_lines(lines: &[String]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for line in lines {
+        hasher.update(line.as_bytes());
+        hasher.update(b"\n");
+    }
+    format!("blake3:{}", digest_of(hasher.finalize()))
+}
+
+/// Digests that were computed once: symbolic content is cheap to compare and slow to generate.
+#[derive(Debug, Default)]
+pub(super) struct Digests {
+    known: HashMap<Vec<Piece>, String>,
+}
+
+impl Digests {
+    /// The digest of these pieces.
+    pub fn of(&mut self, pieces: &[Piece]) -> String {
+        if let Some(known) = self.known.get(pieces) {
+            return known.clone();
+        }
+        let digest = digest(pieces);
+        self.known.insert(pieces.to_vec(), digest.clone());
+        digest
+    }
+}
+
+/// A size as people write it: in K where that is exact.
+fn kilo(bytes: u64) -> String {
+    if bytes > 0 && bytes.is_multiple_of(1024) {
+        format!("{}K", bytes / 1024)
+    } else {
+        bytes.to_string()
+    }
+}
+
+/// A name as it stands in a line: control characters and backslashes are escaped.
+fn shown(name: &str) -> String {
+    let mut text = String::with_capacity(name.len());
+    for letter in name.chars() {
+        if letter.is_control() || letter == '\\' {
+            text.extend(letter.escape_default());
+        } else {
+            text.push(letter);
+        }
+    }
+    text
+}
+
+/// The line of `tree` for an entry; `digest` is that of a regular file's content.
+pub(super) fn entry(entry: &Entry, digest: impl FnOnce(&[Piece]) -> String) -> String {
+    let after = match &entry.content {
+        Content::File(pieces) => format!(" {}", digest(pieces)),
+        Content::Directory => String::new(),
+        Content::Link(target) => format!(" -> {}", shown(target)),
+    };
+    format!(
+        "{} {:04o} {} {}:{} {} {}{after}",
+        entry.kind().letter(),
+        entry.mode,
+        entry.links,
+        entry.uid,
+        entry.gid,
+        entry.size,
+        shown(&entry.path),
+    )
+}
+
+fn stat(stat: &Stat) -> String {
+    let block = stat
+        .block_size
+        .map_or_else(String::new, |size| format!(" block={size}"));
+    format!(
+        "{} {:04o} {} {}:{} {}{block}",
+        stat.kind.letter(),
+        stat.mode,
+        stat.links,
+        stat.uid,
+        stat.gid,
+        stat.size,
+    )
+}
+
+/// What a verb prints when its call succeeded.
+pub(super) fn result(op: &FileOp, result: Option<&FileResult>) -> Printed {
+    match result {
+        None => Printed::default(),
+        Some(FileResult::Data(pieces)) => {
+            let len: u64 = pieces.iter().map(|piece| piece.len).sum();
+            Printed::line(&format!("{len} {}", digest(pieces)))
+        }
+        Some(FileResult::Text(text)) => Printed::line(&shown(text)),
+        Some(FileResult::Stat(it)) => Printed::line(&stat(it)),
+        Some(FileResult::Tree(tree)) => {
+            let mut out = String::new();
+            for it in &tree.entries {
+                out += &entry(it, digest);
+                out.push('\n');
+            }
+            Printed {
+                out: out.into_bytes(),
+                ..Printed::default()
+            }
+        }
+        Some(FileResult::Ranges(ranges)) => {
+            debug_assert!(
+                matches!(op, FileOp::Shared { .. }),
+                "only `shared` returns ranges"
+            );
+            let ranges = ranges
+                .iter()
+                .map(|(start, end)| format!("{}-{}", kilo(*start), kilo(*end)));
+            Printed::line(&ranges.collect::<Vec<_>>().join(" "))
+        }
+    }
+}
