@@ -1,8 +1,10 @@
 //! Opening pools by the name that the command line gives them.
 
+use std::path::Path;
+
 use ztwin_model::Release;
 
-use super::{Pools, Unavailable};
+use super::{Blobs, ModelPools, Pools, Unavailable};
 
 /// Opens `model`, `kernel` or `vm:NAME`. The model runs `release` (2.3 when not given); a real pool runs
 /// what it is, and is refused when that is another line than `release`.
@@ -21,10 +23,16 @@ pub fn open(name: &str, release: Option<Release>) -> Result<Box<dyn Pools>, Unav
 }
 
 /// The arm that `name` means.
-fn arm(name: &str, _release: Option<Release>) -> Result<Box<dyn Pools>, Unavailable> {
-    Err(Unavailable {
-        message: format!(
-            "no pool is called '{name}': name one of model, kernel, vm:NAME (such as vm:trixie)"
-        ),
-    })
+fn arm(name: &str, release: Option<Release>) -> Result<Box<dyn Pools>, Unavailable> {
+    match name {
+        "model" => Ok(Box::new(ModelPools::new(
+            release.unwrap_or_default(),
+            Blobs::in_directory(Path::new("traces/data")),
+        ))),
+        _ => Err(Unavailable {
+            message: format!(
+                "no pool is called '{name}': name one of model, kernel, vm:NAME (such as vm:trixie)"
+            ),
+        }),
+    }
 }
