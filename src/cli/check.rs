@@ -20,6 +20,7 @@ use crate::pools;
 /// A trace is replayed once for every OpenZFS release that its `@ recorded` lines name. Steps that
 /// differ are shown with the difference under them. The last line counts traces, steps and divergences.
 #[derive(Clone, Debug, Args)]
+#[command(verbatim_doc_comment)]
 pub struct Check {
     /// Traces, or directories of traces [default: ./traces, else the corpus that is built in]
     #[arg(value_name = "TRACE|DIR")]

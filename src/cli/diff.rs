@@ -17,6 +17,7 @@ use crate::trace::quote;
 /// What a trace has recorded plays no part. After every `zpool sync` and at the end of a trace the whole
 /// visible state of both is compared too (`state -v`).
 #[derive(Clone, Debug, Args)]
+#[command(verbatim_doc_comment)]
 pub struct Diff {
     /// Traces, or directories of traces [default: ./traces, else the corpus that is built in]
     #[arg(value_name = "TRACE|DIR")]

@@ -35,3 +35,16 @@ impl Interrupt {
         self.flag.load(Ordering::Relaxed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_signal_only_asks() {
+        let interrupt = Interrupt::install().expect("signals can be watched");
+        assert!(!interrupt.requested());
+        signal_hook::low_level::raise(SIGINT).expect("raised");
+        assert!(interrupt.requested());
+    }
+}

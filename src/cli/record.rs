@@ -20,6 +20,7 @@ use crate::trace::{Recorded, quote};
 /// Outcomes that other releases gave stay; where they differ, guards (`? openzfs < 2.3`) are put around
 /// them. Patterns stay where they match. Each file is replaced as a whole, or not at all.
 #[derive(Clone, Debug, Args)]
+#[command(verbatim_doc_comment)]
 pub struct Record {
     /// Traces, or directories of traces
     #[arg(value_name = "TRACE|DIR", required_unless_present = "verify")]
