@@ -1,7 +1,21 @@
 //! Datasets: create, snapshot, clone, promote, rename, rollback, destroy, holds, properties.
+//!
+//! A [`dataset::Dataset`] knows its place by numbers and the last component of its name, as a
+//! `dsl_dir` with its `dsl_dataset`s does: a rename moves one entry, and a promote moves snapshots.
 
+pub mod clone;
+pub mod create;
 pub mod dataset;
+pub mod destroy;
 mod find;
+pub mod hold;
+pub mod names;
 pub mod op;
+pub mod promote;
 pub mod properties;
+pub mod property;
 pub mod reason;
+pub mod rename;
+pub mod rollback;
+pub mod snapshot;
+pub mod value;

@@ -1,14 +1,141 @@
 //! Operations on datasets.
 
+use std::sync::Arc;
+
+use crate::dsl::properties::Key;
+use crate::dsl::property::Value;
+use crate::dsl::reason::Reason;
 use crate::machine::State;
 use crate::outcome::Outcome;
 
 /// An operation on datasets and their properties: one sync task each.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DslOp {}
+pub enum DslOp {
+    /// Makes a filesystem (`dmu_objset_create`).
+    Create {
+        /// Its full name.
+        name: Arc<str>,
+        /// What is set on it.
+        settings: Vec<(Key, Value)>,
+    },
+    /// Makes a clone (`dmu_objset_clone`).
+    Clone {
+        /// Its full name.
+        name: Arc<str>,
+        /// The snapshot.
+        origin: Arc<str>,
+        /// What is set on it.
+        settings: Vec<(Key, Value)>,
+    },
+    /// Makes snapshots of different filesystems of one pool, all or none (`dsl_dataset_snapshot`).
+    Snapshot {
+        /// Their full names.
+        names: Vec<Arc<str>>,
+        /// The user's properties that are set on each.
+        settings: Vec<(Key, Value)>,
+    },
+    /// Destroys a filesystem that nothing depends on (`dsl_destroy_head`).
+    Destroy {
+        /// Its full name.
+        name: Arc<str>,
+    },
+    /// Destroys snapshots, all or none; missing ones do not matter (`dsl_destroy_snapshots_nvl`).
+    DestroySnapshots {
+        /// Their full names.
+        names: Vec<Arc<str>>,
+        /// One that is still needed is destroyed when it no longer is.
+        defer: bool,
+    },
+    /// Makes the newest snapshot the content of its filesystem again (`dsl_dataset_rollback`).
+    Rollback {
+        /// The snapshot's full name.
+        to: Arc<str>,
+    },
+    /// Makes a clone the owner of its origin (`dsl_dataset_promote`).
+    Promote {
+        /// The clone's full name.
+        name: Arc<str>,
+    },
+    /// Renames a filesystem with all below it (`dsl_dir_rename`).
+    Rename {
+        /// Its full name.
+        from: Arc<str>,
+        /// The full name it gets.
+        to: Arc<str>,
+    },
+    /// Renames a snapshot (`dsl_dataset_rename_snapshot`).
+    RenameSnapshot {
+        /// The full name of its filesystem.
+        filesystem: Arc<str>,
+        /// What follows the `@`.
+        from: Arc<str>,
+        /// What will follow it.
+        to: Arc<str>,
+        /// Rename those of this name in all filesystems below too.
+        recursive: bool,
+    },
+    /// Sets properties (`dsl_props_set`).
+    Set {
+        /// The full name of a filesystem or snapshot.
+        name: Arc<str>,
+        /// The properties with their values.
+        settings: Vec<(Key, Value)>,
+    },
+    /// Removes what is set on a dataset itself (`dsl_prop_inherit`).
+    Inherit {
+        /// The full name of a filesystem or snapshot.
+        name: Arc<str>,
+        /// The property.
+        key: Key,
+    },
+    /// Places holds on snapshots, all or none (`dsl_dataset_user_hold`).
+    Hold {
+        /// The full names of the snapshots.
+        names: Vec<Arc<str>>,
+        /// The tag.
+        tag: Arc<str>,
+    },
+    /// Releases holds, all or none (`dsl_dataset_user_release`).
+    Release {
+        /// The full names of the snapshots.
+        names: Vec<Arc<str>>,
+        /// The tag.
+        tag: Arc<str>,
+    },
+}
+
+/// How an operation ended, before it becomes an [`Outcome`].
+pub(crate) type Result<T = ()> = std::result::Result<T, Reason>;
 
 impl DslOp {
-    pub(crate) fn apply(&self, _state: &mut State) -> Outcome {
-        Outcome::NotModelled("datasets")
+    pub(crate) fn apply(&self, state: &mut State) -> Outcome {
+        let done = match self {
+            DslOp::Create { name, settings } => state.create(name, settings),
+            DslOp::Clone {
+                name,
+                origin,
+                settings,
+            } => state.clone_snapshot(name, origin, settings),
+            DslOp::Snapshot { names, settings } => state.snapshot_all(names, settings),
+            DslOp::Destroy { name } => state.destroy(name),
+            DslOp::DestroySnapshots { names, defer } => state.destroy_snapshots(names, *defer),
+            DslOp::Rollback { to } => state.rollback(to),
+            DslOp::Promote { name } => state.promote(name),
+            DslOp::Rename { from, to } => state.rename(from, to),
+            DslOp::RenameSnapshot {
+                filesystem,
+                from,
+                to,
+                recursive,
+            } => state.rename_snapshots(filesystem, from, to, *recursive),
+            DslOp::Set { name, settings } => state.set(name, settings),
+            DslOp::Inherit { name, key } => state.inherit(name, key),
+            DslOp::Hold { names, tag } => state.hold(names, tag),
+            DslOp::Release { names, tag } => state.release(names, tag),
+        };
+        match done {
+            Ok(()) => Outcome::Done,
+            Err(reason) => Outcome::Refused(reason),
+        }
     }
 }

@@ -3,6 +3,9 @@
 use std::sync::Arc;
 
 use crate::dsl::dataset::DatasetId;
+use crate::dsl::op::Result;
+pub use crate::dsl::property::{Class, FILESYSTEM, Kind, Property, SNAPSHOT, VOLUME, Value, Words};
+use crate::dsl::reason::Reason;
 use crate::machine::State;
 
 /// The name of a property.
@@ -14,17 +17,6 @@ pub enum Key {
     User(Arc<str>),
 }
 
-/// The value of a property.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Value {
-    /// A number; sizes in bytes, 0 for `none`.
-    Number(u64),
-    /// One of the words that the property knows.
-    Word(&'static str),
-    /// Free text.
-    Text(Arc<str>),
-}
-
 /// Where a property's value comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Source {
@@ -34,43 +26,6 @@ pub enum Source {
     Inherited(DatasetId),
     /// Set nowhere.
     Default,
-}
-
-macro_rules! properties {
-    ($($name:ident = $text:literal, $default:expr, $inherit:literal, $doc:literal;)*) => {
-        /// The properties that can be set and that ZFS defines, as far as they are modelled.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Property { $(#[doc = $doc] $name,)* }
-
-        impl Property {
-            /// All of them.
-            pub const ALL: &'static [Property] = &[$(Property::$name,)*];
-
-            /// Its name, such as `recordsize`.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self { $(Property::$name => $text,)* }
-            }
-
-            /// Whether datasets below inherit it.
-            #[must_use]
-            pub const fn inherits(self) -> bool {
-                match self { $(Property::$name => $inherit,)* }
-            }
-
-            /// Its value where it is set nowhere.
-            #[must_use]
-            pub const fn default_value(self) -> Value {
-                match self { $(Property::$name => $default,)* }
-            }
-        }
-    };
-}
-
-properties! {
-    Recordsize = "recordsize", Value::Number(128 << 10), true, "The largest block of a file, in bytes.";
-    Compression = "compression", Value::Word("on"), true, "How blocks are compressed.";
-    Readonly = "readonly", Value::Word("off"), true, "Whether the files may not be changed.";
 }
 
 impl State {
@@ -121,5 +76,133 @@ impl State {
         self.dataset(id)
             .is_some_and(|dataset| dataset.is_snapshot())
             || self.property(id, Property::Readonly).0 == Value::Word("on")
+    }
+}
+
+impl State {
+    /// The value of a user's property on a dataset and where it comes from; none where it is set nowhere.
+    #[must_use]
+    pub fn user_property(&self, id: DatasetId, name: &str) -> Option<(Value, Source)> {
+        let key = Key::User(name.into());
+        let mut at = Some(id);
+        while let Some(dataset) = at.and_then(|id| self.dataset(id)) {
+            if let Some(value) = dataset.settings.get(&key) {
+                let source = if dataset.id == id {
+                    Source::Local
+                } else {
+                    Source::Inherited(dataset.id)
+                };
+                return Some((value.clone(), source));
+            }
+            at = dataset
+                .snapshot()
+                .map(|snapshot| snapshot.filesystem)
+                .or_else(|| {
+                    dataset
+                        .filesystem()
+                        .and_then(|filesystem| filesystem.parent)
+                });
+        }
+        None
+    }
+
+    /// `mountpoint`: where a filesystem is mounted when ZFS does it; below its parent's where it is
+    /// inherited. None for `none` and `legacy`, for a snapshot, and for one that is not there.
+    #[must_use]
+    pub fn mountpoint(&self, id: DatasetId) -> Option<String> {
+        self.filesystem(id)?;
+        let (value, source) = self.property(id, Property::Mountpoint);
+        let Value::Text(base) = value else {
+            return match (value, source) {
+                (Value::Word("/"), Source::Default) => Some(format!("/{}", self.name_of(id)?)),
+                _ => None,
+            };
+        };
+        let Source::Inherited(from) = source else {
+            return Some(base.to_string());
+        };
+        let (name, above) = (self.name_of(id)?, self.name_of(from)?);
+        let below = name.get(above.len()..)?;
+        Some(if &*base == "/" {
+            below.to_owned()
+        } else {
+            format!("{base}{below}")
+        })
+    }
+
+    /// Sets properties of a filesystem, or a user's properties of a snapshot.
+    pub(crate) fn set(&mut self, name: &str, settings: &[(Key, Value)]) -> Result {
+        let id = self.find(name).ok_or(Reason::NoSuchDataset)?;
+        let native = |(key, _): &(Key, Value)| matches!(key, Key::Native(_));
+        if self.snapshot(id).is_some() && settings.iter().any(native) {
+            return Err(Reason::NotOnSnapshots);
+        }
+        for (key, value) in settings {
+            self.check_size(id, key, value)?;
+        }
+        if let Some(dataset) = self.dataset_mut(id) {
+            for (key, value) in settings {
+                dataset.settings.insert(key.clone(), value.clone());
+            }
+        }
+        if let Some(pool) = self.pool_of_mut(id) {
+            pool.close_txg();
+        }
+        Ok(())
+    }
+
+    /// What can be said of a quota or reservation without knowing what is used (`dsl_dir_set_quota_check`,
+    /// `dsl_dir_set_reservation_check`): a filesystem that is no clone takes 24 sectors, and no
+    /// reservation can be larger than the pool.
+    fn check_size(&self, id: DatasetId, key: &Key, value: &Value) -> Result {
+        let (Key::Native(property), &Value::Number(bytes)) = (key, value) else {
+            return Ok(());
+        };
+        let Some(pool) = self.pool_of(id) else {
+            return Ok(());
+        };
+        let least = if self.origin_of(id).is_some() {
+            1
+        } else {
+            24 << pool.ashift
+        };
+        let number = |property| match self.property(id, property).0 {
+            Value::Number(bytes) => bytes,
+            _ => 0,
+        };
+        match property {
+            Property::Quota if bytes != 0 && bytes < least.max(number(Property::Reservation)) => {
+                Err(Reason::BelowUsed)
+            }
+            Property::Refquota
+                if bytes != 0 && bytes < least.max(number(Property::Refreservation)) =>
+            {
+                Err(Reason::BelowUsed)
+            }
+            Property::Reservation | Property::Refreservation => {
+                let limit = match property {
+                    Property::Reservation => number(Property::Quota),
+                    _ => number(Property::Refquota),
+                };
+                if bytes > pool.size() || (limit != 0 && bytes > limit) {
+                    Err(Reason::AboveAvailable)
+                } else {
+                    Ok(())
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes what is set on the dataset itself; nothing set is fine.
+    pub(crate) fn inherit(&mut self, name: &str, key: &Key) -> Result {
+        let id = self.find(name).ok_or(Reason::NoSuchDataset)?;
+        if let Some(dataset) = self.dataset_mut(id) {
+            dataset.settings.remove(key);
+        }
+        if let Some(pool) = self.pool_of_mut(id) {
+            pool.close_txg();
+        }
+        Ok(())
     }
 }

@@ -1,5 +1,184 @@
 //! Why ZFS refuses an operation on pools or datasets.
 
-/// A reason of refusal, as data; `programs` turns it into the release's text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reason {}
+use std::sync::Arc;
+
+use crate::outcome::Errno;
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident $(( $($field:ty),* ))? ;)*) => {
+        /// A reason of refusal, as data; `programs` turns it into the release's text.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum Reason { $($(#[$doc])* $name $(( $($field),* ))?,)* }
+
+        impl Reason {
+            /// The names of all reasons, for a test that wants an example of each.
+            pub const KINDS: &'static [&'static str] = &[$(stringify!($name),)*];
+
+            /// The name of this reason.
+            #[must_use]
+            pub const fn kind(&self) -> &'static str {
+                match self { $(Reason::$name { .. } => stringify!($name),)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    // Names (`zfs_validate_name`, `entity_namecheck`, `dataset_nestcheck`).
+    /// An empty component, or a delimiter with nothing before or after it.
+    EmptyComponent;
+    /// The name ends in a slash, or a slash follows the `@`.
+    TrailingSlash;
+    /// The name starts with a slash.
+    LeadingSlash;
+    /// This character may not stand in a name.
+    InvalidCharacter(char);
+    /// A `%` in the name of something that is made or changed.
+    PercentInName;
+    /// More than one `@` or `#`.
+    MultipleDelimiters;
+    /// A component is `.`.
+    SelfReference;
+    /// A component is `..`.
+    ParentReference;
+    /// Longer than 255 bytes.
+    NameTooLong;
+    /// An `@` where no snapshot is expected.
+    SnapshotDelimiter;
+    /// No `@` where a snapshot is expected.
+    NoSnapshotDelimiter;
+    /// A `#` where no bookmark is expected.
+    BookmarkDelimiter;
+    /// More than 50 levels of filesystems.
+    NestedTooDeep;
+    /// The name of a pool where that of a filesystem below it is expected.
+    NoDatasetName;
+    /// A pool's name does not start with a letter.
+    PoolNameWithoutLetter;
+    /// The name of a pool that is reserved.
+    ReservedName;
+
+    // What is there, and what is not.
+    /// There is no such dataset.
+    NoSuchDataset;
+    /// There is no such pool; its name.
+    NoSuchPool(Arc<str>);
+    /// The filesystem above it does not exist.
+    NoParent;
+    /// The dataset exists already.
+    AlreadyExists;
+    /// A pool of that name exists already.
+    PoolExists(Arc<str>);
+    /// It is not a dataset of the kind that this works on.
+    WrongType;
+    /// Two datasets that must be in one pool are not.
+    PoolsDiffer;
+
+    // Snapshots.
+    /// Two snapshots of one filesystem in one operation.
+    SnapshotTwice;
+    /// For each snapshot that is in the way, why; none of them was made or destroyed.
+    Snapshots(Vec<(Arc<str>, Reason)>);
+    /// The snapshot has clones.
+    Cloned;
+    /// The snapshot has user holds.
+    Held(Arc<str>);
+    /// There are filesystems or snapshots below it.
+    HasChildren;
+    /// It is in use: mounted, or a file in it is open.
+    Busy;
+    /// There is a newer snapshot than the one to roll back to.
+    NewerSnapshot(Arc<str>);
+    /// The snapshot is not one of this filesystem.
+    NotItsSnapshot(Arc<str>, Arc<str>);
+
+    // Promote and rename.
+    /// It is not a clone.
+    NotAClone;
+    /// A snapshot of this name exists on both sides: its name, and the clone's origin.
+    ConflictingSnapshot(Arc<str>, Arc<str>);
+    /// A filesystem cannot move below itself.
+    BelowItself;
+    /// A rename to another pool.
+    OtherPool;
+    /// A rename of a snapshot to another filesystem.
+    OtherFilesystem;
+    /// A child has a snapshot of the new name.
+    ChildHasSnapshot;
+
+    // Holds.
+    /// The snapshot has a hold with this tag already.
+    TagExists;
+    /// The snapshot has no hold with this tag.
+    NoSuchTag;
+    /// A tag longer than 256 bytes.
+    TagTooLong;
+
+    // Properties (`zfs_valid_proplist`, `zprop_parse_value`).
+    /// There is no property of this name.
+    UnknownProperty(Arc<str>);
+    /// The property can only be read.
+    ReadonlyProperty(Arc<str>);
+    /// The property is not one of this kind of dataset.
+    WrongTypeForProperty(Arc<str>);
+    /// Only a user's properties can be set on a snapshot.
+    NotOnSnapshots;
+    /// The value is none of the words that the property knows.
+    NotOneOf(Arc<str>, &'static str);
+    /// The value is not a number.
+    BadNumber(Arc<str>);
+    /// The number does not fit 64 bits.
+    NumberTooLarge;
+    /// A block size that is no power of two between the bounds.
+    BadBlockSize(Arc<str>, &'static str);
+    /// A mountpoint that is neither a path nor `none` nor `legacy`.
+    BadMountpoint;
+    /// A quota of 0: `none` is the word for it.
+    ZeroQuota(Arc<str>);
+    /// The name of a user's property is longer than 255 bytes.
+    PropertyNameTooLong(Arc<str>);
+    /// The value of a property is longer than 8191 bytes.
+    ValueTooLong;
+    /// More than is free.
+    OutOfSpace;
+    /// A quota below what is used.
+    BelowUsed;
+    /// A reservation above what is available.
+    AboveAvailable;
+    /// The property is not inherited.
+    NotInheritable(Arc<str>);
+    /// The filesystem version cannot go down.
+    Downgrade;
+
+    // Mounts (`zfs_mount_at`, `zfs_unmount`).
+    /// It is mounted already.
+    AlreadyMounted;
+    /// It is not mounted.
+    NotMounted;
+    /// A system call of the mount failed.
+    MountFailed(Errno);
+    /// The mountpoint could not be made.
+    NoMountpoint(Errno);
+    /// The mountpoint is not empty, and `overlay` is off.
+    MountpointNotEmpty;
+    /// `canmount` is `off`.
+    CannotMount;
+    /// `mountpoint` is `none`.
+    NoMountpointSet;
+    /// `mountpoint` is `legacy`.
+    LegacyMountpoint;
+
+    // Pools.
+    /// There is no such file or device.
+    NoSuchVdev(Arc<str>);
+    /// The device is part of a pool: the vdev, and the pool.
+    VdevInUse(Arc<str>, Arc<str>);
+    /// A device smaller than 64 MiB.
+    VdevTooSmall;
+    /// A mirror or raidz with too few devices: its name, and the number it needs.
+    TooFewVdevs(Arc<str>, u64);
+    /// The property of a pool does not exist.
+    UnknownPoolProperty(Arc<str>);
+    /// The value of a pool's property is out of bounds: name and value.
+    BadPoolProperty(Arc<str>, Arc<str>);
+}

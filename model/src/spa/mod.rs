@@ -5,7 +5,28 @@ use std::sync::Arc;
 
 use crate::dsl::dataset::{Dataset, DatasetId};
 
+pub mod create;
 pub mod op;
+
+/// How vdevs stand together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// One device.
+    Single,
+    /// Copies on all of them.
+    Mirror,
+    /// That many of them may fail.
+    Raidz(u8),
+}
+
+/// A top-level vdev.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vdev {
+    /// How its devices stand together.
+    pub shape: Shape,
+    /// The devices: absolute paths of vdev files.
+    pub devices: Vec<Arc<str>>,
+}
 
 /// An imported pool.
 #[derive(Clone, Debug)]
@@ -18,6 +39,14 @@ pub struct Pool {
     pub datasets: BTreeMap<DatasetId, Arc<Dataset>>,
     /// The filesystem that carries the pool's name.
     pub root: DatasetId,
+    /// Its top-level vdevs.
+    pub vdevs: Vec<Vdev>,
+    /// A sector has `1 << ashift` bytes.
+    pub ashift: u32,
+    /// The properties of the pool that are set, by name.
+    pub settings: BTreeMap<Arc<str>, Arc<str>>,
+    /// The bytes of all devices together, an upper bound of what fits.
+    pub raw_size: u64,
 }
 
 impl Pool {
@@ -30,5 +59,11 @@ impl Pool {
     /// Closes the open transaction group: what is written from now on is born in the next one.
     pub fn close_txg(&mut self) {
         self.open_txg += 1;
+    }
+
+    /// More bytes than anything in it can have.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.raw_size
     }
 }

@@ -1,0 +1,88 @@
+//! Making filesystems (`dmu_objset_create_check`, `dmu_objset_create_sync`).
+
+use std::sync::Arc;
+
+use crate::dmu::Objset;
+use crate::dsl::dataset::{Dataset, DatasetId, Filesystem, Kind};
+use crate::dsl::names::{self, Expected};
+use crate::dsl::op::Result;
+use crate::dsl::properties::Key;
+use crate::dsl::property::{Property, Value};
+use crate::dsl::reason::Reason;
+use crate::machine::State;
+
+impl State {
+    pub(crate) fn create(&mut self, name: &str, settings: &[(Key, Value)]) -> Result {
+        let parent = self.parent_for(name)?;
+        // `dsl_dir_set_quota_check`: an empty filesystem takes 24 sectors.
+        let sector = self.pool_of(parent).map_or(512, |pool| 1 << pool.ashift);
+        for (key, value) in settings {
+            if let (Key::Native(Property::Quota | Property::Refquota), Value::Number(bytes)) =
+                (key, value)
+                && (1..24 * sector).contains(bytes)
+            {
+                return Err(Reason::OutOfSpace);
+            }
+        }
+        let txg = self.pool_of(parent).map_or(0, |pool| pool.open_txg);
+        let objset = Objset::new_filesystem(txg, self.now);
+        self.add_filesystem(parent, name, settings, objset, None);
+        Ok(())
+    }
+
+    /// The filesystem in which `name` can be made.
+    pub(crate) fn parent_for(&self, name: &str) -> Result<DatasetId> {
+        names::check_new(name, Expected::Filesystem)?;
+        let Some(above) = names::parent(name) else {
+            return Err(Reason::NoDatasetName);
+        };
+        let pool = names::pool(name);
+        if !self.pools.contains_key(pool) {
+            return Err(Reason::NoSuchPool(pool.into()));
+        }
+        let parent = self.find(above).ok_or(Reason::NoParent)?;
+        names::check_nesting(name)?;
+        if self.find(name).is_some() {
+            return Err(Reason::AlreadyExists);
+        }
+        Ok(parent)
+    }
+
+    /// Adds a filesystem below `parent` and closes the transaction group.
+    pub(crate) fn add_filesystem(
+        &mut self,
+        parent: DatasetId,
+        name: &str,
+        settings: &[(Key, Value)],
+        objset: Objset,
+        origin: Option<DatasetId>,
+    ) {
+        let id = self.number();
+        let now = self.now;
+        let component: Arc<str> = name.rsplit('/').next().unwrap_or(name).into();
+        let Some(pool) = self.pool_of_mut(parent) else {
+            return;
+        };
+        let dataset = Dataset {
+            id,
+            component: component.clone(),
+            creation_txg: pool.open_txg,
+            created: now,
+            settings: settings.iter().cloned().collect(),
+            objset,
+            kind: Kind::Filesystem(Filesystem {
+                parent: Some(parent),
+                origin,
+                ..Filesystem::default()
+            }),
+        };
+        pool.datasets.insert(id, Arc::new(dataset));
+        pool.close_txg();
+        if let Some(above) = self.filesystem_mut(parent) {
+            above.children.insert(component, id);
+        }
+        if let Some(snapshot) = origin.and_then(|origin| self.snapshot_mut(origin)) {
+            snapshot.clones.insert(id);
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Destroying (`dsl_destroy_head`, `dsl_destroy_snapshots_nvl`).
+
+use std::sync::Arc;
+
+use crate::dsl::dataset::DatasetId;
+use crate::dsl::names::{self, Expected};
+use crate::dsl::op::Result;
+use crate::dsl::reason::Reason;
+use crate::fault::Fault;
+use crate::machine::State;
+
+impl State {
+    /// `dsl_destroy_head_check`: nothing may be mounted or open, and nothing may depend on it.
+    pub(crate) fn destroy(&mut self, name: &str) -> Result {
+        names::check(name, Expected::Filesystem)?;
+        let id = self.find(name).ok_or(Reason::NoSuchDataset)?;
+        let Some(filesystem) = self.filesystem(id) else {
+            return Err(Reason::WrongType);
+        };
+        let Some(parent) = filesystem.parent else {
+            return Err(Reason::Busy);
+        };
+        if self.mounts.holds(id, &self.open_files) {
+            return Err(Reason::Busy);
+        }
+        if !filesystem.snapshots.is_empty() {
+            return Err(Reason::Busy);
+        }
+        if !filesystem.children.is_empty() {
+            return Err(Reason::HasChildren);
+        }
+        let origin = filesystem.origin;
+        if let Some(pool) = self.pool_of_mut(id) {
+            pool.datasets.remove(&id);
+            pool.close_txg();
+        }
+        if let Some(above) = self.filesystem_mut(parent) {
+            above.children.retain(|_, child| *child != id);
+        }
+        if let Some(origin) = origin {
+            if let Some(snapshot) = self.snapshot_mut(origin) {
+                snapshot.clones.remove(&id);
+            }
+            self.reap(origin);
+        }
+        Ok(())
+    }
+
+    /// `dsl_destroy_snapshot_check`: a snapshot with holds or clones can only be deferred.
+    pub(crate) fn destroy_snapshots(&mut self, names: &[Arc<str>], defer: bool) -> Result {
+        let mut found = Vec::new();
+        let mut refused = Vec::new();
+        for name in names {
+            names::check(name, Expected::Snapshot)?;
+            let Some(id) = self.find(name) else {
+                continue;
+            };
+            let Some(snapshot) = self.snapshot(id) else {
+                return Err(Reason::WrongType);
+            };
+            if !defer {
+                if !snapshot.holds.is_empty() || self.mounts.holds(id, &self.open_files) {
+                    refused.push((name.clone(), Reason::Held(name.clone())));
+                } else if !snapshot.clones.is_empty() {
+                    refused.push((name.clone(), Reason::Cloned));
+                }
+            }
+            found.push(id);
+        }
+        if !refused.is_empty() {
+            return Err(Reason::Snapshots(refused));
+        }
+        for id in &found {
+            if let Some(snapshot) = self.snapshot_mut(*id) {
+                snapshot.deferred = true;
+            }
+            self.reap_if(*id, !defer || self.faulty(Fault::DeferredFiresEarly));
+        }
+        if let Some(pool) = names
+            .first()
+            .and_then(|name| self.pools.get_mut(names::pool(name)))
+        {
+            Arc::make_mut(pool).close_txg();
+        }
+        Ok(())
+    }
+
+    /// Destroys a deferred snapshot that nothing needs any longer: when its last clone is destroyed
+    /// (`dsl_destroy_head_sync_impl`) or its last hold released (`dsl_dataset_user_release_sync_one`).
+    pub(crate) fn reap(&mut self, id: DatasetId) {
+        if !self.faulty(Fault::DeferredNeverFires) {
+            self.reap_if(id, false);
+        }
+    }
+
+    fn reap_if(&mut self, id: DatasetId, anyway: bool) {
+        let Some(snapshot) = self.snapshot(id) else {
+            return;
+        };
+        let unneeded = snapshot.deferred && snapshot.clones.is_empty() && snapshot.holds.is_empty();
+        if !unneeded && !anyway {
+            return;
+        }
+        let home = snapshot.filesystem;
+        let clones = snapshot.clones.clone();
+        if let Some(pool) = self.pool_of_mut(id) {
+            pool.datasets.remove(&id);
+        }
+        if let Some(filesystem) = self.filesystem_mut(home) {
+            filesystem.snapshots.retain(|snapshot| *snapshot != id);
+        }
+        for clone in clones {
+            if let Some(filesystem) = self.filesystem_mut(clone) {
+                filesystem.origin = None;
+            }
+        }
+    }
+}

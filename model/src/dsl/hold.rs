@@ -1,0 +1,85 @@
+//! User holds (`dsl_dataset_user_hold`, `dsl_dataset_user_release`).
+
+use std::sync::Arc;
+
+use crate::dsl::names;
+use crate::dsl::op::Result;
+use crate::dsl::reason::Reason;
+use crate::machine::State;
+
+/// The longest tag, in bytes. ZFS lets 256 pass and panics.
+const MAX_TAG: usize = 255;
+
+impl State {
+    /// Missing snapshots do not matter, unless all are.
+    pub(crate) fn hold(&mut self, names: &[Arc<str>], tag: &str) -> Result {
+        let mut found = Vec::new();
+        let mut refused = Vec::new();
+        for name in names {
+            let Some(id) = self.find(name) else {
+                continue;
+            };
+            match self.snapshot(id) {
+                None => refused.push((name.clone(), Reason::WrongType)),
+                Some(_) if tag.len() > MAX_TAG => refused.push((name.clone(), Reason::TagTooLong)),
+                Some(snapshot) if snapshot.holds.contains_key(tag) => {
+                    refused.push((name.clone(), Reason::TagExists));
+                }
+                Some(_) => found.push(id),
+            }
+        }
+        if !refused.is_empty() {
+            return Err(Reason::Snapshots(refused));
+        }
+        if found.is_empty() {
+            return Err(Reason::NoSuchDataset);
+        }
+        let now = self.now;
+        for id in found {
+            if let Some(snapshot) = self.snapshot_mut(id) {
+                snapshot.holds.insert(tag.into(), now);
+            }
+        }
+        self.close_txg_of(names);
+        Ok(())
+    }
+
+    /// Releases those that have the tag; the last hold of a deferred snapshot destroys it.
+    pub(crate) fn release(&mut self, names: &[Arc<str>], tag: &str) -> Result {
+        let mut found = Vec::new();
+        let mut missing = Reason::NoSuchDataset;
+        for name in names {
+            let Some(id) = self.find(name) else {
+                continue;
+            };
+            if self
+                .snapshot(id)
+                .is_some_and(|it| it.holds.contains_key(tag))
+            {
+                found.push(id);
+            } else {
+                missing = Reason::NoSuchTag;
+            }
+        }
+        if found.is_empty() {
+            return Err(missing);
+        }
+        for id in found {
+            if let Some(snapshot) = self.snapshot_mut(id) {
+                snapshot.holds.remove(tag);
+            }
+            self.reap(id);
+        }
+        self.close_txg_of(names);
+        Ok(())
+    }
+
+    fn close_txg_of(&mut self, names: &[Arc<str>]) {
+        let pool = names
+            .first()
+            .and_then(|name| self.pools.get_mut(names::pool(name)));
+        if let Some(pool) = pool {
+            Arc::make_mut(pool).close_txg();
+        }
+    }
+}

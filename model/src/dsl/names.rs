@@ -1,0 +1,134 @@
+//! Which names a dataset may have (`entity_namecheck`, `dataset_nestcheck`).
+
+use crate::dsl::reason::Reason;
+
+/// The longest name, in bytes.
+pub const MAX_NAME: usize = 255;
+
+/// The most levels of filesystems below a pool's root.
+pub const MAX_NESTING: usize = 50;
+
+/// What a name is expected to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// A filesystem.
+    Filesystem,
+    /// A snapshot.
+    Snapshot,
+    /// A filesystem or a snapshot.
+    Dataset,
+}
+
+/// Checks a name that is only looked up (`zfs_validate_name`).
+pub fn check(name: &str, expected: Expected) -> Result<(), Reason> {
+    if expected == Expected::Filesystem && name.contains('@') {
+        return Err(Reason::SnapshotDelimiter);
+    }
+    if expected == Expected::Snapshot && !name.contains('@') {
+        return Err(Reason::NoSnapshotDelimiter);
+    }
+    if name.contains('#') {
+        return Err(Reason::BookmarkDelimiter);
+    }
+    components(name)
+}
+
+/// Checks the name of something that is made or changed.
+pub fn check_new(name: &str, expected: Expected) -> Result<(), Reason> {
+    match check(name, expected) {
+        Err(
+            reason @ (Reason::SnapshotDelimiter
+            | Reason::NoSnapshotDelimiter
+            | Reason::BookmarkDelimiter),
+        ) => Err(reason),
+        _ if name.contains('%') => Err(Reason::PercentInName),
+        checked => checked,
+    }
+}
+
+/// Whether the name is nested too deep.
+pub fn check_nesting(name: &str) -> Result<(), Reason> {
+    let levels = name.split('@').next().unwrap_or(name).matches('/').count();
+    if levels >= MAX_NESTING {
+        Err(Reason::NestedTooDeep)
+    } else {
+        Ok(())
+    }
+}
+
+fn components(name: &str) -> Result<(), Reason> {
+    if name.len() > MAX_NAME {
+        return Err(Reason::NameTooLong);
+    }
+    if name.starts_with('/') {
+        return Err(Reason::LeadingSlash);
+    }
+    let mut rest = name;
+    let mut delimited = false;
+    loop {
+        let end = rest.find(['/', '@', '#']).unwrap_or(rest.len());
+        let (component, after) = rest.split_at(end);
+        if component.is_empty() {
+            let slash_before =
+                rest.len() < name.len() && name[..name.len() - rest.len()].ends_with('/');
+            return Err(if after.is_empty() && slash_before {
+                Reason::TrailingSlash
+            } else {
+                Reason::EmptyComponent
+            });
+        }
+        if let Some(bad) = component.chars().find(|&c| !valid(c)) {
+            return Err(Reason::InvalidCharacter(bad));
+        }
+        let mut after = after.chars();
+        let delimiter = after.next();
+        if matches!(delimiter, None | Some('/')) {
+            match component {
+                "." => return Err(Reason::SelfReference),
+                ".." => return Err(Reason::ParentReference),
+                _ => {}
+            }
+        }
+        match delimiter {
+            None => return Ok(()),
+            Some('/') if delimited => return Err(Reason::TrailingSlash),
+            Some('/') => {}
+            Some(_) if delimited => return Err(Reason::MultipleDelimiters),
+            Some(_) => delimited = true,
+        }
+        rest = after.as_str();
+    }
+}
+
+fn valid(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':' | ' ' | '%')
+}
+
+/// Checks the name of a new pool (`pool_namecheck`).
+pub fn check_pool(name: &str) -> Result<(), Reason> {
+    if name.len() > MAX_NAME {
+        return Err(Reason::NameTooLong);
+    }
+    if let Some(bad) = name.chars().find(|&c| !valid(c) || c == '%') {
+        return Err(Reason::InvalidCharacter(bad));
+    }
+    if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        return Err(Reason::PoolNameWithoutLetter);
+    }
+    if matches!(name, "mirror" | "raidz" | "draid") {
+        return Err(Reason::ReservedName);
+    }
+    Ok(())
+}
+
+/// The name of the filesystem above: `tank/a` of `tank/a/b`, none of `tank`.
+#[must_use]
+pub fn parent(name: &str) -> Option<&str> {
+    name.rsplit_once('/').map(|(parent, _)| parent)
+}
+
+/// The name of the pool: what stands before the first `/` or `@`.
+#[must_use]
+pub fn pool(name: &str) -> &str {
+    name.split(['/', '@', '#']).next().unwrap_or(name)
+}

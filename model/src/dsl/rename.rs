@@ -1,0 +1,161 @@
+//! Renaming (`dsl_dir_rename_check`, `dsl_dataset_rename_snapshot_check`).
+
+use std::sync::Arc;
+
+use crate::dsl::dataset::DatasetId;
+use crate::dsl::names::{self, Expected};
+use crate::dsl::op::Result;
+use crate::dsl::properties::{Key, Source};
+use crate::dsl::property::Property;
+use crate::dsl::reason::Reason;
+use crate::fault::Fault;
+use crate::machine::State;
+
+impl State {
+    /// A filesystem takes what is below it along; what it inherits then comes from its new place.
+    pub(crate) fn rename(&mut self, from: &str, to: &str) -> Result {
+        names::check(from, Expected::Filesystem)?;
+        names::check_new(to, Expected::Filesystem)?;
+        let id = self.find(from).ok_or(Reason::NoSuchDataset)?;
+        let Some(old_parent) = self.filesystem(id).and_then(|it| it.parent) else {
+            return Err(Reason::WrongType);
+        };
+        let Some(above) = names::parent(to) else {
+            return Err(Reason::NoDatasetName);
+        };
+        if !self.pools.contains_key(names::pool(to)) {
+            return Err(Reason::NoSuchPool(names::pool(to).into()));
+        }
+        let parent = self.find(above).ok_or(Reason::NoParent)?;
+        if names::pool(from) != names::pool(to) {
+            return Err(Reason::OtherPool);
+        }
+        if self.subtree(id).contains(&parent) {
+            return Err(Reason::BelowItself);
+        }
+        if self.find(to).is_some() {
+            return Err(Reason::AlreadyExists);
+        }
+        self.check_names_below(id, from, to)?;
+
+        let sticky = self
+            .faulty(Fault::InheritedSticksAfterRename)
+            .then(|| self.inherited(id));
+        let component: Arc<str> = to.rsplit('/').next().unwrap_or(to).into();
+        if let Some(parent) = self.filesystem_mut(old_parent) {
+            parent.children.retain(|_, child| *child != id);
+        }
+        if let Some(parent) = self.filesystem_mut(parent) {
+            parent.children.insert(component.clone(), id);
+        }
+        if let Some(filesystem) = self.filesystem_mut(id) {
+            filesystem.parent = Some(parent);
+        }
+        if let Some(dataset) = self.dataset_mut(id) {
+            dataset.component = component;
+            dataset.settings.extend(sticky.into_iter().flatten());
+        }
+        if self.faulty(Fault::RenameForgetsChildren) {
+            self.leave_children(id, old_parent);
+        }
+        if let Some(pool) = self.pool_of_mut(id) {
+            pool.close_txg();
+        }
+        Ok(())
+    }
+
+    /// `dsl_valid_rename`: no name below may become too long or nested too deep.
+    fn check_names_below(&self, id: DatasetId, from: &str, to: &str) -> Result {
+        for below in self.subtree(id) {
+            let name = self.name_of(below).unwrap_or_default();
+            let renamed = format!("{to}{}", name.get(from.len()..).unwrap_or_default());
+            let longest = self
+                .filesystem(below)
+                .into_iter()
+                .flat_map(|it| &it.snapshots)
+                .filter_map(|&snapshot| self.dataset(snapshot))
+                .map(|snapshot| snapshot.component.len() + 1)
+                .max()
+                .unwrap_or(0);
+            if renamed.len() + longest > names::MAX_NAME {
+                return Err(Reason::NameTooLong);
+            }
+            names::check_nesting(&renamed)?;
+        }
+        Ok(())
+    }
+
+    /// What a dataset inherits, as settings of its own (a planted fault).
+    fn inherited(&self, id: DatasetId) -> Vec<(Key, crate::dsl::property::Value)> {
+        Property::ALL
+            .iter()
+            .filter_map(|&property| match self.property(id, property) {
+                (value, Source::Inherited(_)) => Some((Key::Native(property), value)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Leaves the children of a renamed filesystem where it was (a planted fault).
+    fn leave_children(&mut self, id: DatasetId, old_parent: DatasetId) {
+        let Some(filesystem) = self.filesystem_mut(id) else {
+            return;
+        };
+        for (component, child) in std::mem::take(&mut filesystem.children) {
+            if let Some(child) = self.filesystem_mut(child) {
+                child.parent = Some(old_parent);
+            }
+            if let Some(parent) = self.filesystem_mut(old_parent) {
+                parent.children.insert(component, child);
+            }
+        }
+    }
+
+    /// Renames a snapshot, or those of that name in a whole subtree, all or none.
+    pub(crate) fn rename_snapshots(
+        &mut self,
+        filesystem: &str,
+        from: &str,
+        to: &str,
+        recursive: bool,
+    ) -> Result {
+        names::check(filesystem, Expected::Filesystem)?;
+        let top = self.find(filesystem).ok_or(Reason::NoSuchDataset)?;
+        let filesystems = if recursive {
+            self.subtree(top)
+        } else {
+            vec![top]
+        };
+        let mut renamed = Vec::new();
+        for id in filesystems {
+            let name = self.name_of(id).unwrap_or_default();
+            names::check_new(&format!("{name}@{to}"), Expected::Snapshot)?;
+            let Some(snapshot) = self.find(&format!("{name}@{from}")) else {
+                if id == top && !recursive {
+                    return Err(Reason::NoSuchDataset);
+                }
+                continue;
+            };
+            if self.find(&format!("{name}@{to}")).is_some() {
+                return Err(if recursive {
+                    Reason::ChildHasSnapshot
+                } else {
+                    Reason::AlreadyExists
+                });
+            }
+            renamed.push(snapshot);
+        }
+        if renamed.is_empty() {
+            return Err(Reason::NoSuchDataset);
+        }
+        for id in renamed {
+            if let Some(dataset) = self.dataset_mut(id) {
+                dataset.component = to.into();
+            }
+        }
+        if let Some(pool) = self.pool_of_mut(top) {
+            pool.close_txg();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,33 @@
+//! Rolling back (`dsl_dataset_rollback_check`, `dsl_dataset_rollback_sync`).
+
+use crate::dsl::names::{self, Expected};
+use crate::dsl::op::Result;
+use crate::dsl::reason::Reason;
+use crate::fault::Fault;
+use crate::machine::State;
+
+impl State {
+    /// Only the newest snapshot can be rolled back to; newer ones are destroyed before.
+    pub(crate) fn rollback(&mut self, to: &str) -> Result {
+        names::check(to, Expected::Snapshot)?;
+        let snapshot = self.find(to).ok_or(Reason::NoSuchDataset)?;
+        let home = self.snapshot(snapshot).map(|it| it.filesystem);
+        let Some((home, filesystem)) = home.and_then(|id| Some((id, self.filesystem(id)?))) else {
+            return Err(Reason::WrongType);
+        };
+        if filesystem.snapshots.last() != Some(&snapshot) && !self.faulty(Fault::RollbackKeepsNewer)
+        {
+            return Err(Reason::NewerSnapshot(to.into()));
+        }
+        let Some(objset) = self.dataset(snapshot).map(|it| it.objset.clone()) else {
+            return Err(Reason::NoSuchDataset);
+        };
+        if let Some(dataset) = self.dataset_mut(home) {
+            dataset.objset = objset;
+        }
+        if let Some(pool) = self.pool_of_mut(home) {
+            pool.close_txg();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,88 @@
+//! Snapshots (`dsl_dataset_snapshot_check`, `dsl_dataset_snapshot_sync`).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::dsl::dataset::{Dataset, DatasetId, Kind, Snapshot};
+use crate::dsl::names::{self, Expected};
+use crate::dsl::op::Result;
+use crate::dsl::properties::Key;
+use crate::dsl::property::Value;
+use crate::dsl::reason::Reason;
+use crate::fault::Fault;
+use crate::machine::State;
+
+impl State {
+    /// All of them in one transaction group, or none.
+    pub(crate) fn snapshot_all(&mut self, names: &[Arc<str>], settings: &[(Key, Value)]) -> Result {
+        // A name said twice is one snapshot.
+        let names: Vec<&Arc<str>> = {
+            let mut seen = BTreeSet::new();
+            names.iter().filter(|name| seen.insert(&***name)).collect()
+        };
+        for name in &names {
+            names::check_new(name, Expected::Snapshot)?;
+        }
+        let pools: BTreeSet<&str> = names.iter().map(|name| names::pool(name)).collect();
+        let filesystems: BTreeSet<&str> = names.iter().map(|name| filesystem(name)).collect();
+        if pools.len() > 1 || filesystems.len() < names.len() {
+            return Err(Reason::SnapshotTwice);
+        }
+        let mut found = Vec::new();
+        let mut refused = Vec::new();
+        for name in &names {
+            match self.find(filesystem(name)) {
+                None => refused.push(((*name).clone(), Reason::NoSuchDataset)),
+                Some(_) if self.find(name).is_some() => {
+                    refused.push(((*name).clone(), Reason::AlreadyExists));
+                }
+                Some(id) => found.push((id, *name)),
+            }
+        }
+        if !refused.is_empty() {
+            return Err(Reason::Snapshots(refused));
+        }
+        if self.faulty(Fault::SnapshotMissesChild) && found.len() > 1 {
+            found.pop();
+        }
+        for (id, name) in &found {
+            self.add_snapshot(*id, name, settings);
+        }
+        if let Some(pool) = found.first().and_then(|(id, _)| self.pool_of_mut(*id)) {
+            pool.close_txg();
+        }
+        Ok(())
+    }
+
+    fn add_snapshot(&mut self, of: DatasetId, name: &str, settings: &[(Key, Value)]) {
+        let Some(objset) = self.dataset(of).map(|dataset| dataset.objset.clone()) else {
+            return;
+        };
+        let id = self.number();
+        let now = self.now;
+        let Some(pool) = self.pool_of_mut(of) else {
+            return;
+        };
+        let dataset = Dataset {
+            id,
+            component: name.rsplit('@').next().unwrap_or(name).into(),
+            creation_txg: pool.open_txg,
+            created: now,
+            settings: settings.iter().cloned().collect(),
+            objset,
+            kind: Kind::Snapshot(Snapshot {
+                filesystem: of,
+                ..Snapshot::default()
+            }),
+        };
+        pool.datasets.insert(id, Arc::new(dataset));
+        if let Some(filesystem) = self.filesystem_mut(of) {
+            filesystem.snapshots.push(id);
+        }
+    }
+}
+
+/// The name of a snapshot's filesystem.
+fn filesystem(name: &str) -> &str {
+    name.split('@').next().unwrap_or(name)
+}

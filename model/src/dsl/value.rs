@@ -1,0 +1,169 @@
+//! From the text of a value to the value (`zfs_valid_proplist`, `zprop_parse_value`).
+
+use std::sync::Arc;
+
+use crate::dsl::properties::Key;
+use crate::dsl::property::{Class, FILESYSTEM, Kind, Property, SNAPSHOT, Value};
+use crate::dsl::reason::Reason;
+
+/// The longest value of a property, in bytes.
+const MAX_VALUE: usize = 8191;
+
+/// The longest name of a user's property, in bytes.
+const MAX_PROPERTY_NAME: usize = 255;
+
+/// What a property is set on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A filesystem that is being made.
+    NewFilesystem,
+    /// A filesystem that exists.
+    Filesystem,
+    /// A snapshot.
+    Snapshot,
+}
+
+/// Whether it is the name of a user's property (`zfs_prop_user`): small letters, digits and `_ - . :` with
+/// a colon among them.
+#[must_use]
+pub fn is_user(name: &str) -> bool {
+    name.contains(':')
+        && name.chars().all(|c| {
+            c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-' | '.' | ':' | '+')
+        })
+}
+
+/// Checks what is to be set and turns it into a value. `None` when the rules of its values are not modelled.
+pub fn parse(name: &str, text: &str, on: Target) -> Result<Option<(Key, Value)>, Reason> {
+    let named: Arc<str> = name.into();
+    let Some(property) = Property::by_name(name) else {
+        return if !is_user(name) {
+            Err(if on == Target::Snapshot {
+                Reason::NotOnSnapshots
+            } else {
+                Reason::UnknownProperty(named)
+            })
+        } else if name.len() > MAX_PROPERTY_NAME {
+            Err(Reason::PropertyNameTooLong(named))
+        } else if text.len() > MAX_VALUE {
+            Err(Reason::ValueTooLong)
+        } else {
+            Ok(Some((Key::User(named), Value::Text(text.into()))))
+        };
+    };
+    if on == Target::Snapshot {
+        return Err(Reason::NotOnSnapshots);
+    }
+    if !property.is_for(FILESYSTEM)
+        || (property.class() == Class::Status && property.kinds() == SNAPSHOT)
+    {
+        return Err(Reason::WrongTypeForProperty(property.name().into()));
+    }
+    match property.class() {
+        Class::Status => return Err(Reason::ReadonlyProperty(named)),
+        Class::Once if on != Target::NewFilesystem => {
+            return Err(Reason::ReadonlyProperty(named));
+        }
+        _ => {}
+    }
+    let value = match property.kind() {
+        Kind::Told | Kind::Unmodelled => return Ok(None),
+        Kind::Words(words) => match property.word(text) {
+            Some(word) => Value::Word(word),
+            None => return Err(Reason::NotOneOf(property.name().into(), words.text)),
+        },
+        Kind::Size => Value::Number(size_or_none(text)?),
+        Kind::Limit => match text {
+            "none" => Value::Number(u64::MAX),
+            _ => Value::Number(size(text)?),
+        },
+        Kind::Quota => match size_or_none(text)? {
+            0 if text != "none" => return Err(Reason::ZeroQuota(property.name().into())),
+            bytes => Value::Number(bytes),
+        },
+        Kind::BlockSize => {
+            let bytes = size(text)?;
+            let fits = (512..=16 << 20).contains(&bytes) && bytes.is_power_of_two();
+            match property {
+                Property::Recordsize if !fits => {
+                    return Err(Reason::BadBlockSize(property.name().into(), "512B to 16M"));
+                }
+                Property::Recordsize => Value::Number(bytes),
+                _ => return Ok(None),
+            }
+        }
+        Kind::Mountpoint => match text {
+            "none" => Value::Word("none"),
+            "legacy" => Value::Word("legacy"),
+            _ if text.starts_with('/') => Value::Text(text.into()),
+            _ => return Err(Reason::BadMountpoint),
+        },
+        Kind::Share => match text {
+            "off" => Value::Word("off"),
+            _ => return Ok(None),
+        },
+        Kind::Text => Value::Text(text.into()),
+    };
+    Ok(Some((Key::Native(property), value)))
+}
+
+fn size_or_none(text: &str) -> Result<u64, Reason> {
+    if text == "none" { Ok(0) } else { size(text) }
+}
+
+/// A number with an optional unit (`zfs_nicestrtonum`): digits, perhaps a fraction, and `K`, `KB` or `KiB` up
+/// to `E`, or `B`, in either case.
+pub fn size(text: &str) -> Result<u64, Reason> {
+    let bad = || Reason::BadNumber(text.into());
+    let number = text.trim_start_matches([' ', '\t', '\n']);
+    let end = number
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(number.len());
+    let (digits, unit) = number.split_at(end);
+    if !digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
+        return Err(bad());
+    }
+    let shift = shift(unit).ok_or_else(bad)?;
+    match digits.split_once('.') {
+        None => {
+            let whole: u64 = digits.parse().map_err(|_| Reason::NumberTooLarge)?;
+            let bytes = u128::from(whole) << shift;
+            u64::try_from(bytes).map_err(|_| Reason::NumberTooLarge)
+        }
+        Some((whole, fraction)) => {
+            if fraction.contains('.') {
+                return Err(bad());
+            }
+            // Exact decimal arithmetic; ZFS multiplies a double, which agrees to 53 bits.
+            let whole: u128 = if whole.is_empty() {
+                0
+            } else {
+                whole.parse().map_err(|_| bad())?
+            };
+            let fraction = &fraction[..fraction.len().min(18)];
+            let scale = 10u128.pow(u32::try_from(fraction.len()).unwrap_or(0));
+            let part: u128 = if fraction.is_empty() {
+                0
+            } else {
+                fraction.parse().map_err(|_| bad())?
+            };
+            let bytes = whole
+                .checked_mul(1 << shift)
+                .map(|bytes| bytes + (part << shift) / scale)
+                .ok_or(Reason::NumberTooLarge)?;
+            u64::try_from(bytes).map_err(|_| Reason::NumberTooLarge)
+        }
+    }
+}
+
+fn shift(unit: &str) -> Option<u32> {
+    let unit = unit.to_ascii_uppercase();
+    let mut letters = unit.chars();
+    let Some(first) = letters.next() else {
+        return Some(0);
+    };
+    let power = "BKMGTPEZ".find(first)?;
+    let rest = letters.as_str();
+    let known = rest.is_empty() || (first != 'B' && matches!(rest, "B" | "IB"));
+    known.then(|| 10 * u32::try_from(power).unwrap_or(0))
+}

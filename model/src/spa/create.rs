@@ -1,0 +1,127 @@
+//! Making and destroying pools (`spa_create`, `spa_destroy`).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::dmu::Objset;
+use crate::dsl::dataset::{Dataset, Filesystem, Kind};
+use crate::dsl::names;
+use crate::dsl::op::Result;
+use crate::dsl::properties::Key;
+use crate::dsl::property::Value;
+use crate::dsl::reason::Reason;
+use crate::machine::State;
+use crate::spa::{Pool, Shape, Vdev};
+
+/// The smallest device (`SPA_MINDEVSIZE`), in bytes.
+const SMALLEST_DEVICE: u64 = 64 << 20;
+
+/// The transaction group in which `zpool create` leaves a pool.
+const FIRST_TXG: u64 = 4;
+
+impl State {
+    pub(crate) fn create_pool(
+        &mut self,
+        name: &str,
+        vdevs: &[Vdev],
+        properties: &[(Arc<str>, Arc<str>)],
+        settings: &[(Key, Value)],
+    ) -> Result {
+        names::check_pool(name)?;
+        self.check_vdevs(vdevs)?;
+        if self.pools.contains_key(name) {
+            return Err(Reason::PoolExists(name.into()));
+        }
+        let mut raw_size = 0u64;
+        for device in vdevs.iter().flat_map(|vdev| &vdev.devices) {
+            let size = self.vdevs.get(&**device).copied().unwrap_or(0);
+            if size < SMALLEST_DEVICE {
+                return Err(Reason::VdevTooSmall);
+            }
+            raw_size = raw_size.saturating_add(size);
+        }
+        let settings_of_pool: BTreeMap<_, _> = properties.iter().cloned().collect();
+        let ashift = settings_of_pool
+            .get("ashift")
+            .and_then(|text| text.parse().ok());
+        let root = self.number();
+        let dataset = Dataset {
+            id: root,
+            component: name.into(),
+            creation_txg: 1,
+            created: self.now,
+            settings: settings.iter().cloned().collect(),
+            objset: Objset::new_filesystem(1, self.now),
+            kind: Kind::Filesystem(Filesystem::default()),
+        };
+        let pool = Pool {
+            name: name.to_owned(),
+            open_txg: FIRST_TXG,
+            datasets: BTreeMap::from([(root, Arc::new(dataset))]),
+            root,
+            vdevs: vdevs.to_vec(),
+            ashift: ashift
+                .filter(|ashift| (9..=16).contains(ashift))
+                .unwrap_or(9),
+            settings: settings_of_pool,
+            raw_size,
+        };
+        self.pools.insert(name.to_owned(), Arc::new(pool));
+        Ok(())
+    }
+
+    /// Devices that are not there, are too few, or belong to a pool (`make_root_vdev`).
+    pub(crate) fn check_vdevs(&self, vdevs: &[Vdev]) -> Result {
+        for vdev in vdevs {
+            for device in &vdev.devices {
+                if !self.vdevs.contains_key(&**device) {
+                    return Err(Reason::NoSuchVdev(device.clone()));
+                }
+            }
+            let (name, needed) = match vdev.shape {
+                Shape::Single => ("disk", 1),
+                Shape::Mirror => ("mirror", 2),
+                Shape::Raidz(_) if vdev.devices.is_empty() => ("raidz", 2),
+                Shape::Raidz(parity) => ("raidz", u64::from(parity) + 1),
+            };
+            if (vdev.devices.len() as u64) < needed {
+                return Err(Reason::TooFewVdevs(name.into(), needed));
+            }
+        }
+        for device in vdevs.iter().flat_map(|vdev| &vdev.devices) {
+            let owner = self
+                .pools
+                .values()
+                .find(|pool| pool.vdevs.iter().any(|vdev| vdev.devices.contains(device)));
+            if let Some(pool) = owner {
+                return Err(Reason::VdevInUse(device.clone(), pool.name.as_str().into()));
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn destroy_pool(&mut self, name: &str) -> Result {
+        let pool = self
+            .pools
+            .get(name)
+            .ok_or_else(|| Reason::NoSuchPool(name.into()))?;
+        let busy = pool
+            .datasets
+            .keys()
+            .any(|&id| self.mounts.holds(id, &self.open_files));
+        if busy {
+            return Err(Reason::Busy);
+        }
+        self.pools.remove(name);
+        Ok(())
+    }
+
+    pub(crate) fn sync_pool(&mut self, name: &str) -> Result {
+        let pool = self
+            .pools
+            .get_mut(name)
+            .ok_or_else(|| Reason::NoSuchPool(name.into()))?;
+        Arc::make_mut(pool).close_txg();
+        Ok(())
+    }
+}
