@@ -16,7 +16,7 @@ use crate::trace::{Content, Ending, Expected, Line, Placed, Text};
 pub use class::{CLASSES, Class, Excused, GUID, SPACE, TIME, TXG, USAGE};
 pub use picture::{Names, Picture};
 pub use replay::{
-    Divergence, Report, check_on, compare_recorded, diff_trace, play, record_trace,
+    Divergence, Report, check_on, check_trace, compare_recorded, diff_trace, play, record_trace,
     verify_recorded, with_states,
 };
 

@@ -1,8 +1,11 @@
 //! Whole traces, step by step: recorded outcomes against the model, and the model against a real pool.
 
 use ztwin_model::Release;
+use ztwin_model::fault::Fault;
 
 use super::{Comparer, Difference, Excused};
+use crate::pools::blobs::Blobs;
+use crate::pools::model::ModelPools;
 use crate::pools::{Command, End, Pools, Printed, Unavailable};
 use crate::trace::{Expected, Recorded, Trace};
 
@@ -101,6 +104,31 @@ pub fn compare_recorded(trace: &Trace, release: Release, printed: &[Printed]) ->
 pub fn check_on(trace: &Trace, pools: &mut dyn Pools) -> Result<Report, Unavailable> {
     let printed = play(pools, &trace.commands())?;
     Ok(compare_recorded(trace, pools.release(), &printed))
+}
+
+/// Replays a recorded trace on the model of `release`, with a planted fault if one is given.
+///
+/// `blobs` holds what `data=hash:` names. A fault takes the feature `faults`; without it there is no
+/// model that has one.
+pub fn check_trace(
+    trace: &Trace,
+    release: Release,
+    blobs: &Blobs,
+    fault: Option<Fault>,
+) -> Result<Report, Unavailable> {
+    let model = ModelPools::new(release, blobs.clone());
+    let mut model = match fault {
+        None => model,
+        #[cfg(feature = "faults")]
+        Some(fault) => model.with_fault(fault),
+        #[cfg(not(feature = "faults"))]
+        Some(_) => {
+            return Err(Unavailable {
+                message: "faults are planted in builds with the feature `faults` only".to_owned(),
+            });
+        }
+    };
+    check_on(trace, &mut model)
 }
 
 /// The step that prints the whole visible state.
