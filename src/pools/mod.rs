@@ -9,12 +9,14 @@ use ztwin_model::outcome::Errno;
 
 mod arm;
 pub mod blobs;
+pub mod kernel;
 pub mod model;
 mod open;
 mod print;
 pub mod verb;
 
 pub use blobs::Blobs;
+pub use kernel::KernelPools;
 pub use model::ModelPools;
 pub use open::open;
 pub use verb::Verb;

@@ -1,7 +1,6 @@
 //! The model as something with pools.
 
 use ztwin_model::dmu::ROOT;
-use ztwin_model::fault::Fault;
 use ztwin_model::zpl::op::FileOp;
 use ztwin_model::{Machine, Op, Outcome, Release};
 
@@ -16,7 +15,8 @@ use crate::programs;
 pub struct ModelPools {
     release: Release,
     blobs: Blobs,
-    fault: Option<Fault>,
+    #[cfg(feature = "faults")]
+    fault: Option<ztwin_model::fault::Fault>,
 }
 
 impl ModelPools {
@@ -33,7 +33,7 @@ impl ModelPools {
     /// The same with a planted fault, to see that it is noticed.
     #[cfg(feature = "faults")]
     #[must_use]
-    pub fn with_fault(mut self, fault: Fault) -> Self {
+    pub fn with_fault(mut self, fault: ztwin_model::fault::Fault) -> Self {
         self.fault = Some(fault);
         self
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use ztwin_model::Release;
 
-use super::{Blobs, ModelPools, Pools, Unavailable};
+use super::{Blobs, KernelPools, ModelPools, Pools, Unavailable, kernel};
 
 /// Opens `model`, `kernel` or `vm:NAME`. The model runs `release` (2.3 when not given); a real pool runs
 /// what it is, and is refused when that is another line than `release`.
@@ -29,6 +29,10 @@ fn arm(name: &str, release: Option<Release>) -> Result<Box<dyn Pools>, Unavailab
             release.unwrap_or_default(),
             Blobs::in_directory(Path::new("traces/data")),
         ))),
+        "kernel" => Ok(Box::new(KernelPools::open(
+            kernel::Options::on_host(),
+            Blobs::in_directory(Path::new("traces/data")),
+        )?)),
         _ => Err(Unavailable {
             message: format!(
                 "no pool is called '{name}': name one of model, kernel, vm:NAME (such as vm:trixie)"

@@ -646,6 +646,7 @@ fn open(state: &mut State, handle: &Handle, at: &At, write: bool) -> Result {
         generation,
         mount: reached.mount,
         writable: write,
+        read_only: reached.read_only,
     };
     state.open_files.insert(handle.clone(), file);
     Ok(None)
@@ -685,17 +686,29 @@ fn shared(state: &mut State, at: &At, snapshot: &str) -> Result {
     Ok(Some(FileResult::Ranges(ranges)))
 }
 
-/// `zpl_mount`, `zfs_domount`. All mounts of a dataset have one superblock, so they must agree whether
-/// it is read-only; a snapshot's always is.
+/// `zpl_mount`, `zfs_domount`. All mounts of a filesystem have one superblock, so they must agree with it
+/// whether it is read-only, which property `readonly` makes it too; a snapshot's always is and takes
+/// both. A second mount at the same place is refused by Linux (`graft_tree`).
 fn mount(state: &mut State, name: &str, path: &str, read_only: bool) -> Result {
     let on = covered(state, path)?;
     let id = state.find(name).ok_or(Errno::ENOENT)?;
-    let snapshot = state
+    let is_snapshot = state
         .dataset(id)
         .is_some_and(|dataset| dataset.is_snapshot());
-    if !snapshot
-        && let Some(first) = state.mounts.first(id)
-        && first.read_only != read_only
+    let superblock = match state.mounts.first(id) {
+        Some(first) => Some(first.read_only),
+        None => state.open_files.read_only(id),
+    };
+    if let Some(superblock) = superblock
+        && !is_snapshot
+        && read_only != (superblock || state.is_readonly(id))
+    {
+        return Err(Errno::EBUSY);
+    }
+    if state
+        .mounts
+        .at(path)
+        .is_some_and(|there| there.dataset == id)
     {
         return Err(Errno::EBUSY);
     }

@@ -29,6 +29,8 @@ pub struct OpenFile {
     pub mount: Option<MountId>,
     /// Whether it was opened for writing too.
     pub writable: bool,
+    /// Whether the dataset was mounted read-only then. Its superblock stays so as long as it is open.
+    pub read_only: bool,
 }
 
 /// Open files by process and handle.
@@ -53,6 +55,13 @@ impl OpenFiles {
     #[must_use]
     pub fn on_dataset(&self, dataset: DatasetId) -> bool {
         self.files.values().any(|file| file.dataset == dataset)
+    }
+
+    /// Whether the superblock that open files of this dataset keep alive is read-only; none without any.
+    #[must_use]
+    pub fn read_only(&self, dataset: DatasetId) -> Option<bool> {
+        let file = self.files.values().find(|file| file.dataset == dataset)?;
+        Some(file.read_only)
     }
 
     /// Whether a file is open through this mount.

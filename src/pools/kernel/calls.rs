@@ -1,0 +1,739 @@
+//! System calls on files and mounts, as [`FileOp`]s.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use rustix::fs::{
+    AtFlags, Dir, FileType, Gid, Mode, OFlags, ResolveFlags, Stat as KernelStat, Timespec,
+    Timestamps, Uid, openat2,
+};
+use rustix::io::Errno;
+use rustix::mount::UnmountFlags;
+use ztwin_model::Release;
+use ztwin_model::dmu::data::Source;
+use ztwin_model::layer::{Content, Entry, Tree};
+use ztwin_model::zpl::op::{At, FileKind, FileOp, FileResult, Stat, Target, Unmount};
+
+use super::journal::Journal;
+use super::{Handles, Options, child, guard, mounts, shared, unavailable};
+use crate::pools::arm::{Arm, Called, Mounted};
+use crate::pools::{Printed, Unavailable, print};
+
+/// How paths are followed: beneath the dataset's root, not into what is mounted there.
+const BENEATH: ResolveFlags = ResolveFlags::IN_ROOT.union(ResolveFlags::NO_XDEV);
+
+/// The parameter of the ZFS module that closes transaction groups by time.
+const TXG_TIMEOUT: &str = "/sys/module/zfs/parameters/zfs_txg_timeout";
+
+/// How much is read or written by one system call, in bytes: at least the largest record, so that
+/// the first call of a write grows a file's block as one call for all of it would.
+const CHUNK: usize = 16 << 20;
+
+/// Why a call has no result.
+enum Problem {
+    /// The kernel refused it.
+    Errno(Errno),
+    /// The pool is of no more use.
+    Unavailable(Unavailable),
+}
+
+impl From<Errno> for Problem {
+    fn from(errno: Errno) -> Self {
+        Problem::Errno(errno)
+    }
+}
+
+impl From<std::io::Error> for Problem {
+    fn from(error: std::io::Error) -> Self {
+        match Errno::from_io_error(&error) {
+            Some(errno) => Problem::Errno(errno),
+            None => Problem::Unavailable(unavailable(error.to_string())),
+        }
+    }
+}
+
+impl From<Unavailable> for Problem {
+    fn from(unavailable: Unavailable) -> Self {
+        Problem::Unavailable(unavailable)
+    }
+}
+
+type Result<T = Option<FileResult>> = std::result::Result<T, Problem>;
+
+/// The kernel in the middle of a trace.
+pub(super) struct KernelArm {
+    release: Release,
+    limit: Duration,
+    loop_devices: bool,
+    journal: Journal,
+    handles: Handles,
+    /// The vdev files that were made, with the loop device of each.
+    vdevs: Vec<(String, Option<String>)>,
+    /// The pools that were made.
+    pools: BTreeSet<String>,
+    /// Pools that were there before.
+    foreign: BTreeSet<String>,
+    /// Directories that were made outside, in order.
+    directories: Vec<String>,
+    /// What [`TXG_TIMEOUT`] was.
+    txg_timeout: Option<String>,
+}
+
+impl KernelArm {
+    pub fn new(release: Release, options: &Options) -> std::result::Result<Self, Unavailable> {
+        let foreign = guard::imported(options.limit)?;
+        let journal = Journal::create(&options.state)?;
+        rustix::process::umask(Mode::from_raw_mode(0o022));
+        let before = std::fs::read_to_string(TXG_TIMEOUT).ok();
+        // Where it cannot be written, transaction groups close by time as well.
+        let changed = std::fs::write(TXG_TIMEOUT, "3600").is_ok();
+        Ok(KernelArm {
+            release,
+            limit: options.limit,
+            loop_devices: options.loop_devices,
+            journal,
+            handles: Handles::new(),
+            vdevs: Vec::new(),
+            pools: BTreeSet::new(),
+            foreign,
+            directories: Vec::new(),
+            txg_timeout: before.filter(|_| changed),
+        })
+    }
+
+    /// The words with loop devices in the place of their files.
+    fn with_loops(&self, words: &[String]) -> Vec<String> {
+        let device = |word: &String| {
+            let known = self.vdevs.iter().find(|(path, _)| path == word);
+            known
+                .and_then(|(_, device)| device.clone())
+                .unwrap_or_else(|| word.clone())
+        };
+        words.iter().map(device).collect()
+    }
+
+    /// Removes everything that was made. What cannot be removed stays in the journal.
+    fn clean_up(&mut self) -> std::result::Result<(), Unavailable> {
+        self.handles.clear();
+        for entry in mounts::list()?.into_iter().rev() {
+            let pool = entry.dataset.split(['/', '@']).next().unwrap_or_default();
+            if self.pools.contains(pool) {
+                // A mount below one that is gone already is gone too.
+                let _ = mounts::unmount_at(&entry.path, UnmountFlags::DETACH);
+            }
+        }
+        let imported = guard::imported(self.limit)?;
+        for pool in self.pools.intersection(&imported) {
+            child::must("zpool", &["destroy", "-f", pool], self.limit)?;
+        }
+        for (path, device) in &self.vdevs {
+            if let Some(device) = device {
+                child::must("losetup", &["-d", device], self.limit)?;
+            }
+            std::fs::remove_file(path)
+                .map_err(|error| unavailable(format!("cannot remove {path}: {error}")))?;
+        }
+        for directory in self.directories.iter().rev() {
+            // One that something else is in by now stays.
+            let _ = std::fs::remove_dir(directory);
+        }
+        self.journal.done();
+        Ok(())
+    }
+
+    /// Makes the directories of `path` that are missing.
+    fn make_directories(&mut self, path: &str) -> Result<()> {
+        let ends = path
+            .char_indices()
+            .skip(1)
+            .filter(|&(_, letter)| letter == '/');
+        for end in ends
+            .map(|(index, _)| index)
+            .chain([path.len()])
+            .collect::<Vec<_>>()
+        {
+            let directory = &path[..end];
+            match rustix::fs::mkdir(directory, Mode::from_raw_mode(0o755)) {
+                Ok(()) => self.directories.push(directory.to_owned()),
+                Err(Errno::EXIST) if mounts::is_directory(directory) == Some(true) => {}
+                Err(Errno::EXIST) => return Err(Errno::NOTDIR.into()),
+                // Outside, `mkdir` may say that the file system is read-only before it looks.
+                Err(Errno::ROFS) if mounts::is_directory(directory) == Some(true) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn make_vdev(&mut self, path: &str, size: u64) -> Result {
+        if std::fs::symlink_metadata(path).is_ok() {
+            return Err(Errno::EXIST.into());
+        }
+        self.journal.note(&format!("vdev {path}"))?;
+        if let Some((directory, _)) = path.rsplit_once('/').filter(|(above, _)| !above.is_empty()) {
+            self.make_directories(directory)?;
+        }
+        let file = File::options().write(true).create_new(true).open(path)?;
+        self.vdevs.push((path.to_owned(), None));
+        file.set_len(size)?;
+        if self.loop_devices {
+            let device = child::must("losetup", &["--find", "--show", path], self.limit)?;
+            let device = device.trim().to_owned();
+            self.journal.note(&format!("loop {device}"))?;
+            if let Some(last) = self.vdevs.last_mut() {
+                last.1 = Some(device);
+            }
+        }
+        Ok(None)
+    }
+
+    fn owns(&self, dataset: &str) -> bool {
+        let pool = dataset.split(['/', '@']).next().unwrap_or_default();
+        self.pools.contains(pool)
+    }
+
+    /// The root of a dataset of a pool of this trace.
+    fn reach(&self, dataset: &str) -> Result<OwnedFd> {
+        if !self.owns(dataset) {
+            return Err(Errno::NOENT.into());
+        }
+        Ok(mounts::reach(dataset)??)
+    }
+
+    /// Opens a file by path.
+    fn open(&self, at: &At, flags: OFlags) -> Result<OwnedFd> {
+        let root = self.reach(&at.dataset)?;
+        open_in(&root, &at.path, flags)
+    }
+
+    fn handle(&self, handle: &ztwin_model::zpl::open::Handle) -> Result<&File> {
+        self.handles.get(handle).ok_or(Problem::Errno(Errno::BADF))
+    }
+
+    fn run(&mut self, op: &FileOp) -> Result {
+        match op {
+            FileOp::Write { to, offset, data } => match to {
+                Target::Path(at) => {
+                    let root = self.reach(&at.dataset)?;
+                    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::CLOEXEC;
+                    let mode = Mode::from_raw_mode(0o644);
+                    let file = openat2(&root, &*at.path, flags, mode, BENEATH)?;
+                    write(&File::from(file), *offset, data)
+                }
+                Target::Open(handle) => write(self.handle(handle)?, *offset, data),
+            },
+            FileOp::Read { from, offset, len } => match from {
+                Target::Path(at) => {
+                    read(&File::from(self.open(at, OFlags::RDONLY)?), *offset, *len)
+                }
+                Target::Open(handle) => read(self.handle(handle)?, *offset, *len),
+            },
+            FileOp::Truncate { at, size } => {
+                rustix::fs::ftruncate(self.open(at, OFlags::WRONLY)?, *size)?;
+                Ok(None)
+            }
+            FileOp::MakeDirectory { at } => {
+                let (directory, name) = self.parent(at, Errno::EXIST)?;
+                rustix::fs::mkdirat(directory, name, Mode::from_raw_mode(0o755))?;
+                Ok(None)
+            }
+            FileOp::RemoveDirectory { at } => {
+                let (directory, name) = self.parent(at, Errno::BUSY)?;
+                rustix::fs::unlinkat(directory, name, AtFlags::REMOVEDIR)?;
+                Ok(None)
+            }
+            FileOp::Unlink { at } => {
+                let (directory, name) = self.parent(at, Errno::ISDIR)?;
+                rustix::fs::unlinkat(directory, name, AtFlags::empty())?;
+                Ok(None)
+            }
+            FileOp::Rename { from, to } => self.rename(from, to),
+            FileOp::Link { from, to } => self.link(from, to),
+            FileOp::Symlink { target, at } => {
+                if target.is_empty() {
+                    return Err(Errno::NOENT.into());
+                }
+                let (directory, name) = self.parent(at, Errno::EXIST)?;
+                rustix::fs::symlinkat(&**target, directory, name)?;
+                Ok(None)
+            }
+            FileOp::ReadLink { at } => {
+                let file = self.open(at, OFlags::PATH | OFlags::NOFOLLOW)?;
+                if kind(&rustix::fs::fstat(&file)?) != Some(FileKind::Link) {
+                    return Err(Errno::INVAL.into());
+                }
+                Ok(Some(FileResult::Text(link_target(&file)?)))
+            }
+            FileOp::SetMode { at, mode } => {
+                let file = self.open(at, OFlags::PATH)?;
+                rustix::fs::chmod(by_number(&file), Mode::from_raw_mode(*mode))?;
+                Ok(None)
+            }
+            FileOp::SetOwner { at, uid, gid } => {
+                let file = self.open(at, OFlags::PATH | OFlags::NOFOLLOW)?;
+                let (uid, gid) = (Uid::from_raw(*uid), Gid::from_raw(*gid));
+                rustix::fs::chownat(&file, "", Some(uid), Some(gid), AtFlags::EMPTY_PATH)?;
+                Ok(None)
+            }
+            FileOp::SetTime { at, seconds } => {
+                let file = self.open(at, OFlags::PATH | OFlags::NOFOLLOW)?;
+                let seconds = i64::try_from(*seconds).map_err(|_| Errno::INVAL)?;
+                let times = Timestamps {
+                    last_access: Timespec {
+                        tv_sec: 0,
+                        tv_nsec: rustix::fs::UTIME_OMIT,
+                    },
+                    last_modification: Timespec {
+                        tv_sec: seconds,
+                        tv_nsec: 0,
+                    },
+                };
+                rustix::fs::utimensat(&file, "", &times, AtFlags::EMPTY_PATH)?;
+                Ok(None)
+            }
+            FileOp::Stat { at } => {
+                let file = self.open(at, OFlags::PATH | OFlags::NOFOLLOW)?;
+                let told = rustix::fs::fstat(&file)?;
+                let Some(kind) = kind(&told) else {
+                    return Err(unavailable(format!("{} is a special file", at.path)).into());
+                };
+                let is_file = kind == FileKind::File;
+                Ok(Some(FileResult::Stat(Stat {
+                    kind,
+                    mode: told.st_mode & 0o7777,
+                    links: u64::from(told.st_nlink),
+                    uid: told.st_uid,
+                    gid: told.st_gid,
+                    size: size(&told),
+                    block_size: is_file.then(|| u64::try_from(told.st_blksize).unwrap_or(0)),
+                })))
+            }
+            FileOp::Tree { at } => {
+                // What is mounted further down is not crossed into, but the top itself may not be one.
+                let root = self.reach(&at.dataset)?;
+                drop(open_in(&root, &at.path, OFlags::PATH | OFlags::NOFOLLOW)?);
+                let root = mounts::alone(&root)?;
+                let mut entries = Vec::new();
+                walk(&root, &at.path, &mut |mut entry, file| {
+                    if let Some(file) = file {
+                        let bytes = read_all(&file)?;
+                        let len = bytes.len() as u64;
+                        let mut pieces = Vec::new();
+                        let piece = Source::Bytes(bytes).piece(len);
+                        ztwin_model::dmu::data::push(&mut pieces, piece);
+                        entry.content = Content::File(pieces.into());
+                    }
+                    entries.push(entry);
+                    Ok(())
+                })?;
+                entries.sort_by(|a, b| a.path.as_bytes().cmp(b.path.as_bytes()));
+                Ok(Some(FileResult::Tree(Tree { entries })))
+            }
+            FileOp::Open { handle, at, write } => {
+                if self.handles.contains_key(handle) {
+                    return Err(Errno::EXIST.into());
+                }
+                let file = self.open(at, if *write { OFlags::RDWR } else { OFlags::RDONLY })?;
+                self.handles.insert(handle.clone(), file.into());
+                Ok(None)
+            }
+            FileOp::Close { handle } => self
+                .handles
+                .remove(handle)
+                .map(|_| None)
+                .ok_or(Problem::Errno(Errno::BADF)),
+            FileOp::Shared { at, snapshot } => self.shared(at, snapshot),
+            FileOp::Mount {
+                dataset,
+                path,
+                read_only,
+            } => {
+                if !self.owns(dataset) {
+                    return Err(Errno::NOENT.into());
+                }
+                mounts::mount_at(dataset, path, *read_only)?;
+                Ok(None)
+            }
+            FileOp::Unmount { path, how } => {
+                let is_ours = mounts::list()?
+                    .iter()
+                    .any(|entry| entry.path == **path && self.owns(&entry.dataset));
+                if !is_ours {
+                    return Err(Errno::INVAL.into());
+                }
+                mounts::unmount_at(
+                    path,
+                    match how {
+                        Unmount::Plain => UnmountFlags::empty(),
+                        Unmount::Force => UnmountFlags::FORCE,
+                        Unmount::Lazy => UnmountFlags::DETACH,
+                    },
+                )?;
+                Ok(None)
+            }
+            FileOp::MakeMountpoint { path } => self.make_directories(path).map(|()| None),
+            FileOp::RemoveMountpoint { path } => {
+                if self.directories.iter().any(|made| **made == **path) {
+                    rustix::fs::rmdir(&**path)?;
+                }
+                Ok(None)
+            }
+            FileOp::MakeVdev { path, size } => self.make_vdev(path, *size),
+        }
+    }
+
+    /// The directory that a path's last name is in, and that name; for a dataset's root there is no
+    /// name, and every call that needs one ends in `root`.
+    fn parent<'a>(&self, at: &'a At, root: Errno) -> Result<(OwnedFd, &'a str)> {
+        let top = self.reach(&at.dataset)?;
+        parent_in(&top, &at.path)?.ok_or(Problem::Errno(root))
+    }
+
+    fn rename(&self, from: &At, to: &At) -> Result {
+        let source = self.reach(&from.dataset)?;
+        let old = parent_in(&source, &from.path)?;
+        let target = self.reach(&to.dataset)?;
+        let new = parent_in(&target, &to.path)?;
+        if from.dataset != to.dataset {
+            return Err(Errno::XDEV.into());
+        }
+        let (Some((old, old_name)), Some((new, new_name))) = (old, new) else {
+            return Err(Errno::BUSY.into());
+        };
+        rustix::fs::renameat(old, old_name, new, new_name)?;
+        Ok(None)
+    }
+
+    fn link(&self, from: &At, to: &At) -> Result {
+        let source = self.reach(&from.dataset)?;
+        let old = parent_in(&source, &from.path)?;
+        if let Some((directory, name)) = &old {
+            // The file is looked up before the new name.
+            rustix::fs::statat(directory, *name, AtFlags::SYMLINK_NOFOLLOW)?;
+        }
+        let (new, new_name) = self.parent(to, Errno::EXIST)?;
+        match old {
+            Some((old, name)) => rustix::fs::linkat(old, name, new, new_name, AtFlags::empty())?,
+            None => rustix::fs::linkat(source, "", new, new_name, AtFlags::EMPTY_PATH)?,
+        }
+        Ok(None)
+    }
+
+    fn shared(&mut self, at: &At, snapshot: &str) -> Result {
+        let file = self.open(at, OFlags::PATH)?;
+        let told = rustix::fs::fstat(&file)?;
+        if !self.owns(snapshot) || !shared::exists(snapshot, self.limit)? {
+            return Err(Errno::NOENT.into());
+        }
+        let Some(chain) = shared::chain(&at.dataset, snapshot, self.limit)? else {
+            return Err(Errno::XDEV.into());
+        };
+        if kind(&told) != Some(FileKind::File) {
+            return Err(Errno::INVAL.into());
+        }
+        let object = told.st_ino;
+        drop(file);
+        Ok(Some(FileResult::Ranges(shared::ranges(
+            &chain, object, self.limit,
+        )?)))
+    }
+}
+
+/// Opens a file beneath a root.
+fn open_in(root: &OwnedFd, path: &str, flags: OFlags) -> Result<OwnedFd> {
+    Ok(openat2(
+        root,
+        path,
+        flags | OFlags::CLOEXEC,
+        Mode::empty(),
+        BENEATH,
+    )?)
+}
+
+/// The directory that a path's last name is in, and that name; none for the root.
+fn parent_in<'a>(root: &OwnedFd, path: &'a str) -> Result<Option<(OwnedFd, &'a str)>> {
+    let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
+    if name.is_empty() {
+        return Ok(None);
+    }
+    let above = if above.is_empty() { "/" } else { above };
+    let directory = open_in(root, above, OFlags::PATH | OFlags::DIRECTORY)?;
+    Ok(Some((directory, name)))
+}
+
+/// A path that leads to an open file.
+fn by_number(file: &OwnedFd) -> String {
+    format!("/proc/self/fd/{}", file.as_raw_fd())
+}
+
+fn kind(told: &KernelStat) -> Option<FileKind> {
+    match FileType::from_raw_mode(told.st_mode) {
+        FileType::RegularFile => Some(FileKind::File),
+        FileType::Directory => Some(FileKind::Directory),
+        FileType::Symlink => Some(FileKind::Link),
+        _ => None,
+    }
+}
+
+fn size(told: &KernelStat) -> u64 {
+    // The kernel does not give negative sizes.
+    u64::try_from(told.st_size).unwrap_or(0)
+}
+
+fn link_target(file: &OwnedFd) -> Result<Arc<str>> {
+    let target = rustix::fs::readlinkat(file, "", Vec::new())?;
+    Ok(target.to_string_lossy().into())
+}
+
+fn write(file: &File, offset: u64, data: &ztwin_model::dmu::data::Piece) -> Result {
+    let end = offset
+        .checked_add(data.len)
+        .filter(|&end| end <= i64::MAX as u64);
+    if end.is_none() {
+        return Err(Errno::FBIG.into());
+    }
+    let mut done = 0;
+    let mut buffer = Vec::new();
+    while done < data.len {
+        let take = usize::try_from(data.len - done).map_or(CHUNK, |left| left.min(CHUNK));
+        buffer.resize(take, 0);
+        data.source.read(data.position + done, &mut buffer);
+        file.write_all_at(&buffer, offset + done)?;
+        done += take as u64;
+    }
+    Ok(None)
+}
+
+fn read(file: &File, offset: u64, len: u64) -> Result {
+    let mut bytes = Vec::new();
+    let mut buffer = vec![0; usize::try_from(len).map_or(CHUNK, |len| len.clamp(1, CHUNK))];
+    loop {
+        let left = len - bytes.len() as u64;
+        let take = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
+        // A read of nothing still tells whether it is a file.
+        let Some(at) = offset
+            .checked_add(bytes.len() as u64)
+            .filter(|&at| at <= i64::MAX as u64)
+        else {
+            return Err(Errno::INVAL.into());
+        };
+        let got = file.read_at(&mut buffer[..take], at)?;
+        bytes.extend_from_slice(&buffer[..got]);
+        if got == 0 || bytes.len() as u64 == len {
+            break;
+        }
+    }
+    let len = bytes.len() as u64;
+    let mut pieces = Vec::new();
+    ztwin_model::dmu::data::push(&mut pieces, Source::Bytes(bytes.into()).piece(len));
+    Ok(Some(FileResult::Data(pieces)))
+}
+
+fn read_all(file: &File) -> Result<Bytes> {
+    let mut bytes = Vec::new();
+    std::io::Read::read_to_end(&mut &*file, &mut bytes)?;
+    Ok(bytes.into())
+}
+
+/// Hands everything from `top` down to `each`, with regular files open for reading and without content.
+fn walk(
+    root: &OwnedFd,
+    top: &str,
+    each: &mut dyn FnMut(Entry, Option<File>) -> Result<()>,
+) -> Result<()> {
+    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_XDEV;
+    let prefix = if top == "/" { "" } else { top };
+    let mut rest = vec![String::from("/")];
+    while let Some(path) = rest.pop() {
+        let full = if path == "/" {
+            top.to_owned()
+        } else {
+            format!("{prefix}{path}")
+        };
+        let open = |flags: OFlags| {
+            openat2(
+                root,
+                &*full,
+                flags | OFlags::CLOEXEC | OFlags::NOFOLLOW,
+                Mode::empty(),
+                resolve,
+            )
+        };
+        let place = open(OFlags::PATH)?;
+        let told = rustix::fs::fstat(&place)?;
+        let mut file = None;
+        let content = match kind(&told) {
+            Some(FileKind::File) => {
+                file = Some(File::from(open(OFlags::RDONLY | OFlags::NOATIME)?));
+                Content::File(Arc::from([]))
+            }
+            Some(FileKind::Link) => Content::Link(link_target(&place)?),
+            Some(FileKind::Directory) => {
+                let above = if path == "/" { "" } else { &path };
+                for entry in Dir::read_from(open(OFlags::RDONLY | OFlags::DIRECTORY)?)? {
+                    let name = entry?.file_name().to_string_lossy().into_owned();
+                    if name != "." && name != ".." {
+                        rest.push(format!("{above}/{name}"));
+                    }
+                }
+                Content::Directory
+            }
+            None => {
+                return Err(
+                    unavailable(format!("{full} is a special file: not compared yet")).into(),
+                );
+            }
+        };
+        let entry = Entry {
+            path: path.into(),
+            content,
+            mode: told.st_mode & 0o7777,
+            uid: told.st_uid,
+            gid: told.st_gid,
+            links: u64::from(told.st_nlink),
+            size: size(&told),
+            object: told.st_ino,
+            mtime: (
+                told.st_mtime,
+                u32::try_from(told.st_mtime_nsec).unwrap_or(0),
+            ),
+        };
+        each(entry, file)?;
+    }
+    Ok(())
+}
+
+/// The digest of a file's bytes, as the model's content has it.
+fn digest(file: &File) -> Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    let mut buffer = vec![0; 1 << 17];
+    loop {
+        let got = std::io::Read::read(&mut &*file, &mut buffer)?;
+        if got == 0 {
+            return Ok(format!("blake3:{}", print::digest_of(hasher.finalize())));
+        }
+        hasher.update(&buffer[..got]);
+    }
+}
+
+impl Arm for KernelArm {
+    fn release(&self) -> Release {
+        self.release
+    }
+
+    fn tick(&mut self) {}
+
+    fn program(
+        &mut self,
+        words: &[String],
+        input: &[u8],
+    ) -> std::result::Result<Printed, Unavailable> {
+        let vdevs = self.vdevs.iter().map(|(path, _)| path.clone()).collect();
+        guard::check(words, &self.foreign, &vdevs)?;
+        let new = guard::created(words).filter(|name| !self.pools.contains(*name));
+        if let Some(name) = new {
+            if guard::imported(self.limit)?.contains(name) {
+                return Err(unavailable(format!(
+                    "a pool called '{name}' appeared meanwhile"
+                )));
+            }
+            self.journal.note(&format!("pool {name}"))?;
+        }
+        let words = self.with_loops(words);
+        let printed = child::run(&words[0], &words[1..], input, self.limit)?;
+        if let Some(name) = guard::created(&words).filter(|_| printed.succeeded()) {
+            self.pools.insert(name.to_owned());
+            // With -n nothing was made, and there is no GUID.
+            let get = ["get", "-H", "-o", "value", "guid", name].map(str::to_owned);
+            let guid = child::run("zpool", &get, &[], self.limit)?;
+            if guid.succeeded() {
+                let guid = String::from_utf8_lossy(&guid.out).trim().to_owned();
+                self.journal.note(&format!("pool {name} {guid}"))?;
+            }
+        }
+        Ok(printed)
+    }
+
+    fn call(&mut self, op: &FileOp) -> std::result::Result<Called, Unavailable> {
+        match self.run(op) {
+            Ok(result) => Ok(Called::Done(result)),
+            Err(Problem::Unavailable(unavailable)) => Err(unavailable),
+            Err(Problem::Errno(errno)) => {
+                let number = errno.raw_os_error();
+                let known = ztwin_model::outcome::Errno::ALL;
+                match known.iter().find(|known| **known as i32 == number) {
+                    Some(known) => Ok(Called::Failed(*known)),
+                    None => Err(unavailable(format!(
+                        "{op:?} failed with an unknown error: {errno}"
+                    ))),
+                }
+            }
+        }
+    }
+
+    fn tree_lines(
+        &mut self,
+        dataset: &str,
+    ) -> std::result::Result<Option<Vec<String>>, Unavailable> {
+        let root = match mounts::reach_alone(dataset)? {
+            Ok(root) => root,
+            Err(Errno::NOENT) => return Ok(None),
+            Err(errno) => {
+                return Err(unavailable(format!("cannot look into {dataset}: {errno}")));
+            }
+        };
+        let mut lines = Vec::new();
+        let walked = walk(&root, "/", &mut |entry, file| {
+            let digest = match &file {
+                Some(file) => digest(file)?,
+                None => String::new(),
+            };
+            lines.push((entry.path.clone(), print::entry(&entry, |_| digest)));
+            Ok(())
+        });
+        match walked {
+            Ok(()) => {}
+            Err(Problem::Unavailable(unavailable)) => return Err(unavailable),
+            Err(Problem::Errno(errno)) => {
+                return Err(unavailable(format!("cannot read {dataset}: {errno}")));
+            }
+        }
+        lines.sort_by(|a, b| a.0.as_bytes().cmp(b.0.as_bytes()));
+        Ok(Some(lines.into_iter().map(|(_, line)| line).collect()))
+    }
+
+    fn pools(&self) -> Vec<String> {
+        let imported = guard::imported(self.limit).unwrap_or_default();
+        self.pools.intersection(&imported).cloned().collect()
+    }
+
+    fn mounted(&self) -> std::result::Result<Vec<Mounted>, Unavailable> {
+        let entries = mounts::list()?
+            .into_iter()
+            .filter(|entry| self.owns(&entry.dataset));
+        Ok(entries
+            .map(|entry| Mounted {
+                dataset: entry.dataset,
+                path: entry.path,
+                read_only: entry.read_only,
+            })
+            .collect())
+    }
+}
+
+impl Drop for KernelArm {
+    fn drop(&mut self) {
+        if let Err(error) = self.clean_up() {
+            eprintln!("ztwin: {error}; the next run tries again");
+        }
+        if let Some(before) = &self.txg_timeout {
+            // It was writable before; if it no longer is, there is nobody to tell.
+            let _ = std::fs::write(TXG_TIMEOUT, before.trim());
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! What steps may touch: pools, vdev files and mounts of this trace, and nothing else.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use super::{child, unavailable};
+use crate::pools::{Command, Unavailable};
+
+/// Options of `zpool create` that take a value.
+const WITH_VALUE: [&str; 6] = ["-o", "-O", "-m", "-R", "-t", "--altroot"];
+
+/// Words of `zpool create` and `zpool add` that are no device.
+fn is_vdev_word(word: &str) -> bool {
+    [
+        "mirror", "raidz", "draid", "spare", "log", "cache", "special", "dedup",
+    ]
+    .iter()
+    .any(|kind| word.starts_with(kind))
+}
+
+/// The operands of a `zpool` command: what is neither an option nor the value of one.
+fn operands(words: &[String]) -> Vec<&str> {
+    let mut operands = Vec::new();
+    let mut words = words.iter().skip(2).map(String::as_str);
+    while let Some(word) = words.next() {
+        if WITH_VALUE.contains(&word) {
+            words.next();
+        } else if !word.starts_with('-') {
+            operands.push(word);
+        }
+    }
+    operands
+}
+
+/// The pool that a `zpool create` makes.
+pub(super) fn created(words: &[String]) -> Option<&str> {
+    let is_create = words.first().is_some_and(|word| word == "zpool")
+        && words.get(1).is_some_and(|word| word == "create");
+    if is_create {
+        operands(words).first().copied()
+    } else {
+        None
+    }
+}
+
+/// The pools that the steps make.
+pub(super) fn pools_created(commands: &[Command]) -> BTreeSet<String> {
+    commands
+        .iter()
+        .filter_map(|command| created(&command.words))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The imported pools.
+pub(super) fn imported(limit: Duration) -> Result<BTreeSet<String>, Unavailable> {
+    let out = child::must("zpool", &["list", "-H", "-o", "name"], limit)?;
+    Ok(out.lines().map(str::to_owned).collect())
+}
+
+/// Refuses to start when a pool of one of these names exists.
+pub(super) fn no_such_pools_yet(
+    names: &BTreeSet<String>,
+    limit: Duration,
+) -> Result<(), Unavailable> {
+    let imported = imported(limit)?;
+    match names.intersection(&imported).next() {
+        None => Ok(()),
+        Some(name) => Err(unavailable(format!(
+            "a pool called '{name}' exists already and is not touched: export it, rename the trace's, \
+             or use a guest"
+        ))),
+    }
+}
+
+/// The pool that a word names or has something in.
+fn pool_of(word: &str) -> &str {
+    word.split(['/', '@', '#']).next().unwrap_or_default()
+}
+
+/// Refuses a step of `zfs` or `zpool` that could touch what this trace did not make.
+///
+/// `foreign` are the imported pools that are not its own, `vdevs` the files that it made.
+pub(super) fn check(
+    words: &[String],
+    foreign: &BTreeSet<String>,
+    vdevs: &BTreeSet<String>,
+) -> Result<(), Unavailable> {
+    let refused = |why: String| {
+        Err(unavailable(format!(
+            "`{}` is not run on this host: {why}",
+            words.join(" ")
+        )))
+    };
+    if let Some(word) = words
+        .iter()
+        .skip(1)
+        .find(|word| foreign.contains(pool_of(word)))
+    {
+        return refused(format!(
+            "'{}' is a pool that this trace did not make",
+            pool_of(word)
+        ));
+    }
+    let about_all = words.iter().skip(2).all(|word| word.starts_with('-'));
+    if about_all && !foreign.is_empty() {
+        return refused(
+            "it names no pool, and there are pools that this trace did not make".into(),
+        );
+    }
+    let takes_devices = words.first().is_some_and(|word| word == "zpool")
+        && words.get(1).is_some_and(|word| {
+            matches!(
+                word.as_str(),
+                "create" | "add" | "attach" | "replace" | "import" | "labelclear"
+            )
+        });
+    if takes_devices {
+        for word in operands(words)
+            .into_iter()
+            .skip(1)
+            .filter(|word| !is_vdev_word(word))
+        {
+            let is_path = word.starts_with('/');
+            let exists = if is_path {
+                Path::new(word).exists()
+            } else {
+                Path::new("/dev").join(word).exists()
+            };
+            if exists && !vdevs.contains(word) {
+                return refused(format!(
+                    "'{word}' is a device or file that this trace did not make"
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<String> {
+        line.split(' ').map(str::to_owned).collect()
+    }
+
+    fn set(names: &[&str]) -> BTreeSet<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    #[test]
+    fn the_created_pool_is_found_behind_options() {
+        assert_eq!(
+            created(&words(
+                "zpool create -f -o ashift=12 -O atime=off tank /v/a"
+            )),
+            Some("tank")
+        );
+        assert_eq!(created(&words("zpool list tank")), None);
+        assert_eq!(created(&words("zfs create tank/a")), None);
+    }
+
+    #[test]
+    fn what_the_trace_did_not_make_is_refused() {
+        let (foreign, vdevs) = (set(&["home"]), set(&["/v/a"]));
+        let check = |line: &str| check(&words(line), &foreign, &vdevs).map_err(|e| e.message);
+        assert!(
+            check("zfs destroy -r home/user")
+                .unwrap_err()
+                .contains("'home' is a pool")
+        );
+        assert!(check("zfs snapshot home@x").unwrap_err().contains("'home'"));
+        assert!(check("zfs list").unwrap_err().contains("names no pool"));
+        assert!(check("zpool sync").unwrap_err().contains("names no pool"));
+        assert!(
+            check("zpool create tank /etc/passwd")
+                .unwrap_err()
+                .contains("'/etc/passwd'")
+        );
+        assert!(
+            check("zpool create tank null")
+                .unwrap_err()
+                .contains("'null'")
+        );
+        assert_eq!(check("zpool create tank mirror /v/a /v/nope"), Ok(()));
+        assert_eq!(check("zfs create tank/home"), Ok(()));
+    }
+}
