@@ -26,6 +26,7 @@ impl ModelPools {
         ModelPools {
             release,
             blobs,
+            #[cfg(feature = "faults")]
             fault: None,
         }
     }
