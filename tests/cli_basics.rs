@@ -1,5 +1,11 @@
 //! The command line: help texts, exit codes, and what is said when something is wrong.
 
+#![allow(
+    clippy::format_collect,
+    clippy::format_push_string,
+    reason = "texts of tests are short, and read better in one expression"
+)]
+
 use std::path::Path;
 use std::process::{Command, Output};
 

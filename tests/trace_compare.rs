@@ -1,5 +1,11 @@
 //! What agrees, what does not, and how the difference looks.
 
+#![allow(
+    clippy::format_collect,
+    clippy::format_push_string,
+    reason = "texts of tests are short, and read better in one expression"
+)]
+
 use std::collections::BTreeMap;
 
 use ztwin::compare::{

@@ -1,5 +1,11 @@
 //! The trace format loses nothing, and refuses everything else with a place and a reason.
 
+#![allow(
+    clippy::format_collect,
+    clippy::format_push_string,
+    reason = "texts of tests are short, and read better in one expression"
+)]
+
 use std::num::NonZeroU8;
 
 use proptest::prelude::*;

@@ -1,7 +1,7 @@
 //! `ztwin check`: recorded traces against the model.
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -14,6 +14,7 @@ use super::show::{Frame, count};
 use super::{Context, Exit, Failure};
 use crate::compare::{DifferentLine, Excused, Names, Report, check_on};
 use crate::pools;
+use crate::trace::quote;
 
 /// Replay recorded traces on the model and compare every outcome
 ///
@@ -50,8 +51,8 @@ impl Job<'_> {
     fn names(&self) -> Names {
         let version = self.version.as_deref().unwrap_or(self.release.name());
         let expected = match self.version {
-            Some(_) => format!("OpenZFS {version}, recorded"),
-            None => "what the trace says".to_owned(),
+            Some(_) => format!("OpenZFS {version} (recorded)"),
+            None => "the trace".to_owned(),
         };
         Names {
             expected,
@@ -147,16 +148,16 @@ impl Check {
         reports: &[Report],
     ) -> Result<Exit, Failure> {
         let mut excused = Excused::default();
-        reports
-            .iter()
-            .for_each(|report| excused.add(&report.excused));
+        for report in reports {
+            excused.add(&report.excused);
+        }
         let steps: usize = reports.iter().map(|report| report.steps).sum();
         let divergences: usize = reports.iter().map(|report| report.divergences.len()).sum();
         if let Some(file) = &self.junit {
             let cases = jobs.iter().zip(reports).map(|(job, report)| {
                 let mut failure = Vec::new();
                 if !report.divergences.is_empty() {
-                    self.show(&mut failure, job, report, false)?;
+                    job.show(&mut failure, report, false)?;
                 }
                 Ok(Case {
                     name: &job.loaded.name,
@@ -164,7 +165,7 @@ impl Check {
                     failure: String::from_utf8_lossy(&failure).into_owned(),
                 })
             });
-            let cases = cases.collect::<Result<Vec<_>, std::io::Error>>()?;
+            let cases = cases.collect::<Result<Vec<_>, io::Error>>()?;
             fs::write(file, junit::document("ztwin check", &cases))
                 .map_err(|error| Failure::File("write", file.clone(), error))?;
         }
@@ -174,7 +175,7 @@ impl Check {
         } else {
             for (job, report) in jobs.iter().zip(reports) {
                 if !report.divergences.is_empty() {
-                    self.show(context.out, job, report, context.colour)?;
+                    job.show(context.out, report, context.colour)?;
                 }
             }
             if excused.total() > 0 {
@@ -182,8 +183,7 @@ impl Check {
             }
             writeln!(
                 context.out,
-                "{} traces, {steps} steps: {divergences} divergences",
-                traces
+                "{traces} traces, {steps} steps: {divergences} divergences"
             )?;
         }
         Ok(if reports.iter().any(Report::diverges) {
@@ -194,19 +194,16 @@ impl Check {
             Exit::Agree
         })
     }
+}
 
-    fn show(
-        &self,
-        out: &mut dyn Write,
-        job: &Job<'_>,
-        report: &Report,
-        colour: bool,
-    ) -> std::io::Result<()> {
-        let release = job.release.name();
-        let name = crate::trace::quote(&job.loaded.name);
+impl Job<'_> {
+    /// Writes what differs.
+    fn show(&self, out: &mut dyn Write, report: &Report, colour: bool) -> io::Result<()> {
+        let release = self.release.name();
+        let loaded = self.loaded;
+        let name = quote(&loaded.name);
         let replay = format!("ztwin check --openzfs {release} {name}");
-        let names = job.names();
-        let loaded = job.loaded;
+        let names = self.names();
         Frame {
             loaded,
             names: &names,

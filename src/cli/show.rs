@@ -75,15 +75,13 @@ impl Frame<'_> {
                 )
             }
         };
-        let line = step.line.0;
-        let (place, at) = match &divergence.inserted {
-            None => (format!("{}:{line}", self.loaded.name), "here"),
-            Some(_) => (format!("{}:{line}", self.loaded.name), "behind this step"),
-        };
-        let headline = if divergence.difference.not_modelled {
-            format!("not modelled: what {} does {at}", self.names.expected)
-        } else {
-            format!("{} and {} differ {at}", self.names.got, self.names.expected)
+        let place = format!("{}:{}", self.loaded.name, step.line.0);
+        let Names { expected, got } = self.names;
+        let headline = match (&divergence.inserted, divergence.difference.not_modelled) {
+            (None, false) => format!("{got} and {expected} differ here"),
+            (Some(_), false) => format!("{got} and {expected} differ behind this step"),
+            (None, true) => "this step is not modelled".to_owned(),
+            (Some(_), true) => "the state behind this step is not modelled".to_owned(),
         };
         let picture = Picture {
             place,

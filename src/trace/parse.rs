@@ -81,7 +81,7 @@ pub(super) fn parse(name: &str, bytes: &[u8]) -> Result<Trace, TraceError> {
                 .iter()
                 .rposition(|&b| b == b'\n')
                 .map_or(0, |i| i + 1);
-            let line = bytes[..line_start].iter().filter(|&&b| b == b'\n').count();
+            let line = bytes[..line_start].split(|&b| b == b'\n').count() - 1;
             let rest = &bytes[line_start..];
             let end = rest.iter().position(|&b| b == b'\n').unwrap_or(rest.len());
             let source_line = String::from_utf8_lossy(&rest[..end]).into_owned();
@@ -377,7 +377,9 @@ impl<'a> Parser<'a> {
             expected: error.expected,
             help: error.help,
         })?;
-        tokens.iter_mut().for_each(|(at, _)| *at += from);
+        for (at, _) in &mut tokens {
+            *at += from;
+        }
         Ok((tokens, continued))
     }
 
@@ -445,8 +447,10 @@ impl<'a> Parser<'a> {
             breaks.push(count);
             i += 1;
             match self.lines.get(i) {
-                Some(line) if line.starts_with("  ") && line.trim_start_matches(' ') != "" => {
-                    from = 2
+                Some(line)
+                    if line.starts_with("  ") && !line.trim_start_matches(' ').is_empty() =>
+                {
+                    from = 2;
                 }
                 _ => {
                     return Err(Fail::new(
