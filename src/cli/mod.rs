@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand.
 
+mod agent;
 mod check;
 mod diff;
 mod exit;
@@ -9,6 +10,7 @@ mod junit;
 mod progress;
 mod record;
 mod show;
+mod vm;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -39,6 +41,9 @@ enum Command {
     Check(check::Check),
     Diff(diff::Diff),
     Record(record::Record),
+    Vm(vm::Vm),
+    #[command(hide = true)]
+    Agent(agent::Agent),
 }
 
 /// What a subcommand works with, besides its arguments.
@@ -86,6 +91,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Check(check) => check.run(&mut context),
         Command::Diff(diff) => diff.run(&mut context),
         Command::Record(record) => record.run(&mut context),
+        Command::Vm(vm) => vm.run(&mut context),
+        Command::Agent(agent) => agent.run(),
     };
     let result = result.and_then(|exit| out.flush().map(|()| exit).map_err(Failure::from));
     match result {

@@ -9,6 +9,7 @@ use ztwin_model::outcome::Errno;
 
 mod arm;
 pub mod blobs;
+pub mod guest;
 pub mod kernel;
 pub mod model;
 mod open;
@@ -16,6 +17,7 @@ mod print;
 pub mod verb;
 
 pub use blobs::Blobs;
+pub use guest::GuestPools;
 pub use kernel::KernelPools;
 pub use model::ModelPools;
 pub use open::open;

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use ztwin_model::Release;
 
-use super::{Blobs, KernelPools, ModelPools, Pools, Unavailable, kernel};
+use super::{Blobs, GuestPools, KernelPools, ModelPools, Pools, Unavailable, kernel};
+use crate::guest::boot;
+use crate::guest::image::Spec;
 
 /// Opens `model`, `kernel` or `vm:NAME`. The model runs `release` (2.3 when not given); a real pool runs
 /// what it is, and is refused when that is another line than `release`.
@@ -33,6 +35,17 @@ fn arm(name: &str, release: Option<Release>) -> Result<Box<dyn Pools>, Unavailab
             kernel::Options::on_host(),
             Blobs::in_directory(Path::new("traces/data")),
         )?)),
+        _ if name.starts_with("vm:") => {
+            let spec: Spec = name["vm:".len()..].parse()?;
+            let blobs = Blobs::in_directory(Path::new("traces/data"));
+            let notice = Box::new(|text: &str| eprintln!("{text}"));
+            Ok(Box::new(GuestPools::start(
+                &spec,
+                boot::Options::of_user()?,
+                blobs,
+                notice,
+            )?))
+        }
         _ => Err(Unavailable {
             message: format!(
                 "no pool is called '{name}': name one of model, kernel, vm:NAME (such as vm:trixie)"
