@@ -6,13 +6,12 @@
 
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use ztwin::guest::boot::{Guest, Options};
 use ztwin::guest::image::{Cache, Spec};
 use ztwin::guest::wire::{Job, Stream};
 use ztwin::pools::guest::GuestPools;
-use ztwin::pools::{Command, End, Pools, Printed};
+use ztwin::pools::{Blobs, Command, End, Pools, Printed};
 
 static TURN: Mutex<()> = Mutex::new(());
 
@@ -36,7 +35,13 @@ fn options() -> Options {
 }
 
 fn pools(options: Options) -> GuestPools {
-    GuestPools::start(&spec(), options, Box::new(|text| eprintln!("{text}"))).unwrap()
+    GuestPools::start(
+        &spec(),
+        options,
+        Blobs::default(),
+        Box::new(|text| eprintln!("{text}")),
+    )
+    .unwrap()
 }
 
 fn step(line: &str) -> Command {

@@ -10,6 +10,7 @@ use crate::guest::agent;
 pub struct Agent {}
 
 impl Agent {
+    #[allow(clippy::unused_self, reason = "all subcommands are run alike")]
     pub(super) fn run(&self) -> Result<Exit, Failure> {
         match agent::main() {
             Ok(()) => Ok(Exit::Agree),

@@ -13,7 +13,7 @@ use crate::guest::{Error, interrupt};
 
 /// Build, list, enter and remove the images of guests with real OpenZFS
 ///
-/// Images are kept in $ZTWIN_CACHE, else $XDG_CACHE_HOME/ztwin, else ~/.cache/ztwin.
+/// Images are kept in `$ZTWIN_CACHE`, else `$XDG_CACHE_HOME/ztwin`, else `~/.cache/ztwin`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Vm {
     #[command(subcommand)]
@@ -123,10 +123,10 @@ fn build(cache: &Cache, plan: &Plan, context: &mut Context<'_>) -> Result<(), Fa
     bar.enable_steady_tick(Duration::from_millis(200));
     let visible = context.progress;
     let built = build::build(cache, plan, &|line| {
-        if !visible {
-            eprintln!("{}: {line}", plan.spec);
-        } else {
+        if visible {
             bar.set_message(line.to_owned());
+        } else {
+            eprintln!("{}: {line}", plan.spec);
         }
     });
     bar.finish_and_clear();

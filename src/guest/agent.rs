@@ -20,7 +20,7 @@ use rustix::mount::{MountFlags, mount};
 use rustix::process::{Pid, WaitOptions, wait};
 
 use super::wire::{self, Frame, Hello, Job, Reply, Request, Stream};
-use crate::pools::{Blobs, Pools};
+use crate::pools::{Blobs, KernelPools, Pools, kernel};
 
 /// What the guest mounts besides what the initramfs did: source, target, type, options.
 const MOUNTS: [(&str, &str, &str, &str); 9] = [
@@ -198,6 +198,8 @@ fn resident() -> io::Result<()> {
     let mut hears = File::options().read(true).write(true).open(path)?;
     await_host(&hears)?;
     let port: Port = Arc::new(Mutex::new(hears.try_clone()?));
+    let mut pools = KernelPools::open(kernel::Options::in_guest(), Blobs::default())
+        .map_err(|e| io::Error::other(e.message))?;
     say(&port, &Reply::Hello(hello()?))?;
     let beats = Arc::clone(&port);
     std::thread::Builder::new()
@@ -222,11 +224,9 @@ fn resident() -> io::Result<()> {
                 commands,
                 blobs: count,
             } => {
-                let mut blobs = Blobs::default();
                 for _ in 0..count {
-                    blobs.insert(raw(&mut hears)?.into());
+                    pools.add_blob(raw(&mut hears)?.into());
                 }
-                let mut pools = plain::Plain(blobs);
                 let mut problem = None;
                 let played = pools.play(&commands, &mut |index, printed| {
                     if let Err(e) = say(&port, &Reply::Outcome { index, printed }) {
@@ -491,67 +491,4 @@ fn pack(paths: &[String], port: &Port) -> io::Result<()> {
     }
     child.wait()?;
     Ok(())
-}
-
-/// Enough to try the transport with; goes when the kernel's arm is there.
-mod plain {
-    use std::process::Command;
-
-    use crate::pools::{Command as Step, End, Pools, Printed, Unavailable};
-    use ztwin_model::Release;
-
-    pub(super) struct Plain(pub crate::pools::Blobs);
-
-    impl Pools for Plain {
-        fn version(&self) -> String {
-            String::new()
-        }
-
-        fn release(&self) -> Release {
-            Release::V2_3
-        }
-
-        fn play(
-            &mut self,
-            commands: &[Step],
-            seen: &mut dyn FnMut(usize, Printed),
-        ) -> Result<(), Unavailable> {
-            for (i, command) in commands.iter().enumerate() {
-                let (program, arguments) = if command.words[0] == "vdev" {
-                    (
-                        "truncate",
-                        vec![
-                            "-s".into(),
-                            command.words[2].clone(),
-                            command.words[1].clone(),
-                        ],
-                    )
-                } else {
-                    (command.words[0].as_str(), command.words[1..].to_vec())
-                };
-                let output = Command::new(program)
-                    .args(arguments)
-                    .output()
-                    .map_err(|e| Unavailable {
-                        message: e.to_string(),
-                    })?;
-                let end = End::Exit(super::code(output.status));
-                seen(
-                    i,
-                    Printed {
-                        out: output.stdout,
-                        err: output.stderr,
-                        end,
-                    },
-                );
-            }
-            let _ = Command::new("sh")
-                .args([
-                    "-c",
-                    "for p in $(zpool list -Ho name); do zpool destroy -f $p; done; rm -rf /v/*",
-                ])
-                .status();
-            Ok(())
-        }
-    }
 }

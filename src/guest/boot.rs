@@ -205,14 +205,7 @@ impl Console {
     /// The last lines: from the first sign of an oops on when there is one.
     fn tail(&self) -> String {
         const SHOWN: usize = 16;
-        const SIGNS: [&str; 6] = [
-            "ztwin init:",
-            "BUG: ",
-            "Oops: ",
-            "VERIFY",
-            "PANIC: ",
-            "Kernel panic - ",
-        ];
+        const SIGNS: [&str; 5] = ["BUG: ", "Oops: ", "VERIFY", "PANIC: ", "Kernel panic - "];
         let mut all: Vec<&str> = self.lines.iter().map(String::as_str).collect();
         let rest = plain(&self.rest);
         if !rest.is_empty() {
@@ -454,6 +447,7 @@ fn drain(from: Option<impl Read>, console: &Mutex<Console>) {
 }
 
 fn listen(port: &mut UnixStream, said: &Sender<Event>) {
+    use std::io::ErrorKind::{ConnectionReset, UnexpectedEof};
     loop {
         let event = match wire::read(port) {
             Ok(Some(Frame::Message(bytes))) => match wire::parse(&bytes) {
@@ -463,8 +457,7 @@ fn listen(port: &mut UnixStream, said: &Sender<Event>) {
             Ok(Some(Frame::Raw(bytes))) => Event::Raw(bytes),
             Ok(None) => Event::Closed(None),
             // A guest that is reset in the middle of a word has ended, not said something strange.
-            Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => Event::Closed(None),
-            Err(e) if e.kind() == std::io::ErrorKind::ConnectionReset => Event::Closed(None),
+            Err(e) if matches!(e.kind(), UnexpectedEof | ConnectionReset) => Event::Closed(None),
             Err(e) => Event::Closed(Some(e)),
         };
         let last = matches!(event, Event::Closed(_));

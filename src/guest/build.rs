@@ -169,8 +169,8 @@ pub fn build(cache: &Cache, plan: &Plan, notice: &(dyn Fn(&str) + Sync)) -> Resu
     // A tar that is cut short is the effect of what mmdebstrap says; all other failures are the cause.
     let info = match (packed, ended) {
         (Ok(info), Ok(())) => info,
-        (Ok(_) | Err(Failed::Tar(_)), Err(error)) => return Err(error),
-        (Err(Failed::Tar(error) | Failed::Other(error)), _) => return Err(error),
+        (Ok(_) | Err(Failed::Tar(_)), Err(error))
+        | (Err(Failed::Tar(error) | Failed::Other(error)), _) => return Err(error),
     };
     unfinished.becomes(cache, spec)?;
     notice(&format!("the image {spec} is built"));
@@ -433,7 +433,7 @@ fn pack(
         notice,
     };
     let found = collect(&mut tee, dir);
-    let intact = !matches!(tee.to, None);
+    let intact = tee.to.is_some();
     drop(tee);
     squash.end(spec).map_err(Failed::Other)?;
     if !intact {
@@ -630,7 +630,6 @@ fn collect(tar: &mut impl Read, dir: &Path) -> Result<Found, Collect> {
             }
         }
     }
-    drop(archive);
     // What stands after the last entry is for mksquashfs.
     io::copy(tar, &mut io::sink())?;
     Ok(found)
@@ -688,7 +687,7 @@ fn installed(status: &str) -> BTreeMap<String, String> {
 fn utc(time: SystemTime) -> String {
     let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
     let (mut days, rest) = (seconds / 86_400, seconds % 86_400);
-    let leap = |y: u64| y % 4 == 0 && (y % 100 != 0 || y % 400 == 0);
+    let leap = |y: u64| y.is_multiple_of(4) && (!y.is_multiple_of(100) || y.is_multiple_of(400));
     let mut year = 1970;
     while days >= 365 + u64::from(leap(year)) {
         days -= 365 + u64::from(leap(year));

@@ -255,6 +255,9 @@ pub struct Image {
     pub info: Info,
 }
 
+/// A line of [`Cache::list`]: an image, and what is in it or why it cannot be used.
+pub type Listed = (Spec, Result<Info, Error>);
+
 /// The directory of images.
 #[derive(Clone, Debug)]
 pub struct Cache {
@@ -349,7 +352,7 @@ impl Cache {
     }
 
     /// All images in the cache by name, with why one cannot be used.
-    pub fn list(&self) -> Result<Vec<(Spec, Result<Info, Error>)>, Error> {
+    pub fn list(&self) -> Result<Vec<Listed>, Error> {
         let what = || format!("reading {}", self.dir.display());
         let entries = match fs::read_dir(&self.dir) {
             Ok(entries) => entries,
