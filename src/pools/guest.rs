@@ -6,7 +6,7 @@
 
 use ztwin_model::Release;
 
-use super::{Blobs, Command, End, Pools, Printed, Unavailable};
+use super::{Blobs, Command, End, Pools, Printed, System, Unavailable};
 use crate::guest::Error;
 use crate::guest::boot::{Guest, Options};
 use crate::guest::image::{Spec, line_of};
@@ -19,6 +19,7 @@ pub struct GuestPools {
     notice: Box<dyn FnMut(&str) + Send>,
     guest: Option<Guest>,
     version: String,
+    kernel: String,
     release: Release,
 }
 
@@ -33,6 +34,7 @@ impl GuestPools {
     ) -> Result<GuestPools, Unavailable> {
         let guest = Guest::start(spec, &options, &mut notice)?;
         let version = guest.hello().module.clone();
+        let kernel = guest.hello().kernel.clone();
         let release = line_of(&version, &format!("the guest {spec}"))?;
         let spec = spec.clone();
         Ok(GuestPools {
@@ -42,6 +44,7 @@ impl GuestPools {
             notice,
             guest: Some(guest),
             version,
+            kernel,
             release,
         })
     }
@@ -72,6 +75,20 @@ impl Pools for GuestPools {
 
     fn release(&self) -> Release {
         self.release
+    }
+
+    fn system(&self) -> Option<System> {
+        // `6.12.57+deb13-amd64`: major and minor number.
+        let kernel = &self.kernel;
+        let end = kernel
+            .match_indices('.')
+            .nth(1)
+            .map_or(kernel.len(), |(at, _)| at);
+        let name = self.spec.name.text();
+        Some(System {
+            linux: kernel[..end].to_owned(),
+            name: name.strip_suffix("-backports").unwrap_or(name).to_owned(),
+        })
     }
 
     fn play(
