@@ -87,10 +87,10 @@ reasons! {
     HasChildren;
     /// It is in use: mounted, or a file in it is open.
     Busy;
+    /// The mount is in use: a file is open through it, or another mount stands on it.
+    MountBusy;
     /// There is a newer snapshot than the one to roll back to.
     NewerSnapshot(Arc<str>);
-    /// The snapshot is not one of this filesystem.
-    NotItsSnapshot(Arc<str>, Arc<str>);
 
     // Promote and rename.
     /// It is not a clone.
@@ -127,14 +127,16 @@ reasons! {
     NotOneOf(Arc<str>, &'static str);
     /// The value is not a number.
     BadNumber(Arc<str>);
+    /// What follows the number is no unit.
+    BadUnit(Arc<str>);
     /// The number does not fit 64 bits.
     NumberTooLarge;
     /// A block size that is no power of two between the bounds.
-    BadBlockSize(Arc<str>, &'static str);
+    BadBlockSize(Arc<str>);
     /// A mountpoint that is neither a path nor `none` nor `legacy`.
     BadMountpoint;
     /// A quota of 0: `none` is the word for it.
-    ZeroQuota(Arc<str>);
+    ZeroQuota;
     /// The name of a user's property is longer than 255 bytes.
     PropertyNameTooLong(Arc<str>);
     /// The value of a property is longer than 8191 bytes.
@@ -147,6 +149,8 @@ reasons! {
     AboveAvailable;
     /// The property is not inherited.
     NotInheritable(Arc<str>);
+    /// The property is not one of this kind of dataset, so that nothing can be inherited.
+    NotForThisType;
     /// The filesystem version cannot go down.
     Downgrade;
 

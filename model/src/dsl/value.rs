@@ -37,7 +37,9 @@ pub fn is_user(name: &str) -> bool {
 pub fn parse(name: &str, text: &str, on: Target) -> Result<Option<(Key, Value)>, Reason> {
     let named: Arc<str> = name.into();
     let Some(property) = Property::by_name(name) else {
-        return if !is_user(name) {
+        return if name == "name" && on != Target::Snapshot {
+            Err(Reason::ReadonlyProperty(named))
+        } else if !is_user(name) {
             Err(if on == Target::Snapshot {
                 Reason::NotOnSnapshots
             } else {
@@ -78,15 +80,15 @@ pub fn parse(name: &str, text: &str, on: Target) -> Result<Option<(Key, Value)>,
             _ => Value::Number(size(text)?),
         },
         Kind::Quota => match size_or_none(text)? {
-            0 if text != "none" => return Err(Reason::ZeroQuota(property.name().into())),
+            0 if text != "none" => return Err(Reason::ZeroQuota),
             bytes => Value::Number(bytes),
         },
         Kind::BlockSize => {
-            let bytes = size(text)?;
+            let bytes = size_or_none(text)?;
             let fits = (512..=16 << 20).contains(&bytes) && bytes.is_power_of_two();
             match property {
                 Property::Recordsize if !fits => {
-                    return Err(Reason::BadBlockSize(property.name().into(), "512B to 16M"));
+                    return Err(Reason::BadBlockSize(property.name().into()));
                 }
                 Property::Recordsize => Value::Number(bytes),
                 _ => return Ok(None),

@@ -1,0 +1,111 @@
+//! Arguments as glibc's `getopt` reads them: options also after operands, `--` ends them.
+
+/// An option as it was given, or why it cannot be one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Given {
+    /// A flag.
+    Flag(char),
+    /// An option with its value.
+    Value(char, String),
+    /// A letter that the program does not know; nothing after it is read.
+    Unknown(char),
+    /// An option at the end, without its value; nothing after it is read.
+    NoValue(char),
+}
+
+/// What stood behind a subcommand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Args {
+    /// The options, in their order.
+    pub given: Vec<Given>,
+    /// The rest, in its order.
+    pub operands: Vec<String>,
+}
+
+/// Reads arguments; a letter of `known` with a colon behind it takes a value.
+pub(super) fn parse(words: &[String], known: &str) -> Args {
+    let mut args = Args::default();
+    let mut words = words.iter();
+    'words: while let Some(word) = words.next() {
+        if word == "--" {
+            args.operands.extend(words.cloned());
+            break;
+        }
+        let letters = match word.strip_prefix('-') {
+            Some(letters) if !letters.is_empty() => letters,
+            _ => {
+                args.operands.push(word.clone());
+                continue;
+            }
+        };
+        for (at, letter) in letters.char_indices() {
+            let place = known.find(letter).filter(|_| letter != ':');
+            let Some(place) = place else {
+                args.given.push(Given::Unknown(letter));
+                break 'words;
+            };
+            if !known[place + letter.len_utf8()..].starts_with(':') {
+                args.given.push(Given::Flag(letter));
+                continue;
+            }
+            let rest = &letters[at + letter.len_utf8()..];
+            let value = if rest.is_empty() {
+                words.next().cloned()
+            } else {
+                Some(rest.to_owned())
+            };
+            args.given.push(match value {
+                Some(value) => Given::Value(letter, value),
+                None => Given::NoValue(letter),
+            });
+            if matches!(args.given.last(), Some(Given::NoValue(_))) {
+                break 'words;
+            }
+            break;
+        }
+    }
+    args
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<String> {
+        text.split(' ').map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn options_stand_also_behind_operands() {
+        let args = parse(&words("a b -p -r"), "pr");
+        assert_eq!(args.given, [Given::Flag('p'), Given::Flag('r')]);
+        assert_eq!(args.operands, ["a", "b"]);
+    }
+
+    #[test]
+    fn values_stand_in_the_word_or_behind_it() {
+        let args = parse(&words("-Ho name -tall x"), "Ho:t:");
+        let value = |letter, text: &str| Given::Value(letter, text.to_owned());
+        assert_eq!(
+            args.given,
+            [Given::Flag('H'), value('o', "name"), value('t', "all")]
+        );
+        assert_eq!(args.operands, ["x"]);
+    }
+
+    #[test]
+    fn two_dashes_end_the_options() {
+        let args = parse(&words("-r -- -x - y"), "r");
+        assert_eq!(args.given, [Given::Flag('r')]);
+        assert_eq!(args.operands, ["-x", "-", "y"]);
+    }
+
+    #[test]
+    fn an_unknown_letter_and_a_missing_value_end_it() {
+        assert_eq!(
+            parse(&words("-rx -r"), "r").given,
+            [Given::Flag('r'), Given::Unknown('x')]
+        );
+        assert_eq!(parse(&words("a -o"), "o:").given, [Given::NoValue('o')]);
+    }
+}

@@ -1,0 +1,134 @@
+//! What a program runs on: the machine, and its two streams.
+
+use ztwin_model::dsl::dataset::DatasetId;
+use ztwin_model::dsl::names::{self, Expected};
+use ztwin_model::dsl::op::DslOp;
+use ztwin_model::dsl::reason::Reason;
+use ztwin_model::machine::State;
+use ztwin_model::outcome::Errno;
+use ztwin_model::spa::op::PoolOp;
+use ztwin_model::zpl::op::FileOp;
+use ztwin_model::{Machine, Op, Outcome, Release};
+
+use super::message;
+
+/// The model does not know what the program does here; says what is missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct NotModelled(pub String);
+
+/// How a subcommand ends: its exit code.
+pub(super) type Ended = Result<u8, NotModelled>;
+
+/// A program that runs.
+pub(super) struct Console<'m> {
+    /// The machine it runs on.
+    pub machine: &'m mut Machine,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+    /// The names of the reasons for which something was refused.
+    pub reasons: Vec<&'static str>,
+}
+
+impl<'m> Console<'m> {
+    pub fn new(machine: &'m mut Machine) -> Self {
+        Console {
+            machine,
+            out: String::new(),
+            err: String::new(),
+            reasons: Vec::new(),
+        }
+    }
+
+    pub fn state(&self) -> &State {
+        self.machine.state()
+    }
+
+    pub fn release(&self) -> Release {
+        self.state().release
+    }
+
+    /// A line of standard output.
+    pub fn say(&mut self, line: &str) {
+        self.out.push_str(line);
+        self.out.push('\n');
+    }
+
+    /// A line of standard error.
+    pub fn complain(&mut self, line: &str) {
+        self.err.push_str(line);
+        self.err.push('\n');
+    }
+
+    /// Says why something is refused: `heading: reason`.
+    pub fn refuse(&mut self, heading: &str, reason: &Reason) {
+        self.note(reason);
+        let text = message::text(reason, self.release());
+        self.complain(&format!("{heading}: {text}"));
+    }
+
+    /// Notes a reason whose text was said already.
+    pub fn note(&mut self, reason: &Reason) {
+        self.reasons.push(reason.kind());
+        if let Reason::Snapshots(each) = reason {
+            self.reasons
+                .extend(each.iter().map(|(_, reason)| reason.kind()));
+        }
+    }
+
+    /// A complaint, and the usage text, which is not copied: its first line and a marker for the rest.
+    pub fn usage(&mut self, complaint: &str) -> u8 {
+        if !complaint.is_empty() {
+            self.complain(complaint);
+        }
+        self.complain("usage:");
+        self.complain("<usage>");
+        2
+    }
+
+    /// Runs an operation on datasets.
+    pub fn dataset(&mut self, op: DslOp) -> Result<(), Reason> {
+        match self.machine.apply(&Op::Dataset(op)) {
+            Outcome::Refused(reason) => Err(reason),
+            _ => Ok(()),
+        }
+    }
+
+    /// Runs an operation on pools.
+    pub fn pool(&mut self, op: PoolOp) -> Result<(), Reason> {
+        match self.machine.apply(&Op::Pool(op)) {
+            Outcome::Refused(reason) => Err(reason),
+            _ => Ok(()),
+        }
+    }
+
+    /// Runs a system call.
+    pub fn call(&mut self, op: FileOp) -> Result<Outcome, Errno> {
+        match self.machine.apply(&Op::File(op)) {
+            Outcome::Failed(errno) => Err(errno),
+            outcome => Ok(outcome),
+        }
+    }
+
+    /// `zfs_open`: looks a dataset up and says why there is none.
+    pub fn open(&mut self, name: &str, expected: Expected) -> Option<DatasetId> {
+        match self.look_up(name, expected) {
+            Ok(id) => Some(id),
+            Err(reason) => {
+                self.refuse(&format!("cannot open '{name}'"), &reason);
+                None
+            }
+        }
+    }
+
+    fn look_up(&self, name: &str, expected: Expected) -> Result<DatasetId, Reason> {
+        names::check(name, expected)?;
+        self.state().find(name).ok_or(Reason::NoSuchDataset)
+    }
+
+    /// The full name of a dataset.
+    pub fn name(&self, id: DatasetId) -> String {
+        self.state().name_of(id).unwrap_or_default()
+    }
+}

@@ -1,0 +1,54 @@
+//! `-o property=value`: reading them, and checking them all before anything is done (`zfs_valid_proplist`).
+
+use ztwin_model::dsl::properties::{Key, Value};
+use ztwin_model::dsl::reason::Reason;
+use ztwin_model::dsl::value::{self, Target};
+
+use super::console::{Console, NotModelled};
+
+/// Properties as they were given, in their order.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Given(Vec<(String, String)>);
+
+impl Given {
+    /// `parseprop`: adds `property=value`; says what is wrong with it.
+    pub fn add(&mut self, console: &mut Console<'_>, text: &str) -> bool {
+        let Some((name, value)) = text.split_once('=') else {
+            console.complain("missing '=' for property=value argument");
+            return false;
+        };
+        if self.0.iter().any(|(known, _)| known == name) {
+            console.complain(&format!("property '{name}' specified multiple times"));
+            return false;
+        }
+        self.0.push((name.to_owned(), value.to_owned()));
+        true
+    }
+
+    /// The properties as they were given.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    /// Whether none were given.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Checks them all; the first that is wrong is the reason.
+    pub fn check(&self, on: Target) -> Result<Result<Vec<(Key, Value)>, Reason>, NotModelled> {
+        let mut checked = Vec::new();
+        for (name, text) in self.iter() {
+            match value::parse(name, text, on) {
+                Ok(Some(setting)) => checked.push(setting),
+                Ok(None) => {
+                    return Err(NotModelled(format!(
+                        "the property '{name}' with the value '{text}'"
+                    )));
+                }
+                Err(reason) => return Ok(Err(reason)),
+            }
+        }
+        Ok(Ok(checked))
+    }
+}

@@ -1,0 +1,339 @@
+//! `zfs destroy` (`zfs_do_destroy`): partial effects of `-r` and `-R` fall out of its steps.
+
+use std::sync::Arc;
+
+use ztwin_model::dsl::dataset::DatasetId;
+use ztwin_model::dsl::names::{self, Expected};
+use ztwin_model::dsl::op::DslOp;
+use ztwin_model::dsl::reason::Reason;
+use ztwin_model::fault::Fault;
+
+use crate::programs::args::{self, Given};
+use crate::programs::console::{Console, Ended, NotModelled};
+
+/// The flags, and what the steps hand on.
+#[derive(Default)]
+struct Destroy {
+    force: bool,
+    dry: bool,
+    parsable: bool,
+    recurse: bool,
+    clones: bool,
+    verbose: bool,
+    defer: bool,
+    /// Snapshots that are destroyed together.
+    batch: Vec<Arc<str>>,
+    /// Something could not be destroyed.
+    failed: bool,
+}
+
+pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
+    let args = args::parse(words, "vpndfrR");
+    let mut destroy = Destroy::default();
+    for given in args.given {
+        match given {
+            Given::Flag('v') => destroy.verbose = true,
+            Given::Flag('p') => {
+                destroy.verbose = true;
+                destroy.parsable = true;
+            }
+            Given::Flag('n') => destroy.dry = true,
+            Given::Flag('d') => destroy.defer = true,
+            Given::Flag('f') => destroy.force = true,
+            Given::Flag('r') => destroy.recurse = true,
+            Given::Flag(_) => {
+                destroy.recurse = true;
+                destroy.clones = true;
+            }
+            Given::Value(letter, _) | Given::NoValue(letter) | Given::Unknown(letter) => {
+                return Ok(console.usage(&format!("invalid option '{letter}'")));
+            }
+        }
+    }
+    let target = match args.operands.as_slice() {
+        [target] => target,
+        [] => return Ok(console.usage("missing dataset argument")),
+        _ => return Ok(console.usage("too many arguments")),
+    };
+    if let Some((filesystem, spec)) = target.split_once('@') {
+        destroy.snapshots(console, filesystem, spec)
+    } else if let Some((filesystem, _)) = target.split_once('#') {
+        if destroy.dry || destroy.verbose {
+            return Err(NotModelled("zfs destroy of a bookmark".to_owned()));
+        }
+        if names::check(filesystem, Expected::Filesystem).is_err() {
+            return Err(NotModelled("zfs destroy of a bookmark".to_owned()));
+        }
+        // There are no bookmarks in the model.
+        console.complain(&format!("bookmark '{target}' does not exist."));
+        Ok(1)
+    } else {
+        destroy.filesystem(console, target)
+    }
+}
+
+impl Destroy {
+    fn snapshots(&mut self, console: &mut Console<'_>, filesystem: &str, spec: &str) -> Ended {
+        let Some(id) = console.open(filesystem, Expected::Filesystem) else {
+            return Ok(1);
+        };
+        let mut found = Vec::new();
+        if !self.gather(console, id, spec, &mut found) {
+            return Ok(1);
+        }
+        if found.is_empty() {
+            console.complain("could not find any snapshots to destroy; check snapshot names.");
+            return Ok(1);
+        }
+        if self.verbose {
+            let line = match (self.parsable, self.dry) {
+                (true, _) => "reclaim\t<space>",
+                (false, true) => "would reclaim <space>",
+                (false, false) => "will reclaim <space>",
+            };
+            console.say(line);
+        }
+        if self.dry {
+            return Ok(0);
+        }
+        if self.clones {
+            for &snapshot in &found {
+                for dependent in console.dependents(snapshot) {
+                    if !self.one(console, dependent) {
+                        return Ok(1);
+                    }
+                }
+            }
+            if !self.flush(console, false) {
+                return Ok(1);
+            }
+        }
+        self.batch = found.iter().map(|&id| console.name(id).into()).collect();
+        let done = self.flush(console, self.defer);
+        Ok(u8::from(!done || self.failed))
+    }
+
+    /// `gather_snapshots`: those that the list names, with `-r` also below; false when a clone is in the way.
+    fn gather(
+        &mut self,
+        console: &mut Console<'_>,
+        id: DatasetId,
+        spec: &str,
+        found: &mut Vec<DatasetId>,
+    ) -> bool {
+        let before = found.len();
+        for part in spec.split(',') {
+            for snapshot in select(console, id, part).unwrap_or_default() {
+                if !self.clones && !self.defer && !self.check_clones(console, snapshot) {
+                    return false;
+                }
+                if !found.contains(&snapshot) {
+                    found.push(snapshot);
+                }
+            }
+        }
+        if self.verbose {
+            for &snapshot in &found[before..] {
+                let name = console.name(snapshot);
+                self.tell(console, &name);
+            }
+        }
+        if self.recurse {
+            for child in console.children(id) {
+                if !self.gather(console, child, spec, found) {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// `destroy_check_dependent` for a snapshot: lists its clones.
+    fn check_clones(&mut self, console: &mut Console<'_>, snapshot: DatasetId) -> bool {
+        let dependents = console.dependents(snapshot);
+        if dependents.is_empty() {
+            return true;
+        }
+        let name = console.name(snapshot);
+        console.complain(&format!(
+            "cannot destroy '{name}': snapshot has dependent clones"
+        ));
+        console.complain("use '-R' to destroy the following datasets:");
+        for dependent in dependents {
+            let name = console.name(dependent);
+            console.complain(&name);
+        }
+        console.note(&Reason::Cloned);
+        false
+    }
+
+    fn tell(&self, console: &mut Console<'_>, name: &str) {
+        let line = match (self.parsable, self.dry) {
+            (true, _) => format!("destroy\t{name}"),
+            (false, true) => format!("would destroy {name}"),
+            (false, false) => format!("will destroy {name}"),
+        };
+        console.say(&line);
+    }
+
+    fn filesystem(&mut self, console: &mut Console<'_>, target: &str) -> Ended {
+        let expected = if self.defer {
+            Expected::Snapshot
+        } else {
+            Expected::Filesystem
+        };
+        let Some(id) = console.open(target, expected) else {
+            return Ok(1);
+        };
+        if !self.recurse && !target.contains('/') {
+            console.complain(&format!(
+                "cannot destroy '{target}': operation does not apply to pools"
+            ));
+            console.complain(&format!(
+                "use 'zfs destroy -r {target}' to destroy all datasets in the pool"
+            ));
+            console.complain(&format!(
+                "use 'zpool destroy {target}' to destroy the pool itself"
+            ));
+            return Ok(1);
+        }
+        if !self.clones && !self.check_dependents(console, id, target) {
+            return Ok(1);
+        }
+        for dependent in console.dependents(id) {
+            let outside = !is_below(&console.name(dependent), target);
+            if outside && console.state().faulty(Fault::DestroySparesClone) {
+                continue;
+            }
+            if !self.one(console, dependent) {
+                return Ok(1);
+            }
+        }
+        let done = self.one(console, id) && self.flush(console, self.defer);
+        Ok(u8::from(!done || self.failed))
+    }
+
+    /// `destroy_check_dependent` for a filesystem: without `-r` what is below it is in the way, with `-r`
+    /// the clones elsewhere.
+    fn check_dependents(&self, console: &mut Console<'_>, id: DatasetId, target: &str) -> bool {
+        let mut first = true;
+        for dependent in console.dependents(id) {
+            let name = console.name(dependent);
+            let below = is_below(&name, target);
+            if below == self.recurse {
+                continue;
+            }
+            if first {
+                let (what, flag) = if below {
+                    console.note(&Reason::HasChildren);
+                    ("children", "-r")
+                } else {
+                    console.note(&Reason::Cloned);
+                    ("dependent clones", "-R")
+                };
+                console.complain(&format!("cannot destroy '{target}': filesystem has {what}"));
+                console.complain(&format!("use '{flag}' to destroy the following datasets:"));
+                first = false;
+            }
+            console.complain(&name);
+        }
+        first
+    }
+
+    /// `destroy_callback`: snapshots wait until the next filesystem, and go together. False ends it all.
+    fn one(&mut self, console: &mut Console<'_>, id: DatasetId) -> bool {
+        let name = console.name(id);
+        if self.verbose {
+            self.tell(console, &name);
+        }
+        if names::parent(&name).is_none() && !name.contains('@') {
+            return true;
+        }
+        if self.dry {
+            return true;
+        }
+        if name.contains('@') {
+            self.batch.push(name.into());
+            return true;
+        }
+        let done = self.flush(console, false)
+            && console.unmount(id, self.force)
+            && destroy(console, id, &name);
+        if !done && self.recurse {
+            self.failed = true;
+            return true;
+        }
+        done
+    }
+
+    /// `zfs_destroy_snaps_nvl`: destroys the waiting snapshots, all or none.
+    fn flush(&mut self, console: &mut Console<'_>, defer: bool) -> bool {
+        let names = std::mem::take(&mut self.batch);
+        if names.is_empty() {
+            return true;
+        }
+        match console.dataset(DslOp::DestroySnapshots { names, defer }) {
+            Ok(()) => true,
+            Err(Reason::Snapshots(each)) => {
+                for (name, reason) in &each {
+                    console.refuse(&format!("cannot destroy snapshot {name}"), reason);
+                }
+                false
+            }
+            Err(reason) => {
+                console.refuse("cannot destroy snapshots", &reason);
+                false
+            }
+        }
+    }
+}
+
+/// `zfs_destroy` of a filesystem, with its mountpoint.
+pub(super) fn destroy(console: &mut Console<'_>, id: DatasetId, name: &str) -> bool {
+    let mountpoint = console.removable_mountpoint(id);
+    match console.dataset(DslOp::Destroy { name: name.into() }) {
+        Ok(()) => {
+            console.remove_mountpoint(mountpoint);
+            true
+        }
+        Err(reason) => {
+            console.refuse(&format!("cannot destroy '{name}'"), &reason);
+            false
+        }
+    }
+}
+
+/// Whether `name` is a filesystem or snapshot below `top`.
+fn is_below(name: &str, top: &str) -> bool {
+    name.strip_prefix(top)
+        .is_some_and(|rest| rest.starts_with(['/', '@']))
+}
+
+/// `zfs_iter_snapspec`: the snapshots that one part of the list names, `a` or `a%b`; none when the last
+/// one of a range does not exist.
+fn select(console: &Console<'_>, id: DatasetId, part: &str) -> Option<Vec<DatasetId>> {
+    let snapshots = console.snapshots(id);
+    let position = |name: &str| {
+        snapshots.iter().position(|&snapshot| {
+            console
+                .state()
+                .dataset(snapshot)
+                .is_some_and(|it| &*it.component == name)
+        })
+    };
+    let Some((first, last)) = part.split_once('%') else {
+        let at = position(part)?;
+        return Some(vec![snapshots[at]]);
+    };
+    let last = if last.is_empty() {
+        snapshots.len()
+    } else {
+        position(last)? + 1
+    };
+    let first = if first.is_empty() {
+        0
+    } else {
+        position(first).unwrap_or(snapshots.len())
+    };
+    Some(snapshots.get(first..last).unwrap_or_default().to_vec())
+}

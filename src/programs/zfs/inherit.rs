@@ -1,0 +1,145 @@
+//! `zfs inherit` (`zfs_do_inherit`, `zfs_prop_inherit`).
+
+use std::sync::Arc;
+
+use ztwin_model::dsl::dataset::DatasetId;
+use ztwin_model::dsl::names::Expected;
+use ztwin_model::dsl::op::DslOp;
+use ztwin_model::dsl::properties::{Class, FILESYSTEM, Key, Property, SNAPSHOT};
+use ztwin_model::dsl::reason::Reason;
+use ztwin_model::dsl::value;
+
+use crate::programs::args::{self, Given};
+use crate::programs::console::{Console, Ended};
+use crate::programs::mounting::Changelist;
+
+pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
+    let args = args::parse(words, "rS");
+    let (mut recursive, mut received) = (false, false);
+    for given in args.given {
+        match given {
+            Given::Flag('r') => recursive = true,
+            Given::Flag(_) => received = true,
+            Given::Value(letter, _) | Given::NoValue(letter) | Given::Unknown(letter) => {
+                return Ok(console.usage(&format!("invalid option '{letter}'")));
+            }
+        }
+    }
+    let Some((name, datasets)) = args.operands.split_first() else {
+        return Ok(console.usage("missing property argument"));
+    };
+    if datasets.is_empty() {
+        return Ok(console.usage("missing dataset argument"));
+    }
+    let key = match Property::by_name(name) {
+        Some(property) => {
+            if let Some(code) = check(console, property, name, received) {
+                return Ok(code);
+            }
+            Key::Native(property)
+        }
+        None if value::is_user(name) => Key::User(name.as_str().into()),
+        None => {
+            console.note(&Reason::UnknownProperty(name.as_str().into()));
+            return Ok(console.usage(&format!("invalid property '{name}'")));
+        }
+    };
+    let mut code = 0;
+    for dataset in datasets {
+        let Some(id) = console.open(dataset, Expected::Dataset) else {
+            code = 1;
+            continue;
+        };
+        let mut all = vec![id];
+        if recursive && !dataset.contains('@') {
+            all = with_snapshots(console, id);
+        }
+        for id in all {
+            if recursive && !applies(console, id, &key) {
+                continue;
+            }
+            if !inherit(console, id, &key, name) {
+                code = 1;
+            }
+        }
+    }
+    Ok(code)
+}
+
+/// What cannot be inherited at all; its exit code.
+fn check(console: &mut Console<'_>, property: Property, name: &str, received: bool) -> Option<u8> {
+    let named: Arc<str> = name.into();
+    if matches!(property.class(), Class::Status | Class::Once) && !property.inherits() {
+        console.note(&Reason::ReadonlyProperty(named));
+        console.complain(&format!("{name} property is read-only"));
+        return Some(1);
+    }
+    if !property.inherits() && !received {
+        console.note(&Reason::NotInheritable(named));
+        console.complain(&format!("'{name}' property cannot be inherited"));
+        if matches!(
+            property,
+            Property::Quota | Property::Refquota | Property::Reservation | Property::Refreservation
+        ) {
+            console.complain(&format!("use 'zfs set {name}=none' to clear"));
+            console.complain(&format!(
+                "use 'zfs inherit -S {name}' to revert to received value"
+            ));
+        }
+        return Some(1);
+    }
+    if received && matches!(property, Property::Volsize | Property::Version) {
+        console.note(&Reason::NotInheritable(named));
+        console.complain(&format!(
+            "'{name}' property cannot be reverted to a received value"
+        ));
+        return Some(1);
+    }
+    None
+}
+
+/// The filesystem and all below it, each followed by its snapshots.
+fn with_snapshots(console: &Console<'_>, id: DatasetId) -> Vec<DatasetId> {
+    let filesystems = console.state().subtree(id);
+    filesystems
+        .into_iter()
+        .flat_map(|id| std::iter::once(id).chain(console.snapshots(id)))
+        .collect()
+}
+
+fn applies(console: &Console<'_>, id: DatasetId, key: &Key) -> bool {
+    let kind = match console.state().dataset(id) {
+        Some(dataset) if dataset.is_snapshot() => SNAPSHOT,
+        _ => FILESYSTEM,
+    };
+    match key {
+        Key::Native(property) => property.is_for(kind),
+        Key::User(_) => true,
+    }
+}
+
+fn inherit(console: &mut Console<'_>, id: DatasetId, key: &Key, property: &str) -> bool {
+    let name = console.name(id);
+    let heading = format!("cannot inherit {property} for '{name}'");
+    if !applies(console, id, key) {
+        console.refuse(&heading, &Reason::NotForThisType);
+        return false;
+    }
+    let mut changes = match key {
+        Key::Native(Property::Mountpoint) => {
+            Changelist::of_mountpoint(console, id, Property::Mountpoint)
+        }
+        _ => Changelist::none(),
+    };
+    if !changes.prefix(console) {
+        return false;
+    }
+    let inherited = console.dataset(DslOp::Inherit {
+        name: name.into(),
+        key: key.clone(),
+    });
+    if let Err(reason) = &inherited {
+        console.refuse(&heading, reason);
+    }
+    changes.postfix(console) && inherited.is_ok()
+}

@@ -1,0 +1,89 @@
+//! `zfs` (`cmd/zfs/zfs_main.c`).
+
+use super::console::{Console, Ended, NotModelled};
+
+mod clone;
+mod create;
+mod destroy;
+mod hold;
+mod inherit;
+mod mount;
+mod promote;
+mod rename;
+mod rollback;
+mod set;
+mod snapshot;
+mod walk;
+
+/// Subcommands that exist and are not modelled.
+const NOT_MODELLED: &[&str] = &[
+    "allow",
+    "bookmark",
+    "change-key",
+    "diff",
+    "groupspace",
+    "help",
+    "jail",
+    "list",
+    "load-key",
+    "program",
+    "project",
+    "projectspace",
+    "receive",
+    "recv",
+    "redact",
+    "rewrite",
+    "send",
+    "share",
+    "unallow",
+    "unjail",
+    "unload-key",
+    "unshare",
+    "unzone",
+    "upgrade",
+    "userspace",
+    "wait",
+    "zone",
+    "get",
+    "version",
+    "-V",
+    "--version",
+    "-?",
+    "--help",
+];
+
+/// Runs `zfs` with what stands behind it.
+pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
+    let Some((command, rest)) = words.split_first() else {
+        return Ok(unknown(console, "missing command"));
+    };
+    match command.as_str() {
+        "create" => create::run(console, rest),
+        "clone" => clone::run(console, rest),
+        "destroy" => destroy::run(console, rest),
+        "hold" => hold::hold(console, rest),
+        "holds" => hold::holds(console, rest),
+        "inherit" => inherit::run(console, rest),
+        "mount" => mount::mount(console, rest),
+        "promote" => promote::run(console, rest),
+        "release" => hold::release(console, rest),
+        "rename" => rename::run(console, rest),
+        "rollback" => rollback::run(console, rest),
+        "set" => set::run(console, rest),
+        "snapshot" | "snap" => snapshot::run(console, rest),
+        "umount" | "unmount" => mount::unmount(console, rest),
+        known if NOT_MODELLED.contains(&known) => Err(NotModelled(format!("zfs {known}"))),
+        unknown_one => Ok(unknown(
+            console,
+            &format!("unrecognized command '{unknown_one}'"),
+        )),
+    }
+}
+
+/// A complaint and the usage text of the whole program.
+fn unknown(console: &mut Console<'_>, complaint: &str) -> u8 {
+    console.complain(complaint);
+    console.complain("usage: zfs command args ...");
+    console.complain("<usage>");
+    2
+}

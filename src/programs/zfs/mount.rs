@@ -1,0 +1,181 @@
+//! `zfs mount` and `zfs unmount` (`share_mount`, `unshare_unmount`).
+
+use ztwin_model::dsl::dataset::DatasetId;
+use ztwin_model::dsl::names::Expected;
+use ztwin_model::dsl::properties::Property;
+use ztwin_model::dsl::reason::Reason;
+
+use crate::programs::args::{self, Given};
+use crate::programs::console::{Console, Ended, NotModelled};
+
+pub(super) fn mount(console: &mut Console<'_>, words: &[String]) -> Ended {
+    let args = args::parse(words, "ajRlvo:Of");
+    let (mut all, mut overlay) = (false, false);
+    for given in args.given {
+        match given {
+            Given::Flag('a') => all = true,
+            Given::Flag('O') => overlay = true,
+            Given::Flag('l' | 'v') => {}
+            Given::Flag(letter) | Given::Value(letter, _) => {
+                return Err(NotModelled(format!("zfs mount -{letter}")));
+            }
+            Given::NoValue(_) => return Ok(console.usage("missing property argument")),
+            Given::Unknown(letter) => {
+                return Ok(console.usage(&format!("invalid option '{letter}'")));
+            }
+        }
+    }
+    match args.operands.as_slice() {
+        [] if all => {
+            let wanted: Vec<_> = every(console)
+                .into_iter()
+                .filter(|&id| console.is(id, Property::Canmount, "on"))
+                .filter(|&id| !console.state().mounts.is_mounted(id))
+                .filter_map(|id| Some((console.mountable(id)?, id)))
+                .collect();
+            let mut wanted = wanted;
+            wanted.sort();
+            let mut failed = false;
+            for (_, id) in wanted {
+                failed |= !console.mount(id, overlay);
+            }
+            Ok(u8::from(failed))
+        }
+        _ if all => Ok(console.usage("too many arguments")),
+        [] => {
+            let lines: Vec<_> = console
+                .state()
+                .mounts
+                .iter()
+                .map(|mount| format!("{:<30}  {}", console.name(mount.dataset), mount.path))
+                .collect();
+            for line in lines {
+                console.say(&line);
+            }
+            Ok(0)
+        }
+        [name] => {
+            let Some(id) = console.open(name, Expected::Filesystem) else {
+                return Ok(1);
+            };
+            Ok(u8::from(!mount_one(console, id, name, overlay)))
+        }
+        _ => Ok(console.usage("too many arguments")),
+    }
+}
+
+/// All filesystems of all pools.
+fn every(console: &Console<'_>) -> Vec<DatasetId> {
+    let roots: Vec<_> = console
+        .state()
+        .pools
+        .values()
+        .map(|pool| pool.root)
+        .collect();
+    roots
+        .into_iter()
+        .flat_map(|root| console.state().subtree(root))
+        .collect()
+}
+
+/// `share_mount_one`.
+fn mount_one(console: &mut Console<'_>, id: DatasetId, name: &str, overlay: bool) -> bool {
+    let heading = format!("cannot mount '{name}'");
+    if console.is(id, Property::Mountpoint, "legacy") {
+        console.refuse(&heading, &Reason::LegacyMountpoint);
+        console.complain("use mount(8) to mount this filesystem");
+        return false;
+    }
+    let reason = if console.is(id, Property::Mountpoint, "none") {
+        Reason::NoMountpointSet
+    } else if console.is(id, Property::Canmount, "off") {
+        Reason::CannotMount
+    } else if console.state().mounts.is_mounted(id) {
+        Reason::AlreadyMounted
+    } else {
+        return console.mount(id, overlay);
+    };
+    console.refuse(&heading, &reason);
+    false
+}
+
+pub(super) fn unmount(console: &mut Console<'_>, words: &[String]) -> Ended {
+    let args = args::parse(words, "afu");
+    let (mut all, mut force) = (false, false);
+    for given in args.given {
+        match given {
+            Given::Flag('a') => all = true,
+            Given::Flag('f') => force = true,
+            Given::Flag(_) => {}
+            Given::Value(letter, _) | Given::NoValue(letter) | Given::Unknown(letter) => {
+                return Ok(console.usage(&format!("invalid option '{letter}'")));
+            }
+        }
+    }
+    match args.operands.as_slice() {
+        [] if all => Ok(u8::from(!unmount_all(console, force))),
+        _ if all => Ok(console.usage("too many arguments")),
+        [] => Ok(console.usage("missing filesystem argument")),
+        [path] if path.starts_with('/') => unmount_path(console, path, force),
+        [name] => {
+            let Some(id) = console.open(name, Expected::Filesystem) else {
+                return Ok(1);
+            };
+            Ok(u8::from(!unmount_one(console, id, name, force)))
+        }
+        _ => Ok(console.usage("too many arguments")),
+    }
+}
+
+fn unmount_one(console: &mut Console<'_>, id: DatasetId, name: &str, force: bool) -> bool {
+    let heading = format!("cannot unmount '{name}'");
+    if console.is(id, Property::Mountpoint, "legacy") {
+        console.refuse(&heading, &Reason::LegacyMountpoint);
+        console.complain("use umount(8) to unmount this filesystem");
+        return false;
+    }
+    if !console.state().mounts.is_mounted(id) {
+        console.refuse(&heading, &Reason::NotMounted);
+        return false;
+    }
+    console.unmount(id, force)
+}
+
+/// Those with a mountpoint that ZFS mounts, the deepest first.
+fn unmount_all(console: &mut Console<'_>, force: bool) -> bool {
+    let mut wanted: Vec<_> = console
+        .state()
+        .mounts
+        .iter()
+        .filter(|mount| console.state().mountpoint(mount.dataset).is_some())
+        .map(|mount| (mount.path.clone(), mount.dataset))
+        .collect();
+    wanted.sort();
+    wanted.dedup_by_key(|(_, id)| *id);
+    let mut done = true;
+    for (_, id) in wanted.into_iter().rev() {
+        done &= console.unmount(id, force);
+    }
+    done
+}
+
+/// `unshare_unmount_path`.
+fn unmount_path(console: &mut Console<'_>, path: &str, force: bool) -> Ended {
+    let path = path.trim_end_matches('/');
+    let found = console.state().mounts.at(path).map(|mount| mount.dataset);
+    let Some(id) = found else {
+        return Err(NotModelled(
+            "zfs unmount of a path where no dataset is mounted".to_owned(),
+        ));
+    };
+    let name = console.name(id);
+    if console.is(id, Property::Mountpoint, "legacy") {
+        console.refuse(
+            &format!("cannot unmount '{name}'"),
+            &Reason::LegacyMountpoint,
+        );
+        console.complain("use umount(8) to unmount this filesystem");
+        return Ok(1);
+    }
+    Ok(u8::from(!console.unmount_path(path, force)))
+}

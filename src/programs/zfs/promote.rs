@@ -1,0 +1,30 @@
+//! `zfs promote` (`zfs_do_promote`).
+
+use ztwin_model::dsl::names::Expected;
+use ztwin_model::dsl::op::DslOp;
+
+use crate::programs::console::{Console, Ended};
+
+pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
+    if let Some(letter) = words.first().and_then(|word| word.strip_prefix('-')) {
+        let letter = letter.chars().next().map(String::from).unwrap_or_default();
+        return Ok(console.usage(&format!("invalid option '{letter}'")));
+    }
+    let name = match words {
+        [name] => name,
+        [] => return Ok(console.usage("missing clone filesystem argument")),
+        _ => return Ok(console.usage("too many arguments")),
+    };
+    if console.open(name, Expected::Filesystem).is_none() {
+        return Ok(1);
+    }
+    match console.dataset(DslOp::Promote {
+        name: name.as_str().into(),
+    }) {
+        Ok(()) => Ok(0),
+        Err(reason) => {
+            console.refuse(&format!("cannot promote '{name}'"), &reason);
+            Ok(1)
+        }
+    }
+}

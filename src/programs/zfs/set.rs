@@ -1,0 +1,143 @@
+//! `zfs set` (`zfs_do_set`, `zfs_prop_set_list`).
+
+use ztwin_model::Release;
+use ztwin_model::dsl::dataset::DatasetId;
+use ztwin_model::dsl::names::Expected;
+use ztwin_model::dsl::op::DslOp;
+use ztwin_model::dsl::properties::{Key, Property, Value};
+use ztwin_model::dsl::value::Target;
+
+use crate::programs::args::{self, Given};
+use crate::programs::console::{Console, Ended, NotModelled};
+use crate::programs::mounting::Changelist;
+use crate::programs::settings;
+
+pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
+    let flags = if console.release() == Release::V2_1 {
+        ""
+    } else {
+        "u"
+    };
+    let args = args::parse(words, flags);
+    let mut stay_mounted = false;
+    for given in args.given {
+        match given {
+            Given::Flag(_) => stay_mounted = true,
+            Given::Value(letter, _) | Given::NoValue(letter) | Given::Unknown(letter) => {
+                return Ok(console.usage(&format!("invalid option '{letter}'")));
+            }
+        }
+    }
+    match args.operands.as_slice() {
+        [] => return Ok(console.usage("missing arguments")),
+        [one] if one.contains('=') => return Ok(console.usage("missing dataset name(s)")),
+        [_] => return Ok(console.usage("missing property=value argument(s)")),
+        _ => {}
+    }
+    let first = args
+        .operands
+        .iter()
+        .position(|operand| !operand.contains('='));
+    let Some(first) = first else {
+        return Ok(console.usage("missing dataset name(s)"));
+    };
+    let (properties, datasets) = args.operands.split_at(first);
+    if datasets.iter().any(|operand| operand.contains('=')) {
+        return Ok(console.usage("invalid argument order"));
+    }
+    let failed = failure(console);
+    let mut given = settings::Given::default();
+    for property in properties {
+        if !given.add(console, property) {
+            return Ok(failed);
+        }
+    }
+    let mut code = 0;
+    for name in datasets {
+        match console.open(name, Expected::Dataset) {
+            Some(id) => {
+                if !set(console, id, name, &given, stay_mounted)? {
+                    code |= failed;
+                }
+            }
+            None => code |= 1,
+        }
+    }
+    Ok(code)
+}
+
+/// The exit code of a `zfs set` that fails.
+fn failure(console: &Console<'_>) -> u8 {
+    if console.release() == Release::V2_1 {
+        1
+    } else {
+        255
+    }
+}
+
+/// Sets them on one dataset: all are checked first, then each is set as far as it goes.
+fn set(
+    console: &mut Console<'_>,
+    id: DatasetId,
+    name: &str,
+    given: &settings::Given,
+    stay_mounted: bool,
+) -> Result<bool, NotModelled> {
+    let heading = format!("cannot set property for '{name}'");
+    let snapshot = name.contains('@');
+    let on = if snapshot {
+        Target::Snapshot
+    } else {
+        Target::Filesystem
+    };
+    let settings = match given.check(on)? {
+        Ok(settings) => settings,
+        Err(reason) => {
+            console.refuse(&heading, &reason);
+            return Ok(false);
+        }
+    };
+    if settings
+        .iter()
+        .any(|(key, _)| matches!(key, Key::Native(Property::Version)))
+    {
+        // Setting the version that it has does nothing.
+        return Ok(true);
+    }
+    let mut changes = Vec::new();
+    for (key, value) in &settings {
+        let mut change = match key {
+            Key::Native(Property::Mountpoint) if !stay_mounted => {
+                Changelist::of_mountpoint(console, id, Property::Mountpoint)
+            }
+            Key::Native(Property::Canmount)
+                if *value == Value::Word("off") && console.state().mounts.is_mounted(id) =>
+            {
+                Changelist::of_mountpoint(console, id, Property::Canmount)
+            }
+            _ => Changelist::none(),
+        };
+        if !change.prefix(console) {
+            return Ok(false);
+        }
+        changes.push(change);
+    }
+    let mut done = true;
+    for setting in settings {
+        let op = DslOp::Set {
+            name: name.into(),
+            settings: vec![setting],
+        };
+        if let Err(reason) = console.dataset(op) {
+            console.refuse(&heading, &reason);
+            done = false;
+        }
+    }
+    for mut change in changes {
+        if !change.postfix(console) {
+            console.complain("property may be set but unable to remount filesystem");
+            done = false;
+        }
+    }
+    Ok(done)
+}

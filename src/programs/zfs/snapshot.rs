@@ -1,0 +1,93 @@
+//! `zfs snapshot` (`zfs_do_snapshot`, `zfs_snapshot_nvl`).
+
+use std::sync::Arc;
+
+use ztwin_model::dsl::names::{self, Expected};
+use ztwin_model::dsl::op::DslOp;
+use ztwin_model::dsl::reason::Reason;
+use ztwin_model::dsl::value::Target;
+
+use crate::programs::args::{self, Given};
+use crate::programs::console::{Console, Ended};
+use crate::programs::settings;
+
+pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
+    let args = args::parse(words, "ro:");
+    let mut properties = settings::Given::default();
+    let mut recursive = false;
+    for given in args.given {
+        match given {
+            Given::Flag(_) => recursive = true,
+            Given::Value(_, text) => {
+                if !properties.add(console, &text) {
+                    return Ok(1);
+                }
+            }
+            Given::NoValue(letter) | Given::Unknown(letter) => {
+                return Ok(console.usage(&format!("invalid option '{letter}'")));
+            }
+        }
+    }
+    if args.operands.is_empty() {
+        return Ok(console.usage("missing snapshot argument"));
+    }
+    let several = recursive || args.operands.len() > 1;
+    let mut wanted: Vec<Arc<str>> = Vec::new();
+    for operand in &args.operands {
+        let Some((filesystem, snapshot)) = operand.split_once('@') else {
+            return Ok(console.usage(""));
+        };
+        let Some(id) = console.open(filesystem, Expected::Filesystem) else {
+            return Ok(console.usage(""));
+        };
+        let filesystems = if recursive {
+            console.state().subtree(id)
+        } else {
+            vec![id]
+        };
+        for filesystem in filesystems {
+            wanted.push(format!("{}@{snapshot}", console.name(filesystem)).into());
+        }
+    }
+    let done = snapshot(console, wanted, &properties)?;
+    if done != 0 && several {
+        console.complain("no snapshots were created");
+    }
+    Ok(done)
+}
+
+fn snapshot(
+    console: &mut Console<'_>,
+    wanted: Vec<Arc<str>>,
+    properties: &settings::Given,
+) -> Ended {
+    for name in &wanted {
+        if let Err(reason) = names::check_new(name, Expected::Snapshot) {
+            console.refuse(&format!("cannot create snapshot '{name}'"), &reason);
+            return Ok(1);
+        }
+    }
+    let settings = match properties.check(Target::Snapshot)? {
+        Ok(settings) => settings,
+        Err(reason) => {
+            console.refuse("cannot create snapshots ", &reason);
+            return Ok(1);
+        }
+    };
+    match console.dataset(DslOp::Snapshot {
+        names: wanted,
+        settings,
+    }) {
+        Ok(()) => Ok(0),
+        Err(reason) => {
+            if let Reason::Snapshots(each) = &reason {
+                for (name, reason) in each {
+                    console.refuse(&format!("cannot create snapshot '{name}'"), reason);
+                }
+            } else {
+                console.refuse("cannot create snapshots ", &reason);
+            }
+            Ok(1)
+        }
+    }
+}
