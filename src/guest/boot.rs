@@ -71,6 +71,8 @@ pub struct Options {
     pub cache: Cache,
     /// The executable that becomes the agent: a ztwin.
     pub agent: PathBuf,
+    /// The program that runs guests.
+    pub qemu: String,
     /// Until the agent's first word under KVM.
     pub kvm: Duration,
     /// Until the agent's first word under software emulation.
@@ -95,6 +97,7 @@ impl Options {
         Options {
             cache,
             agent,
+            qemu: build::QEMU.to_owned(),
             kvm: Duration::from_secs(15),
             boot: Duration::from_secs(180),
             silence: Duration::from_secs(60),
@@ -263,9 +266,9 @@ fn option(path: &Path) -> String {
 
 /// The command line that runs an image; without what differs between a guest with an agent and one
 /// with a terminal.
-fn qemu(image: &Image, files: &Files, accel: Accel, parameters: &str) -> Command {
+fn qemu(program: &str, image: &Image, files: &Files, accel: Accel, parameters: &str) -> Command {
     let mut qemu = Command::new("setpriv");
-    qemu.args(["--pdeathsig", "KILL", "--", build::QEMU])
+    qemu.args(["--pdeathsig", "KILL", "--", program])
         .args(accel.arguments());
     // One processor: with two, the order of what threads do to a pool is not reproducible.
     qemu.args(["-smp", "1", "-m", &image.spec.memory_mib().to_string()]);
@@ -297,13 +300,13 @@ fn qemu(image: &Image, files: &Files, accel: Accel, parameters: &str) -> Command
 }
 
 impl Process {
-    fn start(image: &Image, files: &Files, accel: Accel) -> Result<Process, Error> {
+    fn start(program: &str, image: &Image, files: &Files, accel: Accel) -> Result<Process, Error> {
         let failed = |what: &str| {
             let what = what.to_owned();
             move |source| Error::Io { what, source }
         };
         let (port, theirs) = UnixStream::pair().map_err(failed("making the guest's socket"))?;
-        let mut qemu = qemu(image, files, accel, "");
+        let mut qemu = qemu(program, image, files, accel, "");
         qemu.args([
             "-chardev",
             "file,id=console,path=/dev/stdout",
@@ -475,7 +478,7 @@ impl Guest {
         options: &Options,
         notice: &mut dyn FnMut(&str),
     ) -> Result<Guest, Error> {
-        build::check_host(&[build::QEMU, "setpriv"])?;
+        build::check_host(&[&options.qemu, "setpriv"])?;
         let image = options.cache.open(spec)?;
         let files = Files::of(&options.agent)?;
         let mut problem = None;
@@ -520,7 +523,7 @@ impl Guest {
         } else {
             options.boot
         };
-        let mut process = Process::start(image, files, accel)?;
+        let mut process = Process::start(&options.qemu, image, files, accel)?;
         let id = || image.spec.to_string();
         loop {
             match process.next(began + patience) {
@@ -776,14 +779,14 @@ pub fn shell(spec: &Spec, options: &Options, notice: &mut dyn FnMut(&str)) -> Re
         Some(accel) => accel,
         None => Guest::start(spec, options, notice)?.accel(),
     };
-    build::check_host(&[build::QEMU, "setpriv"])?;
+    build::check_host(&[&options.qemu, "setpriv"])?;
     let image = options.cache.open(spec)?;
     let files = Files::of(&options.agent)?;
     notice(&format!(
         "guest {spec} with {}: `exit` or Ctrl-A X ends it, and everything in it is gone",
         accel.text()
     ));
-    let mut qemu = qemu(&image, &files, accel, " ztwin.shell");
+    let mut qemu = qemu(&options.qemu, &image, &files, accel, " ztwin.shell");
     qemu.args(["-serial", "mon:stdio"]);
     let mut child = qemu
         .spawn()

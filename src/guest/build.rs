@@ -26,19 +26,15 @@ use super::interrupt::{self, Kept};
 pub(crate) const QEMU: &str = "qemu-system-x86_64";
 
 /// What the host needs, with the Debian packages that have it.
-const PACKAGES: [(&str, &str); 8] = [
+const PACKAGES: [(&str, &str); 7] = [
     ("mmdebstrap", "mmdebstrap"),
     ("mksquashfs", "squashfs-tools"),
     ("xz", "xz-utils"),
     ("zstd", "zstd"),
     ("setpriv", "util-linux"),
     ("newuidmap", "uidmap"),
-    (KEYRING, "debian-archive-keyring"),
     (QEMU, "qemu-system-x86"),
 ];
-
-/// The keys that Debian's archive is signed with.
-const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// Debian's mirror when none is given.
 pub const MIRROR: &str = "http://deb.debian.org/debian";
@@ -142,7 +138,7 @@ pub fn build(cache: &Cache, plan: &Plan, notice: &(dyn Fn(&str) + Sync)) -> Resu
     if !force && cache.dir_of(spec).exists() {
         return cache.open(spec).map(Built::There);
     }
-    let mut needed = vec!["mmdebstrap", "mksquashfs", "xz", "setpriv", KEYRING];
+    let mut needed = vec!["mmdebstrap", "mksquashfs", "xz", "setpriv"];
     if !is_root() {
         needed.push("newuidmap");
     }
@@ -319,6 +315,12 @@ fn shown(said: &[String]) -> String {
             "\nmake room: 3 GB where TMPDIR points (by default /tmp), 1 GB in the cache (ZTWIN_CACHE)",
         );
     }
+    if said
+        .iter()
+        .any(|line| line.contains("NO_PUBKEY") || line.contains("is not signed"))
+    {
+        text.push_str("\nthe keys of Debian's archive are in the package debian-archive-keyring");
+    }
     text
 }
 
@@ -411,7 +413,7 @@ fn packages(spec: &Spec) -> Vec<&'static str> {
     all
 }
 
-/// Why packing failed: the tar itself, which mmdebstrap knows more about, or anything else.
+/// Why packing failed: what is in the tar, of which mmdebstrap knows more, or anything else.
 enum Failed {
     Tar(Error),
     Other(Error),
@@ -424,6 +426,7 @@ fn pack(
     spec: &Spec,
     notice: &(dyn Fn(&str) + Sync),
 ) -> Result<Info, Failed> {
+    let incomplete = |what: String| Failed::Tar(failed(spec, what));
     let other = |what: String| Failed::Other(failed(spec, what));
     let mut squash = Squash::start(&dir.join("root.squashfs")).map_err(Failed::Other)?;
     let mut tee = Tee {
@@ -447,7 +450,7 @@ fn pack(
     notice("packing the initramfs");
     let kernel = found
         .kernel
-        .ok_or_else(|| other("there is no kernel in it".into()))?;
+        .ok_or_else(|| incomplete("there is no kernel in it".into()))?;
     let path = dir.join("initrd");
     let file = File::create(&path)
         .map_err(|e| Failed::Other(Error::io(format!("writing {}", path.display()))(e)))?;
@@ -457,7 +460,7 @@ fn pack(
     let versions = installed(&found.status);
     let version_of = |package: &str| versions.get(package).cloned();
     let openzfs =
-        version_of("zfsutils-linux").ok_or_else(|| other("it has no zfsutils-linux".into()))?;
+        version_of("zfsutils-linux").ok_or_else(|| incomplete("it has no zfsutils-linux".into()))?;
     line_of(&openzfs, &format!("Debian's {}", spec.name.text())).map_err(Failed::Other)?;
     let mut files = BTreeMap::new();
     for name in ["root.squashfs", "vmlinuz", "initrd"] {
