@@ -237,7 +237,7 @@ fn a_guest_that_stops_beating_hangs_and_one_that_is_killed_is_reported() {
     options.silence = Duration::from_secs(10);
     let (mut pools, _) = pools(options);
     let first = pools.guest().unwrap().process();
-    later(&mut pools, "kill -STOP $(pidof ztwin loader)");
+    later(&mut pools, "kill -STOP $PPID");
     let error = pools
         .play(&steps(&long()), &mut |_, _| {})
         .unwrap_err()

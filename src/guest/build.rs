@@ -459,8 +459,8 @@ fn pack(
 
     let versions = installed(&found.status);
     let version_of = |package: &str| versions.get(package).cloned();
-    let openzfs =
-        version_of("zfsutils-linux").ok_or_else(|| incomplete("it has no zfsutils-linux".into()))?;
+    let openzfs = version_of("zfsutils-linux")
+        .ok_or_else(|| incomplete("it has no zfsutils-linux".into()))?;
     line_of(&openzfs, &format!("Debian's {}", spec.name.text())).map_err(Failed::Other)?;
     let mut files = BTreeMap::new();
     for name in ["root.squashfs", "vmlinuz", "initrd"] {
