@@ -162,6 +162,11 @@ fn patterns_match_what_they_say() {
 fn a_usage_text_is_excused_behind_its_first_lines() {
     let recorded = "  missing argument\n  usage:\n  \tcreate [-p] <filesystem>\n  (esc)\n";
     assert_eq!(agrees(recorded, "missing argument\n<usage>\n"), "usage 1");
+    assert_eq!(
+        agrees(recorded, "missing argument\nusage:\n<usage>\n"),
+        "usage 1"
+    );
+    differs(recorded, "missing argument\nusages:\n<usage>\n");
     differs(recorded, "missing arguments\n<usage>\n");
     differs(recorded, "<usage>\n");
     differs("  missing argument\n", "missing argument\n<usage>\n");

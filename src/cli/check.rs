@@ -91,11 +91,7 @@ impl Check {
         let mut reports = Vec::with_capacity(jobs.len());
         for result in results {
             let Some(report) = result else {
-                let done = format!(
-                    "{} of {} replayed",
-                    reports.len(),
-                    count(jobs.len(), "trace")
-                );
+                let done = format!("{} of {} done", reports.len(), count(jobs.len(), "replay"));
                 return Err(Failure::Interrupted(done));
             };
             reports.push(report?);
@@ -252,4 +248,40 @@ fn json(
         "divergences": divergences,
         "not_compared": excused,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Interrupt;
+
+    #[test]
+    fn an_interrupted_run_says_how_far_it_came() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("a.trace");
+        fs::write(&file, "  $ zfs list\n").expect("written");
+        let check = Check {
+            traces: vec![file],
+            openzfs: None,
+            selection: Selection::default(),
+            json: false,
+            junit: None,
+        };
+        let interrupt = Interrupt::default();
+        interrupt.request();
+        let mut out = Vec::new();
+        let mut context = Context {
+            out: &mut out,
+            colour: false,
+            progress: false,
+            interrupt: &interrupt,
+        };
+        let failure = check.run(&mut context).expect_err("interrupted");
+        assert_eq!(failure.exit(), Exit::Interrupted);
+        assert_eq!(
+            failure.to_string(),
+            "ztwin: interrupted; 0 of 1 replay done"
+        );
+        assert_eq!(out, b"");
+    }
 }

@@ -29,6 +29,11 @@ impl Interrupt {
         Ok(interrupt)
     }
 
+    /// As if the user had pressed Ctrl-C once.
+    pub fn request(&self) {
+        self.flag.store(true, Ordering::Relaxed);
+    }
+
     /// Whether the user wants to stop.
     #[must_use]
     pub fn requested(&self) -> bool {

@@ -62,8 +62,8 @@ pub const TXG: Class = Class {
 /// The rest of a usage text: the model prints what stands in front of it, which says what was wrong, and
 /// then the marker on a line of its own.
 ///
-/// Accepts all lines to the end of the stream, of which the first starts with `usage:`. It counts as one
-/// value.
+/// Accepts all lines to the end of the stream, at least one, where one of them or of those in front of
+/// them starts with `usage:` and none in front of the marker differs. It counts as one value.
 pub const USAGE: Class = Class {
     name: "usage",
     marker: "<usage>",

@@ -156,7 +156,13 @@ impl Comparer {
         };
         let (last, usage) = match got.iter().position(Got::is_usage) {
             // It stands for all lines to the end.
-            Some(j) if j + 1 == got.len() && expected.get(j).is_some_and(starts_usage) => (j, true),
+            Some(j)
+                if j + 1 == got.len()
+                    && j < expected.len()
+                    && expected[..=j].iter().any(starts_usage) =>
+            {
+                (j, true)
+            }
             _ => (got.len(), false),
         };
         let expected_last = if usage { last } else { expected.len() };

@@ -1,0 +1,133 @@
+//! `ztwin check` and `ztwin diff`, from the trace to the exit code.
+
+use std::path::Path;
+use std::process::Command;
+
+/// The exit code, standard output and standard error.
+fn run(directory: &Path, args: &[&str]) -> (i32, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_ztwin"))
+        .args(args)
+        .current_dir(directory)
+        .env("NO_COLOR", "1")
+        .output()
+        .expect("ztwin runs");
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
+    (
+        output.status.code().expect("no signal"),
+        text(&output.stdout),
+        text(&output.stderr),
+    )
+}
+
+/// A directory with one trace.
+fn with(text: &str) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().expect("a directory");
+    std::fs::create_dir(directory.path().join("traces")).expect("made");
+    std::fs::write(directory.path().join("traces/a.trace"), text).expect("written");
+    directory
+}
+
+const AGREES: &str = "\
+There is no such pool.
+
+  @ recorded openzfs-2.3.9 linux-6.12 trixie 2026-11-21
+  $ mkdir nope:/d
+  ! ENOENT
+  [1]
+";
+
+const DIFFERS: &str = "\
+There is such a pool, in this trace that nobody recorded.
+
+  @ recorded openzfs-2.1.11 linux-6.1 bookworm 2026-11-21
+  @ recorded openzfs-2.3.9 linux-6.12 trixie 2026-11-21
+  $ mkdir nope:/d
+  ? openzfs < 2.2
+  ! EEXIST
+  ? else
+  ! ENOENT
+  ? end
+  [1]
+  $ zfs allow nope
+";
+
+#[test]
+fn agreement_ends_with_0() {
+    let directory = with(AGREES);
+    for args in [
+        &["check"][..],
+        &["check", "traces"],
+        &["check", "traces/a.trace"],
+    ] {
+        let (code, out, err) = run(directory.path(), args);
+        assert_eq!((code, err.as_str()), (0, ""), "{out}");
+        assert_eq!(out, "1 traces, 1 steps: 0 divergences\n");
+    }
+}
+
+#[test]
+fn a_divergence_ends_with_1_at_its_step() {
+    let directory = with(DIFFERS);
+    let (code, out, err) = run(directory.path(), &["check"]);
+    assert_eq!((code, err.as_str()), (1, ""));
+    insta::assert_snapshot!("check_text", out);
+    let (code, out, _) = run(directory.path(), &["check", "--json"]);
+    assert_eq!(code, 1);
+    insta::assert_snapshot!("check_json", out);
+    let (code, _, err) = run(directory.path(), &["check", "--junit", "junit.xml"]);
+    assert_eq!((code, err.as_str()), (1, ""));
+    let xml = std::fs::read_to_string(directory.path().join("junit.xml")).expect("written");
+    insta::assert_snapshot!("check_junit", xml);
+}
+
+#[test]
+fn what_is_not_modelled_ends_with_4() {
+    let directory = with(DIFFERS);
+    let (code, out, _) = run(directory.path(), &["check", "--openzfs", "2.3"]);
+    assert_eq!(code, 4, "{out}");
+    assert!(
+        out.ends_with("\n1 traces, 2 steps: 1 divergences\n"),
+        "{out}"
+    );
+}
+
+#[test]
+fn a_release_without_a_recording_or_a_model_ends_with_2() {
+    let directory = with(DIFFERS);
+    let (code, out, err) = run(directory.path(), &["check", "--openzfs", "2.4"]);
+    assert_eq!((code, out.as_str()), (2, ""));
+    assert!(
+        err.contains("no trace was recorded on OpenZFS 2.4"),
+        "{err}"
+    );
+    let directory = with(&AGREES.replace("2.3.9", "2.2.7"));
+    let (code, out, err) = run(directory.path(), &["check"]);
+    assert_eq!((code, out.as_str()), (2, ""));
+    assert!(
+        err.contains("traces/a.trace") && err.contains("2.2.7"),
+        "{err}"
+    );
+}
+
+#[test]
+fn diff_compares_the_model_with_itself() {
+    // What is recorded plays no part.
+    let directory = with(&AGREES.replace("ENOENT", "EEXIST"));
+    let (code, out, err) = run(directory.path(), &["diff", "--pool", "model"]);
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    assert_eq!(out, "1 traces, 2 steps: 0 divergences\n");
+}
+
+#[test]
+fn output_that_nobody_reads_is_no_error() {
+    let directory = with(DIFFERS);
+    let script = format!("{} check 2>err | true", env!("CARGO_BIN_EXE_ztwin"));
+    let status = Command::new("sh")
+        .args(["-c", &script])
+        .current_dir(directory.path())
+        .status()
+        .expect("sh runs");
+    assert!(status.success());
+    let err = std::fs::read_to_string(directory.path().join("err")).expect("read");
+    assert_eq!(err, "");
+}
