@@ -12,7 +12,7 @@ use ztwin_model::Release;
 
 use super::arm::Runner;
 use super::blobs::Blobs;
-use super::{Command, Pools, Printed, Session, Unavailable};
+use super::{Command, Pools, Printed, Session, System, Unavailable};
 
 mod calls;
 mod child;
@@ -30,8 +30,9 @@ pub struct Options {
     pub state: PathBuf,
     /// Give `zpool` loop devices instead of the files.
     pub loop_devices: bool,
-    /// Run in a mount namespace of its own, with a file system of its own over `/v`. Off in a guest,
-    /// which has nothing else.
+    /// Leave the host alone: run in a mount namespace of its own, with vdev files below
+    /// [`Options::state`] in the place of the paths that the steps name. Off in a guest, which has
+    /// nothing else.
     pub private: bool,
     /// How long one step may take.
     pub limit: Duration,
@@ -122,6 +123,23 @@ impl Pools for KernelPools {
 
     fn release(&self) -> Release {
         self.release
+    }
+
+    fn system(&self) -> Option<System> {
+        let uname = rustix::system::uname();
+        let kernel = uname.release().to_string_lossy();
+        let mut parts = kernel.split(|letter: char| !letter.is_ascii_digit());
+        let (major, minor) = (parts.next()?, parts.next()?);
+        let told = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
+        let named = |key: &str| {
+            let line = told.lines().find_map(|line| line.strip_prefix(key))?;
+            Some(line.trim_matches('"').to_owned())
+        };
+        let name = named("VERSION_CODENAME=").or_else(|| named("ID="));
+        Some(System {
+            linux: format!("{major}.{minor}"),
+            name: name.unwrap_or_else(|| "linux".to_owned()),
+        })
     }
 
     fn play(

@@ -65,6 +65,16 @@ impl From<Unavailable> for Problem {
 
 type Result<T = Option<FileResult>> = std::result::Result<T, Problem>;
 
+/// A vdev file that was made.
+struct Vdev {
+    /// Its path as steps name it.
+    named: String,
+    /// Where it is.
+    path: String,
+    /// The loop device that is given to `zpool` in its place.
+    device: Option<String>,
+}
+
 /// The kernel in the middle of a trace.
 pub(super) struct KernelArm {
     release: Release,
@@ -72,8 +82,10 @@ pub(super) struct KernelArm {
     loop_devices: bool,
     journal: Journal,
     handles: Handles,
-    /// The vdev files that were made, with the loop device of each.
-    vdevs: Vec<(String, Option<String>)>,
+    /// The vdev files that were made.
+    vdevs: Vec<Vdev>,
+    /// The directory that stands for the root of the paths of vdevs; empty for the root itself.
+    vdev_root: String,
     /// The pools that were made.
     pools: BTreeSet<String>,
     /// Pools that were there before.
@@ -88,6 +100,11 @@ impl KernelArm {
     pub fn new(release: Release, options: &Options) -> std::result::Result<Self, Unavailable> {
         let foreign = guard::imported(options.limit)?;
         let journal = Journal::create(&options.state)?;
+        let vdev_root = if options.private {
+            format!("{}.d", journal.path().display())
+        } else {
+            String::new()
+        };
         rustix::process::umask(Mode::from_raw_mode(0o022));
         let before = std::fs::read_to_string(TXG_TIMEOUT).ok();
         // Where it cannot be written, transaction groups close by time as well.
@@ -99,6 +116,7 @@ impl KernelArm {
             journal,
             handles: Handles::new(),
             vdevs: Vec::new(),
+            vdev_root,
             pools: BTreeSet::new(),
             foreign,
             directories: Vec::new(),
@@ -106,15 +124,32 @@ impl KernelArm {
         })
     }
 
-    /// The words with loop devices in the place of their files.
-    fn with_loops(&self, words: &[String]) -> Vec<String> {
-        let device = |word: &String| {
-            let known = self.vdevs.iter().find(|(path, _)| path == word);
-            known
-                .and_then(|(_, device)| device.clone())
-                .unwrap_or_else(|| word.clone())
+    /// What stands for the path of a vdev: its loop device, or its file.
+    fn device(&self, named: &str) -> String {
+        let known = self.vdevs.iter().find(|vdev| vdev.named == named);
+        match known.and_then(|vdev| vdev.device.clone()) {
+            Some(device) => device,
+            None => format!("{}{named}", self.vdev_root),
+        }
+    }
+
+    /// What a program printed, with the paths of vdevs as steps name them.
+    fn as_named(&self, bytes: Vec<u8>) -> Vec<u8> {
+        if self.vdev_root.is_empty() && !self.loop_devices {
+            return bytes;
+        }
+        let Ok(mut text) = String::from_utf8(bytes.clone()) else {
+            return bytes;
         };
-        words.iter().map(device).collect()
+        for vdev in &self.vdevs {
+            if let Some(device) = &vdev.device {
+                text = text.replace(device, &vdev.named);
+            }
+        }
+        if !self.vdev_root.is_empty() {
+            text = text.replace(&self.vdev_root, "");
+        }
+        text.into_bytes()
     }
 
     /// Removes everything that was made. What cannot be removed stays in the journal.
@@ -131,7 +166,7 @@ impl KernelArm {
         for pool in self.pools.intersection(&imported) {
             child::must("zpool", &["destroy", "-f", pool], self.limit)?;
         }
-        for (path, device) in &self.vdevs {
+        for Vdev { path, device, .. } in &self.vdevs {
             if let Some(device) = device {
                 child::must("losetup", &["-d", device], self.limit)?;
             }
@@ -170,23 +205,28 @@ impl KernelArm {
         Ok(())
     }
 
-    fn make_vdev(&mut self, path: &str, size: u64) -> Result {
-        if std::fs::symlink_metadata(path).is_ok() {
+    fn make_vdev(&mut self, named: &str, size: u64) -> Result {
+        let path = format!("{}{named}", self.vdev_root);
+        if std::fs::symlink_metadata(&path).is_ok() {
             return Err(Errno::EXIST.into());
         }
         self.journal.note(&format!("vdev {path}"))?;
-        if let Some((directory, _)) = path.rsplit_once('/').filter(|(above, _)| !above.is_empty()) {
-            self.make_directories(directory)?;
+        if let Some((above, _)) = path.rsplit_once('/').filter(|(above, _)| !above.is_empty()) {
+            self.make_directories(above)?;
         }
-        let file = File::options().write(true).create_new(true).open(path)?;
-        self.vdevs.push((path.to_owned(), None));
+        let file = File::options().write(true).create_new(true).open(&path)?;
+        self.vdevs.push(Vdev {
+            named: named.to_owned(),
+            path: path.clone(),
+            device: None,
+        });
         file.set_len(size)?;
         if self.loop_devices {
-            let device = child::must("losetup", &["--find", "--show", path], self.limit)?;
+            let device = child::must("losetup", &["--find", "--show", &path], self.limit)?;
             let device = device.trim().to_owned();
             self.journal.note(&format!("loop {device}"))?;
             if let Some(last) = self.vdevs.last_mut() {
-                last.1 = Some(device);
+                last.device = Some(device);
             }
         }
         Ok(None)
@@ -439,7 +479,7 @@ impl KernelArm {
         let object = told.st_ino;
         drop(file);
         Ok(Some(FileResult::Ranges(shared::ranges(
-            &chain, object, self.limit,
+            chain, object, self.limit,
         )?)))
     }
 }
@@ -633,7 +673,12 @@ impl Arm for KernelArm {
         words: &[String],
         input: &[u8],
     ) -> std::result::Result<Printed, Unavailable> {
-        let vdevs = self.vdevs.iter().map(|(path, _)| path.clone()).collect();
+        let words = &guard::with_paths(words, |named| self.device(named));
+        let vdevs = self
+            .vdevs
+            .iter()
+            .map(|vdev| self.device(&vdev.named))
+            .collect();
         guard::check(words, &self.foreign, &vdevs)?;
         let new = guard::created(words).filter(|name| !self.pools.contains(*name));
         if let Some(name) = new {
@@ -644,9 +689,10 @@ impl Arm for KernelArm {
             }
             self.journal.note(&format!("pool {name}"))?;
         }
-        let words = self.with_loops(words);
-        let printed = child::run(&words[0], &words[1..], input, self.limit)?;
-        if let Some(name) = guard::created(&words).filter(|_| printed.succeeded()) {
+        let mut printed = child::run(&words[0], &words[1..], input, self.limit)?;
+        printed.out = self.as_named(printed.out);
+        printed.err = self.as_named(printed.err);
+        if let Some(name) = guard::created(words).filter(|_| printed.succeeded()) {
             self.pools.insert(name.to_owned());
             // With -n nothing was made, and there is no GUID.
             let get = ["get", "-H", "-o", "value", "guid", name].map(str::to_owned);

@@ -19,18 +19,40 @@ fn is_vdev_word(word: &str) -> bool {
     .any(|kind| word.starts_with(kind))
 }
 
-/// The operands of a `zpool` command: what is neither an option nor the value of one.
-fn operands(words: &[String]) -> Vec<&str> {
-    let mut operands = Vec::new();
-    let mut words = words.iter().skip(2).map(String::as_str);
-    while let Some(word) = words.next() {
-        if WITH_VALUE.contains(&word) {
-            words.next();
+/// Where the operands of a `zpool` command stand: what is neither an option nor the value of one.
+fn operands_at(words: &[String]) -> Vec<usize> {
+    let mut at = Vec::new();
+    let mut index = 2;
+    while let Some(word) = words.get(index) {
+        if WITH_VALUE.contains(&word.as_str()) {
+            index += 1;
         } else if !word.starts_with('-') {
-            operands.push(word);
+            at.push(index);
+        }
+        index += 1;
+    }
+    at
+}
+
+/// The operands of a `zpool` command.
+fn operands(words: &[String]) -> Vec<&str> {
+    operands_at(words)
+        .into_iter()
+        .map(|index| words[index].as_str())
+        .collect()
+}
+
+/// The words with every vdev path of a `zpool` command replaced.
+pub(super) fn with_paths(words: &[String], replace: impl Fn(&str) -> String) -> Vec<String> {
+    let mut words = words.to_vec();
+    if words.first().is_some_and(|word| word == "zpool") {
+        for index in operands_at(&words) {
+            if words[index].starts_with('/') {
+                words[index] = replace(&words[index]);
+            }
         }
     }
-    operands
+    words
 }
 
 /// The pool that a `zpool create` makes.
@@ -160,6 +182,19 @@ mod tests {
         );
         assert_eq!(created(&words("zpool list tank")), None);
         assert_eq!(created(&words("zfs create tank/a")), None);
+    }
+
+    #[test]
+    fn only_vdev_paths_are_replaced() {
+        let replaced = |line: &str| with_paths(&words(line), |path| format!("/x{path}")).join(" ");
+        assert_eq!(
+            replaced("zpool create -m /mnt -O mountpoint=/a tank mirror /v/a /v/b"),
+            "zpool create -m /mnt -O mountpoint=/a tank mirror /x/v/a /x/v/b"
+        );
+        assert_eq!(
+            replaced("zfs set mountpoint=/a tank"),
+            "zfs set mountpoint=/a tank"
+        );
     }
 
     #[test]

@@ -46,6 +46,11 @@ impl Journal {
         )))
     }
 
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Writes a line, to disk.
     pub fn note(&mut self, line: &str) -> Result<(), Unavailable> {
         writeln!(self.file, "{line}")
@@ -95,10 +100,10 @@ pub(super) fn remove_leftovers(directory: &Path, limit: Duration) -> Result<(), 
         return Ok(());
     };
     for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
-        let is_journal = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .is_some_and(|name| name.starts_with("run-"));
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+            continue;
+        };
+        let is_journal = name.starts_with("run-") && path.is_file();
         let Ok(mut file) = File::open(&path) else {
             continue;
         };
@@ -125,9 +130,11 @@ pub(super) fn remove_leftovers(directory: &Path, limit: Duration) -> Result<(), 
             }
         }
         for vdev in &made.vdevs {
-            // A vdev in a private file system is gone with it.
+            // It was noted before it was made.
             let _ = fs::remove_file(vdev);
         }
+        // The directories that vdevs of this run had; nothing else is in there.
+        let _ = fs::remove_dir_all(path.with_file_name(format!("{name}.d")));
         fs::remove_file(&path).map_err(|error| failed("remove", &path, &error))?;
     }
     Ok(())

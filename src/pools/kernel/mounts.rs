@@ -166,7 +166,7 @@ pub(super) fn unmount_at(path: &str, flags: UnmountFlags) -> Result<(), Errno> {
     unmount(path, flags | UnmountFlags::NOFOLLOW)
 }
 
-/// Goes to a mount namespace of its own, where `/v` is empty.
+/// Goes to a mount namespace of its own: what is mounted there is gone with it, also after a crash.
 pub(super) fn enter_private_namespace() -> Result<(), Unavailable> {
     let failed = |what: &str, errno: Errno| {
         unavailable(format!(
@@ -184,14 +184,10 @@ pub(super) fn enter_private_namespace() -> Result<(), Unavailable> {
         "/",
         MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,
     )
-    .map_err(|errno| failed("make mounts private", errno))?;
-    std::fs::create_dir_all("/v")
-        .map_err(|error| unavailable(format!("cannot make /v: {error}")))?;
-    mount("tmpfs", "/v", "tmpfs", MountFlags::empty(), None)
-        .map_err(|errno| failed("mount a file system on /v", errno))
+    .map_err(|errno| failed("make mounts private", errno))
 }
 
-/// Opens a directory on the way to one, for `openat` and the like.
+/// Whether there is a directory at a path, or something else.
 pub(super) fn is_directory(path: &str) -> Option<bool> {
     let flags = AtFlags::empty();
     let told = rustix::fs::statx(CWD, path, flags, StatxFlags::TYPE).ok()?;

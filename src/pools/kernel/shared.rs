@@ -16,10 +16,10 @@ const MOMENT: &str = "ztwin-shared";
 /// Snapshots from the one asked about to the newest; between each two an increment can be sent.
 #[derive(Debug)]
 pub(super) struct Chain {
-    /// Oldest first; the last one holds the file.
+    /// Oldest first.
     snapshots: Vec<String>,
-    /// Whether the last one was made for the moment.
-    made: bool,
+    /// The snapshot of the file's filesystem that is to be made for the moment, as the newest.
+    moment: Option<String>,
 }
 
 fn words(words: &[&str]) -> Vec<String> {
@@ -60,8 +60,8 @@ pub(super) fn chain(
 ) -> Result<Option<Chain>, Unavailable> {
     let oldest = createtxg(snapshot, limit)?;
     let of = snapshot.split('@').next().unwrap_or_default();
-    // A snapshot is itself the newest; of a filesystem one is made, once the way is known.
-    let made = !dataset.contains('@');
+    // A snapshot is itself the newest.
+    let moment = (!dataset.contains('@')).then(|| format!("{dataset}@{MOMENT}"));
     let mut at = dataset.to_owned();
     let mut snapshots = Vec::new();
     loop {
@@ -85,12 +85,7 @@ pub(super) fn chain(
         }
     }
     snapshots.reverse();
-    if made {
-        let name = format!("{dataset}@{MOMENT}");
-        child::must("zfs", &["snapshot", &name], limit)?;
-        snapshots.push(name);
-    }
-    Ok(Some(Chain { snapshots, made }))
+    Ok(Some(Chain { snapshots, moment }))
 }
 
 /// A run of bytes: start, end.
@@ -98,26 +93,29 @@ type Range = (u64, u64);
 
 /// The byte ranges of the blocks of a file that are as old as the chain's first snapshot.
 pub(super) fn ranges(
-    chain: &Chain,
+    mut chain: Chain,
     object: u64,
     limit: Duration,
 ) -> Result<Vec<Range>, Unavailable> {
-    let computed = compute(chain, object, limit);
-    if chain.made
-        && let Some(last) = chain.snapshots.last()
-    {
-        child::must("zfs", &["destroy", last], limit)?;
+    let moment = chain.moment.take();
+    if let Some(moment) = &moment {
+        child::must("zfs", &["snapshot", moment], limit)?;
+        chain.snapshots.push(moment.clone());
+    }
+    let computed = compute(&chain.snapshots, object);
+    if let Some(moment) = &moment {
+        child::must("zfs", &["destroy", moment], limit)?;
     }
     computed
 }
 
-fn compute(chain: &Chain, object: u64, limit: Duration) -> Result<Vec<Range>, Unavailable> {
-    let Some(last) = chain.snapshots.last() else {
+fn compute(snapshots: &[String], object: u64) -> Result<Vec<Range>, Unavailable> {
+    let Some(last) = snapshots.last() else {
         return Ok(Vec::new());
     };
-    let mut shared = writes(None, last, object, limit)?;
-    for pair in chain.snapshots.windows(2) {
-        for newer in writes(Some(&pair[0]), &pair[1], object, limit)? {
+    let mut shared = writes(None, last, object)?;
+    for pair in snapshots.windows(2) {
+        for newer in writes(Some(&pair[0]), &pair[1], object)? {
             shared.remove(&newer);
         }
     }
@@ -137,12 +135,7 @@ fn merge(blocks: BTreeSet<Range>) -> Vec<Range> {
 }
 
 /// The level-0 blocks of an object that a stream carries.
-fn writes(
-    from: Option<&str>,
-    to: &str,
-    object: u64,
-    limit: Duration,
-) -> Result<BTreeSet<Range>, Unavailable> {
+fn writes(from: Option<&str>, to: &str, object: u64) -> Result<BTreeSet<Range>, Unavailable> {
     let mut send = Command::new("zfs");
     send.args(["send", "-L"]);
     if let Some(from) = from {
@@ -156,7 +149,7 @@ fn writes(
     let failed = |what: &str| unavailable(format!("`zfs send` of {to} from {from:?}: {what}"));
     let mut sender = send.spawn().map_err(|error| failed(&error.to_string()))?;
     let stream = sender.stdout.take().ok_or_else(|| failed("no stream"))?;
-    let dumped = dump(stream, limit);
+    let dumped = dump(stream);
     let status = sender.wait().map_err(|error| failed(&error.to_string()))?;
     if !status.success() {
         return Err(failed(&format!("it ended with {status}")));
@@ -165,14 +158,12 @@ fn writes(
 }
 
 /// What `zstream dump -v` tells of a stream.
-fn dump(stream: std::process::ChildStdout, limit: Duration) -> Result<String, Unavailable> {
+fn dump(stream: std::process::ChildStdout) -> Result<String, Unavailable> {
     let mut dump = Command::new("zstream");
     dump.args(["dump", "-v"])
         .env("LC_ALL", "C")
         .stdin(stream)
         .stderr(Stdio::null());
-    // `zfs send` is limited through this end of its pipe: when the dump ends, so does it.
-    let _ = limit;
     let output = dump
         .output()
         .map_err(|error| unavailable(format!("cannot run zstream: {error}")))?;
