@@ -3,10 +3,14 @@
 use super::console::{Console, Ended, NotModelled};
 
 mod clone;
+mod column;
 mod create;
 mod destroy;
+mod get;
 mod hold;
 mod inherit;
+mod iterate;
+mod list;
 mod mount;
 mod promote;
 mod rename;
@@ -24,7 +28,6 @@ const NOT_MODELLED: &[&str] = &[
     "groupspace",
     "help",
     "jail",
-    "list",
     "load-key",
     "program",
     "project",
@@ -44,7 +47,6 @@ const NOT_MODELLED: &[&str] = &[
     "userspace",
     "wait",
     "zone",
-    "get",
     "version",
     "-V",
     "--version",
@@ -61,9 +63,11 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         "create" => create::run(console, rest),
         "clone" => clone::run(console, rest),
         "destroy" => destroy::run(console, rest),
+        "get" => get::run(console, rest),
         "hold" => hold::hold(console, rest),
         "holds" => hold::holds(console, rest),
         "inherit" => inherit::run(console, rest),
+        "list" => list::run(console, rest),
         "mount" => mount::mount(console, rest),
         "promote" => promote::run(console, rest),
         "release" => hold::release(console, rest),

@@ -1,0 +1,346 @@
+//! Columns of `zfs list` and properties of `zfs get`: their names, widths, and values as text
+//! (`zfs_prop_get`, `zfs_expand_proplist`).
+
+use ztwin_model::dsl::dataset::DatasetId;
+use ztwin_model::dsl::properties::{Property, Source, Value};
+use ztwin_model::dsl::property::{Class, FILESYSTEM, Kind, SNAPSHOT};
+
+use crate::programs::console::Console;
+
+/// A property that is listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Column {
+    /// The dataset's name.
+    Name,
+    /// A property of ZFS.
+    Native(Property),
+    /// A property that only other kinds of datasets or other machines have; always `-`.
+    Absent(&'static str),
+    /// A user's property.
+    User(String),
+    /// `written@SNAPSHOT`: the space written since then.
+    WrittenSince(String),
+}
+
+/// A value as it is printed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Cell {
+    /// The text; a marker where the model cannot know it.
+    pub text: String,
+    /// Where it comes from; none where nothing is set or can be.
+    pub source: Option<Source>,
+    /// Whether there is a value at all.
+    pub known: bool,
+}
+
+/// Properties that filesystems and snapshots never have a value for.
+const ABSENT: &[&str] = &[
+    "encryptionroot",
+    "keystatus",
+    "receive_resume_token",
+    "redact_snaps",
+];
+
+impl Column {
+    /// The column of this name, if there is one (`zprop_name_to_prop`, `zfs_prop_user`).
+    pub fn by_name(name: &str) -> Option<Column> {
+        if name == "name" {
+            return Some(Column::Name);
+        }
+        if let Some(property) = Property::by_name(name) {
+            return Some(Column::Native(property));
+        }
+        if let Some(absent) = ABSENT.iter().find(|absent| **absent == name) {
+            return Some(Column::Absent(absent));
+        }
+        if let Some(snapshot) = name.strip_prefix("written@") {
+            return Some(Column::WrittenSince(snapshot.to_owned()));
+        }
+        ztwin_model::dsl::value::is_user(name).then(|| Column::User(name.to_owned()))
+    }
+
+    /// As `zfs get` names it.
+    pub fn name(&self) -> String {
+        match self {
+            Column::Name => "name".to_owned(),
+            Column::Native(property) => property.name().to_owned(),
+            Column::Absent(name) => (*name).to_owned(),
+            Column::User(name) => name.clone(),
+            Column::WrittenSince(snapshot) => format!("written@{snapshot}"),
+        }
+    }
+
+    /// As the head of a table names it.
+    pub fn heading(&self) -> String {
+        let name = match self {
+            Column::Native(property) => short_name(*property).to_owned(),
+            column => column.name(),
+        };
+        name.to_uppercase()
+    }
+
+    /// Whether its values stand at the right of the column.
+    pub fn is_right(&self) -> bool {
+        match self {
+            Column::Native(property) => is_number(*property) && *property != Property::Creation,
+            _ => false,
+        }
+    }
+
+    /// The width before any value is seen, and whether values make it wider (`zprop_width`). With exact
+    /// numbers they always do.
+    pub fn width(&self, exact: bool) -> (usize, bool) {
+        let heading = self.heading().len();
+        let Column::Native(property) = self else {
+            return (heading, true);
+        };
+        match property.kind() {
+            _ if matches!(property, Property::Creation | Property::SnapshotsChanged) => {
+                (heading, true)
+            }
+            Kind::Words(words) => {
+                let names = words
+                    .words
+                    .iter()
+                    .chain(words.aliases.iter().map(|(alias, _)| alias));
+                (
+                    names.map(|word| word.len()).max().unwrap_or(0).max(heading),
+                    exact,
+                )
+            }
+            _ if matches!(property, Property::Mounted | Property::DeferDestroy) => (heading, exact),
+            _ if is_number(*property) => (heading.max(5), exact),
+            _ => (heading, true),
+        }
+    }
+}
+
+/// Properties that are numbers to ZFS.
+fn is_number(property: Property) -> bool {
+    match property.kind() {
+        Kind::Size | Kind::Quota | Kind::BlockSize | Kind::Limit => true,
+        Kind::Told => !matches!(
+            property,
+            Property::Type
+                | Property::Mounted
+                | Property::Origin
+                | Property::Clones
+                | Property::DeferDestroy
+                | Property::SnapshotsChanged
+        ),
+        _ => false,
+    }
+}
+
+/// The short name in the heads of tables (`zprop_register_*`).
+fn short_name(property: Property) -> &'static str {
+    match property.name() {
+        "available" => "avail",
+        "referenced" => "refer",
+        "compressratio" => "ratio",
+        "reservation" => "reserv",
+        "volblocksize" => "volblock",
+        "recordsize" => "recsize",
+        "compression" => "compress",
+        "readonly" => "rdonly",
+        "casesensitivity" => "case",
+        "refreservation" => "refreserv",
+        "usedbysnapshots" => "usedsnap",
+        "usedbydataset" => "usedds",
+        "usedbychildren" => "usedchild",
+        "usedbyrefreservation" => "usedrefreserv",
+        "dnodesize" => "dnsize",
+        "refcompressratio" => "refratio",
+        "logicalused" => "lused",
+        "logicalreferenced" => "lrefer",
+        "filesystem_limit" => "fslimit",
+        "snapshot_limit" => "sslimit",
+        "filesystem_count" => "fscount",
+        "snapshot_count" => "sscount",
+        "redundant_metadata" => "redund_md",
+        name => name,
+    }
+}
+
+/// A size as ZFS prints it, in at most five characters (`zfs_nicenum_format`).
+pub(super) fn nice_bytes(bytes: u64) -> String {
+    const UNITS: [&str; 7] = ["B", "K", "M", "G", "T", "P", "E"];
+    let power = (1..UNITS.len())
+        .take_while(|&power| bytes >> (10 * power) > 0)
+        .last()
+        .unwrap_or(0);
+    let (unit, shift) = (UNITS[power], 10 * power);
+    if bytes % (1 << shift) == 0 {
+        return format!("{}{unit}", bytes >> shift);
+    }
+    #[allow(clippy::cast_precision_loss)] // As `zfs_nicenum_format` does it, in a double.
+    let value = bytes as f64 / (1u64 << shift) as f64;
+    (0..3)
+        .rev()
+        .map(|digits| format!("{value:.digits$}{unit}"))
+        .find(|text| text.len() <= 5)
+        .unwrap_or_else(|| format!("{value:.0}{unit}"))
+}
+
+impl Console<'_> {
+    /// The value of a property as text; with `exact`, numbers to the last digit.
+    pub fn cell(&self, id: DatasetId, column: &Column, exact: bool) -> Cell {
+        let told = |text: String| Cell {
+            text,
+            source: None,
+            known: true,
+        };
+        match column {
+            Column::Name => told(self.name(id)),
+            Column::Native(property) => self.native(id, *property, exact),
+            Column::Absent(_) => Cell {
+                text: "-".to_owned(),
+                ..Cell::default()
+            },
+            Column::User(name) => match self.state().user_property(id, name) {
+                Some((Value::Text(text), source)) => Cell {
+                    text: text.to_string(),
+                    source: Some(source),
+                    known: true,
+                },
+                _ => Cell {
+                    text: "-".to_owned(),
+                    ..Cell::default()
+                },
+            },
+            Column::WrittenSince(snapshot) => {
+                let home = self.state().filesystem_of(id).map(|home| self.name(home));
+                let since = if snapshot.contains('@') {
+                    self.state().find(snapshot)
+                } else {
+                    home.and_then(|home| self.state().find(&format!("{home}@{snapshot}")))
+                };
+                match since {
+                    Some(since) if self.state().is_before(since, id) => Cell {
+                        text: "<space>".to_owned(),
+                        source: Some(Source::Local),
+                        known: true,
+                    },
+                    _ => Cell {
+                        text: "-".to_owned(),
+                        ..Cell::default()
+                    },
+                }
+            }
+        }
+    }
+
+    fn native(&self, id: DatasetId, property: Property, exact: bool) -> Cell {
+        let none = Cell {
+            text: "-".to_owned(),
+            ..Cell::default()
+        };
+        let Some(dataset) = self.state().dataset(id) else {
+            return none;
+        };
+        let kind = if dataset.is_snapshot() {
+            SNAPSHOT
+        } else {
+            FILESYSTEM
+        };
+        if !property.is_for(kind) {
+            return none;
+        }
+        if property.class() == Class::Status {
+            return match self.status(id, property) {
+                Some(text) => Cell {
+                    text,
+                    source: None,
+                    known: true,
+                },
+                None => none,
+            };
+        }
+        let (value, source) = self.state().property(id, property);
+        let text = match value {
+            _ if property == Property::Mountpoint
+                && !matches!(value, Value::Word("none" | "legacy")) =>
+            {
+                self.state().mountpoint(id).unwrap_or_default()
+            }
+            Value::Number(u64::MAX) if property.kind() == Kind::Limit && !exact => {
+                "none".to_owned()
+            }
+            Value::Number(0)
+                if matches!(property.kind(), Kind::Quota | Kind::Size)
+                    && property != Property::Pbkdf2iters
+                    && !exact =>
+            {
+                "none".to_owned()
+            }
+            Value::Number(number) if exact || property == Property::Pbkdf2iters => {
+                number.to_string()
+            }
+            Value::Number(0) => "0".to_owned(),
+            Value::Number(number) if property.kind() == Kind::Limit => number.to_string(),
+            Value::Number(number) => nice_bytes(number),
+            Value::Word(word) => word.to_owned(),
+            Value::Text(text) => text.to_string(),
+        };
+        // What is fixed when a filesystem is made has no source (`zfs_prop_get`), except of encryption.
+        let fixed = matches!(
+            property,
+            Property::Version
+                | Property::Utf8only
+                | Property::Normalization
+                | Property::Casesensitivity
+        );
+        Cell {
+            text,
+            source: (!fixed).then_some(source),
+            known: true,
+        }
+    }
+
+    /// A property that ZFS tells and nobody sets; none where such a dataset has none.
+    fn status(&self, id: DatasetId, property: Property) -> Option<String> {
+        let state = self.state();
+        let dataset = state.dataset(id)?;
+        Some(match property {
+            Property::Type if dataset.is_snapshot() => "snapshot".to_owned(),
+            Property::Type => "filesystem".to_owned(),
+            Property::Creation | Property::SnapshotsChanged => "<time>".to_owned(),
+            Property::Createtxg => "<txg>".to_owned(),
+            Property::Guid | Property::Objsetid => "<guid>".to_owned(),
+            Property::Mounted => {
+                dataset.filesystem()?;
+                if state.mounts.is_mounted(id) {
+                    "yes"
+                } else {
+                    "no"
+                }
+                .to_owned()
+            }
+            Property::Origin => {
+                dataset.filesystem()?;
+                self.name(state.origin_of(id)?)
+            }
+            Property::Clones => {
+                let clones = self.clones(id);
+                if clones.is_empty() {
+                    String::new()
+                } else {
+                    clones
+                        .into_iter()
+                        .map(|clone| self.name(clone))
+                        .collect::<Vec<_>>()
+                        .join(",")
+                }
+            }
+            Property::DeferDestroy => if dataset.snapshot()?.deferred {
+                "on"
+            } else {
+                "off"
+            }
+            .to_owned(),
+            Property::Userrefs => dataset.snapshot()?.holds.len().to_string(),
+            Property::FilesystemCount | Property::SnapshotCount => "none".to_owned(),
+            _ => "<space>".to_owned(),
+        })
+    }
+}

@@ -1,0 +1,151 @@
+//! Which datasets `zfs list` and `zfs get` go over, and in what order (`zfs_for_each`).
+
+use ztwin_model::dsl::dataset::DatasetId;
+use ztwin_model::dsl::names::Expected;
+
+use crate::programs::console::Console;
+
+/// The kinds of datasets that are asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Types {
+    pub filesystems: bool,
+    pub snapshots: bool,
+}
+
+/// How far a walk goes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Walk {
+    /// `-r` or `-d`.
+    pub recursive: bool,
+    /// `-d`: how many levels below an operand.
+    pub depth: Option<u64>,
+    /// `-t`; without it, filesystems, and whatever is named.
+    pub types: Option<Types>,
+    /// Snapshots of the operands are met, but no filesystems below them.
+    pub snapshots_of_operands: bool,
+    /// `zfs get`: without `-t`, snapshots too.
+    pub all_types: bool,
+}
+
+/// The value of `-d`, or the complaint about it (`parse_depth`).
+pub(super) fn depth(text: &str) -> Result<u64, String> {
+    let depth: i64 = text
+        .parse()
+        .map_err(|_| format!("{text} is not an integer"))?;
+    u64::try_from(depth).map_err(|_| "Depth can not be negative.".to_owned())
+}
+
+/// The value of `-t`, or the complaint about it.
+pub(super) fn types(text: &str) -> Result<Types, String> {
+    let mut types = Types::default();
+    for name in text.split(',') {
+        match name {
+            "filesystem" | "fs" => types.filesystems = true,
+            "snapshot" | "snap" => types.snapshots = true,
+            "all" => {
+                types = Types {
+                    filesystems: true,
+                    snapshots: true,
+                }
+            }
+            // There are none of these in a modelled pool.
+            "volume" | "vol" | "bookmark" => {}
+            _ => return Err(format!("invalid type '{name}'")),
+        }
+    }
+    Ok(types)
+}
+
+/// The datasets that are asked for, sorted by name, and whether an operand could not be opened.
+pub(super) fn walk(
+    console: &mut Console<'_>,
+    operands: &[String],
+    walk: &Walk,
+) -> (Vec<DatasetId>, bool) {
+    let types = walk.types.unwrap_or(Types {
+        filesystems: true,
+        snapshots: walk.all_types,
+    });
+    let mut found = Vec::new();
+    let mut failed = false;
+    if operands.is_empty() {
+        let roots: Vec<_> = console
+            .state()
+            .pools
+            .values()
+            .map(|pool| pool.root)
+            .collect();
+        for root in roots {
+            visit(console, root, walk.depth, types, &mut found);
+        }
+    }
+    for operand in operands {
+        let name = operand.strip_prefix('/').unwrap_or(operand);
+        // With `-r`, a filesystem may be named even if only what is below it is asked for.
+        let filesystems = types.filesystems || walk.recursive;
+        let snapshots = types.snapshots || walk.types.is_none();
+        let expected = match (filesystems, snapshots) {
+            (true, false) => Expected::Filesystem,
+            (false, true) => Expected::Snapshot,
+            _ => Expected::Dataset,
+        };
+        let Some(id) = console.open(name, expected) else {
+            failed = true;
+            continue;
+        };
+        if console
+            .state()
+            .dataset(id)
+            .is_some_and(|dataset| dataset.is_snapshot())
+        {
+            found.push(id);
+        } else if walk.snapshots_of_operands {
+            if types.filesystems {
+                found.push(id);
+            }
+            found.extend(console.snapshots(id));
+        } else if walk.recursive {
+            visit(console, id, walk.depth, types, &mut found);
+        } else {
+            found.push(id);
+        }
+    }
+    sort_by_name(console, &mut found);
+    found.dedup();
+    (found, failed)
+}
+
+/// A filesystem, its snapshots and what is below it, as far as they are asked for. Snapshots are a level
+/// below their filesystem.
+fn visit(
+    console: &Console<'_>,
+    id: DatasetId,
+    depth: Option<u64>,
+    types: Types,
+    found: &mut Vec<DatasetId>,
+) {
+    if types.filesystems {
+        found.push(id);
+    }
+    if depth == Some(0) {
+        return;
+    }
+    if types.snapshots {
+        found.extend(console.snapshots(id));
+    }
+    for child in console.children(id) {
+        visit(console, child, depth.map(|depth| depth - 1), types, found);
+    }
+}
+
+/// By the filesystem's name, each before its snapshots, and those by age (`zfs_compare`).
+pub(super) fn sort_by_name(console: &Console<'_>, found: &mut [DatasetId]) {
+    found.sort_by_cached_key(|&id| {
+        let dataset = console.state().dataset(id);
+        let home = console.state().filesystem_of(id).unwrap_or(id);
+        let txg = dataset
+            .filter(|it| it.is_snapshot())
+            .map(|it| it.creation_txg);
+        (console.name(home), txg, console.name(id))
+    });
+}

@@ -1,0 +1,226 @@
+//! `zfs list` (`zfs_do_list`).
+
+use std::cmp::Ordering;
+
+use ztwin_model::dsl::dataset::DatasetId;
+use ztwin_model::dsl::properties::Property;
+
+use super::column::Column;
+use super::iterate::{self, Walk};
+use crate::programs::args::{self, Given};
+use crate::programs::console::{Console, Ended, NotModelled};
+
+/// A key of the order: the column, and whether it is reversed.
+type Key = (Column, bool);
+
+pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
+    let args = args::parse(words, "HS:d:o:prs:t:");
+    let (mut scripted, mut exact) = (false, false);
+    let mut walk = Walk::default();
+    let mut fields = None;
+    let mut order: Vec<Key> = Vec::new();
+    for given in args.given {
+        match given {
+            Given::Flag('H') => scripted = true,
+            Given::Flag('p') => exact = true,
+            Given::Flag(_) => walk.recursive = true,
+            Given::Value('d', depth) => match iterate::depth(&depth) {
+                Ok(depth) => {
+                    walk.recursive = true;
+                    walk.depth = Some(depth);
+                }
+                Err(complaint) => return Ok(console.usage(&complaint)),
+            },
+            Given::Value('o', text) => fields = Some(text),
+            Given::Value(letter @ ('s' | 'S'), name) => match Column::by_name(&name) {
+                Some(column) => order.push((column, letter == 'S')),
+                None => return Ok(console.usage(&format!("invalid property '{name}'"))),
+            },
+            Given::Value(_, text) => match iterate::types(&text) {
+                Ok(types) => walk.types = Some(types),
+                Err(complaint) => return Ok(console.usage(&complaint)),
+            },
+            Given::NoValue(letter) | Given::Unknown(letter) => {
+                return Ok(console.usage(&format!("invalid option '{letter}'")));
+            }
+        }
+    }
+    let fields = match fields.as_deref() {
+        None => "name,used,available,referenced,mountpoint",
+        Some("space") => {
+            "name,available,used,usedbysnapshots,usedbydataset,usedbyrefreservation,usedbychildren"
+        }
+        Some(fields) => fields,
+    };
+    let columns = match columns(fields)? {
+        Ok(columns) => columns,
+        Err(name) => {
+            return Ok(console.usage(&format!("bad property list: invalid property '{name}'")));
+        }
+    };
+    // Snapshots of an operand are listed without `-r` when they are asked for by their type.
+    if walk.types.is_some_and(|types| types.snapshots)
+        && !walk.recursive
+        && !args.operands.is_empty()
+    {
+        walk.recursive = true;
+        walk.depth = Some(1);
+        walk.snapshots_of_operands = true;
+    }
+    if order
+        .iter()
+        .any(|(column, _)| is_unknown_to_the_model(column))
+    {
+        return Err(NotModelled("the order of space figures".to_owned()));
+    }
+    let (mut found, failed) = iterate::walk(console, &args.operands, &walk);
+    sort(console, &mut found, &order);
+    if found.is_empty() {
+        if !failed && !scripted {
+            console.complain("no datasets available");
+        }
+        return Ok(u8::from(failed));
+    }
+    let rows = found
+        .iter()
+        .map(|&id| {
+            columns
+                .iter()
+                .map(|column| console.cell(id, column, exact).text)
+                .collect()
+        })
+        .collect();
+    print(console, &columns, rows, scripted, exact);
+    Ok(u8::from(failed))
+}
+
+/// The columns of `-o`, or the name that is none of them.
+fn columns(fields: &str) -> Result<Result<Vec<Column>, String>, NotModelled> {
+    if fields == "all" {
+        return Err(NotModelled("zfs list -o all".to_owned()));
+    }
+    Ok(fields
+        .split(',')
+        .map(|name| Column::by_name(name).ok_or_else(|| name.to_owned()))
+        .collect())
+}
+
+fn is_unknown_to_the_model(column: &Column) -> bool {
+    match column {
+        Column::WrittenSince(_) => true,
+        Column::Native(Property::Guid | Property::Objsetid) => true,
+        Column::Native(property) => {
+            property.class() == ztwin_model::dsl::property::Class::Status
+                && !matches!(
+                    property,
+                    Property::Type
+                        | Property::Creation
+                        | Property::Createtxg
+                        | Property::Mounted
+                        | Property::Origin
+                        | Property::Clones
+                        | Property::DeferDestroy
+                        | Property::Userrefs
+                )
+        }
+        _ => false,
+    }
+}
+
+/// Sorts by the keys given, then by name and, within a filesystem, by age (`zfs_sort`, `zfs_compare`).
+fn sort(console: &Console<'_>, found: &mut Vec<DatasetId>, order: &[Key]) {
+    iterate::sort_by_name(console, found);
+    found.sort_by(|&left, &right| {
+        order
+            .iter()
+            .map(|(column, reversed)| {
+                let ordering = compare(console, left, right, column);
+                if *reversed {
+                    ordering.reverse()
+                } else {
+                    ordering
+                }
+            })
+            .find(|ordering| ordering.is_ne())
+            .unwrap_or(Ordering::Equal)
+    });
+}
+
+fn compare(console: &Console<'_>, left: DatasetId, right: DatasetId, column: &Column) -> Ordering {
+    if let Column::Native(property @ (Property::Creation | Property::Createtxg)) = column {
+        let key = |id| {
+            console
+                .state()
+                .dataset(id)
+                .map_or(0, |dataset| match property {
+                    Property::Creation => dataset.created,
+                    _ => dataset.creation_txg,
+                })
+        };
+        return key(left).cmp(&key(right));
+    }
+    let (left, right) = (
+        console.cell(left, column, true),
+        console.cell(right, column, true),
+    );
+    // Those that have a value stand first.
+    match (left.known, right.known) {
+        (true, false) => return Ordering::Less,
+        (false, true) => return Ordering::Greater,
+        (false, false) => return Ordering::Equal,
+        (true, true) => {}
+    }
+    match (left.text.parse::<u64>(), right.text.parse::<u64>()) {
+        (Ok(left), Ok(right)) if column.is_right() => left.cmp(&right),
+        _ => left.text.cmp(&right.text),
+    }
+}
+
+/// Prints the rows as a table, or with tabs (`print_header`, `print_dataset`).
+fn print(
+    console: &mut Console<'_>,
+    columns: &[Column],
+    rows: Vec<Vec<String>>,
+    scripted: bool,
+    exact: bool,
+) {
+    if scripted {
+        for row in rows {
+            console.say(&row.join("\t"));
+        }
+        return;
+    }
+    let widths: Vec<usize> = columns
+        .iter()
+        .enumerate()
+        .map(|(at, column)| {
+            let (width, grows) = column.width(exact);
+            let widest = rows
+                .iter()
+                .map(|row| row[at].chars().count())
+                .max()
+                .unwrap_or(0);
+            if grows { width.max(widest) } else { width }
+        })
+        .collect();
+    let mut line = |row: &[String]| {
+        let mut text = String::new();
+        for (at, cell) in row.iter().enumerate() {
+            if at > 0 {
+                text.push_str("  ");
+            }
+            let (width, last) = (widths[at], at + 1 == row.len());
+            if columns[at].is_right() {
+                text.push_str(&format!("{cell:>width$}"));
+            } else if last {
+                text.push_str(cell);
+            } else {
+                text.push_str(&format!("{cell:<width$}"));
+            }
+        }
+        console.say(&text);
+    };
+    let heads: Vec<String> = columns.iter().map(Column::heading).collect();
+    line(&heads);
+    rows.iter().for_each(|row| line(row));
+}
