@@ -68,6 +68,13 @@ impl<'m> Console<'m> {
         self.complain(&format!("{heading}: {text}"));
     }
 
+    /// Says why something is refused, on a line of its own.
+    pub fn tell(&mut self, reason: &Reason) {
+        self.note(reason);
+        let text = message::text(reason, self.release());
+        self.complain(&text);
+    }
+
     /// Notes a reason whose text was said already.
     pub fn note(&mut self, reason: &Reason) {
         self.reasons.push(reason.kind());

@@ -98,7 +98,10 @@ pub(super) fn text(reason: &Reason, release: Release) -> String {
         Reason::NotForThisType => "property doesn't apply to datasets of this type".to_owned(),
         Reason::Downgrade => "Can not downgrade; already at version 5".to_owned(),
 
+        Reason::NoSuchMountpoint => "no such pool or dataset".to_owned(),
+        Reason::UnmountFailed => "unmount failed".to_owned(),
         Reason::AlreadyMounted => "filesystem already mounted".to_owned(),
+        Reason::NotAMountpoint => "not a mountpoint".to_owned(),
         Reason::NotMounted => "not currently mounted".to_owned(),
         Reason::MountFailed(Errno::EBUSY) => "mountpoint or dataset is busy".to_owned(),
         Reason::MountFailed(errno) => strerror(*errno).to_owned(),

@@ -104,7 +104,8 @@ impl Console<'_> {
             Err(errno) => {
                 let reason = match errno {
                     Errno::EBUSY => Reason::MountBusy,
-                    errno => Reason::MountFailed(errno),
+                    Errno::ENOENT => Reason::NoSuchMountpoint,
+                    _ => Reason::UnmountFailed,
                 };
                 self.refuse(&format!("cannot unmount '{path}'"), &reason);
                 false
@@ -181,6 +182,14 @@ impl Changelist {
     pub fn of_rename(console: &Console<'_>, id: DatasetId, force: bool) -> Self {
         let mut found = console.state().subtree(id);
         found.retain(|&below| below != id && console.state().mounts.is_mounted(below));
+        Self::new(console, id, found, false, force)
+    }
+
+    /// `zfs_unmountall`: what is mounted at it and below it, unless it has a mountpoint of its own.
+    pub fn of_unmount(console: &Console<'_>, id: DatasetId, force: bool) -> Self {
+        let mut found = Vec::new();
+        inheriting(console, id, &mut found);
+        found.retain(|&below| console.state().mounts.is_mounted(below));
         Self::new(console, id, found, false, force)
     }
 

@@ -25,14 +25,15 @@ impl Given {
         true
     }
 
+    /// Puts a property in, over what was given before.
+    pub fn replace(&mut self, name: &str, value: &str) {
+        self.0.retain(|(known, _)| known != name);
+        self.0.push((name.to_owned(), value.to_owned()));
+    }
+
     /// The properties as they were given.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (&**name, &**value))
-    }
-
-    /// Whether none were given.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 
     /// Checks them all; the first that is wrong is the reason.

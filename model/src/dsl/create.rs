@@ -10,16 +10,17 @@ use crate::dsl::properties::Key;
 use crate::dsl::property::{Property, Value};
 use crate::dsl::reason::Reason;
 use crate::machine::State;
+use crate::spa::Pool;
 
 impl State {
     pub(crate) fn create(&mut self, name: &str, settings: &[(Key, Value)]) -> Result {
         let parent = self.parent_for(name)?;
-        // `dsl_dir_set_quota_check`: an empty filesystem takes 24 sectors.
-        let sector = self.pool_of(parent).map_or(512, |pool| 1 << pool.ashift);
+        // `dsl_dir_set_quota_check`: not less than an empty filesystem takes.
+        let least = self.pool_of(parent).map_or(0, Pool::least_filesystem);
         for (key, value) in settings {
             if let (Key::Native(Property::Quota | Property::Refquota), Value::Number(bytes)) =
                 (key, value)
-                && (1..24 * sector).contains(bytes)
+                && (1..least).contains(bytes)
             {
                 return Err(Reason::OutOfSpace);
             }
@@ -33,6 +34,7 @@ impl State {
     /// The filesystem in which `name` can be made.
     pub(crate) fn parent_for(&self, name: &str) -> Result<DatasetId> {
         names::check_new(name, Expected::Filesystem)?;
+        names::check_nesting(name)?;
         let Some(above) = names::parent(name) else {
             return Err(Reason::NoDatasetName);
         };
@@ -41,7 +43,6 @@ impl State {
             return Err(Reason::NoSuchPool(pool.into()));
         }
         let parent = self.find(above).ok_or(Reason::NoParent)?;
-        names::check_nesting(name)?;
         if self.find(name).is_some() {
             return Err(Reason::AlreadyExists);
         }

@@ -11,25 +11,26 @@ use crate::machine::State;
 const MAX_TAG: usize = 255;
 
 impl State {
-    /// Missing snapshots do not matter, unless all are.
+    /// Missing snapshots do not matter, unless all are; the first that is in the way is told.
     pub(crate) fn hold(&mut self, names: &[Arc<str>], tag: &str) -> Result {
         let mut found = Vec::new();
-        let mut refused = Vec::new();
+        if tag.is_empty() {
+            return Err(Reason::WrongType);
+        }
         for name in names {
             let Some(id) = self.find(name) else {
                 continue;
             };
-            match self.snapshot(id) {
-                None => refused.push((name.clone(), Reason::WrongType)),
-                Some(_) if tag.len() > MAX_TAG => refused.push((name.clone(), Reason::TagTooLong)),
-                Some(snapshot) if snapshot.holds.contains_key(tag) => {
-                    refused.push((name.clone(), Reason::TagExists));
+            let refused = match self.snapshot(id) {
+                None => Reason::WrongType,
+                Some(_) if tag.len() > MAX_TAG => Reason::TagTooLong,
+                Some(snapshot) if snapshot.holds.contains_key(tag) => Reason::TagExists,
+                Some(_) => {
+                    found.push(id);
+                    continue;
                 }
-                Some(_) => found.push(id),
-            }
-        }
-        if !refused.is_empty() {
-            return Err(Reason::Snapshots(refused));
+            };
+            return Err(Reason::Snapshots(vec![(name.clone(), refused)]));
         }
         if found.is_empty() {
             return Err(Reason::NoSuchDataset);

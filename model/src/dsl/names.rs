@@ -115,7 +115,8 @@ pub fn check_pool(name: &str) -> Result<(), Reason> {
     if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
         return Err(Reason::PoolNameWithoutLetter);
     }
-    if matches!(name, "mirror" | "raidz" | "draid") {
+    let reserved = ["mirror", "raidz", "draid", "spare"];
+    if name == "log" || reserved.iter().any(|reserved| name.starts_with(reserved)) {
         return Err(Reason::ReservedName);
     }
     Ok(())

@@ -152,7 +152,8 @@ impl State {
     }
 
     /// What can be said of a quota or reservation without knowing what is used (`dsl_dir_set_quota_check`,
-    /// `dsl_dir_set_reservation_check`): a filesystem that is no clone takes 24 sectors, and no
+    /// `dsl_dir_set_reservation_check`): a filesystem that is no clone takes what an
+    /// empty one takes, and no
     /// reservation can be larger than the pool.
     fn check_size(&self, id: DatasetId, key: &Key, value: &Value) -> Result {
         let (Key::Native(property), &Value::Number(bytes)) = (key, value) else {
@@ -164,7 +165,7 @@ impl State {
         let least = if self.origin_of(id).is_some() {
             1
         } else {
-            24 << pool.ashift
+            pool.least_filesystem()
         };
         let number = |property| match self.property(id, property).0 {
             Value::Number(bytes) => bytes,
@@ -180,11 +181,20 @@ impl State {
                 Err(Reason::BelowUsed)
             }
             Property::Reservation | Property::Refreservation => {
-                let limit = match property {
-                    Property::Reservation => number(Property::Quota),
-                    _ => number(Property::Refquota),
-                };
-                if bytes > pool.size() || (limit != 0 && bytes > limit) {
+                let mut limit = pool.raw_size;
+                let mut at = Some(id);
+                while let Some(above) = at {
+                    if let (Value::Number(quota), _) = self.property(above, Property::Quota)
+                        && quota != 0
+                    {
+                        limit = limit.min(quota);
+                    }
+                    at = self.filesystem(above).and_then(|it| it.parent);
+                }
+                if *property == Property::Refreservation && number(Property::Refquota) != 0 {
+                    limit = limit.min(number(Property::Refquota));
+                }
+                if bytes > limit {
                     Err(Reason::AboveAvailable)
                 } else {
                     Ok(())

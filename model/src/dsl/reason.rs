@@ -155,10 +155,16 @@ reasons! {
     Downgrade;
 
     // Mounts (`zfs_mount_at`, `zfs_unmount`).
+    /// The mountpoint is not there any longer.
+    NoSuchMountpoint;
+    /// The unmount failed for another reason.
+    UnmountFailed;
     /// It is mounted already.
     AlreadyMounted;
     /// It is not mounted.
     NotMounted;
+    /// The path is no mountpoint.
+    NotAMountpoint;
     /// A system call of the mount failed.
     MountFailed(Errno);
     /// The mountpoint could not be made.

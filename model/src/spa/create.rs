@@ -89,15 +89,19 @@ impl State {
             }
         }
         for device in vdevs.iter().flat_map(|vdev| &vdev.devices) {
-            let owner = self
-                .pools
-                .values()
-                .find(|pool| pool.vdevs.iter().any(|vdev| vdev.devices.contains(device)));
-            if let Some(pool) = owner {
-                return Err(Reason::VdevInUse(device.clone(), pool.name.as_str().into()));
+            if let Some(pool) = self.owner_of_vdev(device) {
+                return Err(Reason::VdevInUse(device.clone(), pool.into()));
             }
         }
         Ok(())
+    }
+
+    /// The pool that a vdev file belongs to.
+    #[must_use]
+    pub fn owner_of_vdev(&self, device: &str) -> Option<&str> {
+        let owns = |vdev: &Vdev| vdev.devices.iter().any(|it| &**it == device);
+        let owner = self.pools.values().find(|pool| pool.vdevs.iter().any(owns));
+        owner.map(|pool| pool.name.as_str())
     }
 
     pub(crate) fn destroy_pool(&mut self, name: &str) -> Result {

@@ -61,9 +61,10 @@ impl Pool {
         self.open_txg += 1;
     }
 
-    /// More bytes than anything in it can have.
+    /// What an empty filesystem takes, in bytes: twelve blocks of metadata, each twice. Small sectors let
+    /// compression save some.
     #[must_use]
-    pub fn size(&self) -> u64 {
-        self.raw_size
+    pub fn least_filesystem(&self) -> u64 {
+        (24 << self.ashift).max(24 << 10)
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
             Given::Flag(letter) | Given::Value(letter, _) => {
                 // `-s` is of volumes only.
                 debug_assert_eq!(letter, 's');
-                return Ok(console.usage("-s and -b can only be used when creating a volume"));
+                return Ok(console.usage("'-s' and '-b' can only be used when creating a volume"));
             }
             Given::NoValue(_) => return Ok(console.usage("missing size argument")),
             Given::Unknown(letter) => {
@@ -45,46 +45,35 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
             "too many arguments"
         }));
     };
-    let told = |console: &mut Console<'_>, text: &str| {
-        if verbose {
-            console.say(text);
-        }
-    };
-    if dry {
-        return Err(NotModelled("zfs create -n".to_owned()));
-    }
     if parents && names::check(name, Expected::Filesystem).is_ok() {
         if console.state().find(name).is_some() {
             return Ok(0);
         }
-        told(
-            console,
-            &if parsable {
-                format!("create_ancestors\t{name}")
-            } else {
-                format!("create ancestors of {name}")
-            },
-        );
-        if !create_ancestors(console, name) {
+        if verbose || parsable {
+            console.say(&told(
+                "create ancestors of",
+                "create_ancestors",
+                name,
+                dry,
+                parsable,
+            ));
+        }
+        if !dry && !create_ancestors(console, name) {
             return Ok(1);
         }
     }
-    told(
-        console,
-        &if parsable {
-            format!("create\t{name}")
-        } else {
-            format!("create {name}")
-        },
-    );
     if verbose || parsable {
-        for (property, value) in properties.iter() {
+        console.say(&told("create", "create", name, dry, parsable));
+        for (property, value) in properties.iter().filter(|_| dry || parsable) {
             console.say(&if parsable {
                 format!("property\t{property}\t{value}")
             } else {
                 format!("\t{property}={value}")
             });
         }
+    }
+    if dry {
+        return Ok(0);
     }
     if !create(console, name, &properties)? {
         return Ok(1);
@@ -94,6 +83,15 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     } else {
         console.mount_new(name)
     })
+}
+
+/// A line of `-v` or `-P`.
+fn told(what: &str, word: &str, name: &str, dry: bool, parsable: bool) -> String {
+    match (parsable, dry) {
+        (true, _) => format!("{word}\t{name}"),
+        (false, true) => format!("would {what} {name}"),
+        (false, false) => format!("{what} {name}"),
+    }
 }
 
 /// `zfs_create`: the name and its parent first, then the properties, then the kernel.
@@ -133,6 +131,7 @@ fn create(
 /// `zfs_validate_name` and `check_parents`.
 pub(super) fn check_new(console: &Console<'_>, name: &str) -> Result<(), Reason> {
     names::check_new(name, Expected::Filesystem)?;
+    names::check_nesting(name)?;
     let parent = names::parent(name).ok_or(Reason::NoDatasetName)?;
     let pool = names::pool(name);
     if console.state().find(pool).is_none() {

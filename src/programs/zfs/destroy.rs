@@ -78,7 +78,8 @@ impl Destroy {
             return Ok(1);
         };
         let mut found = Vec::new();
-        if !self.gather(console, id, spec, &mut found) {
+        self.gather(console, id, spec, &mut found);
+        if self.failed {
             return Ok(1);
         }
         if found.is_empty() {
@@ -113,19 +114,19 @@ impl Destroy {
         Ok(u8::from(!done || self.failed))
     }
 
-    /// `gather_snapshots`: those that the list names, with `-r` also below; false when a clone is in the way.
+    /// `gather_snapshots`: those that the list names, with `-r` also below; says which have clones.
     fn gather(
         &mut self,
         console: &mut Console<'_>,
         id: DatasetId,
         spec: &str,
         found: &mut Vec<DatasetId>,
-    ) -> bool {
+    ) {
         let before = found.len();
         for part in spec.split(',') {
             for snapshot in select(console, id, part).unwrap_or_default() {
-                if !self.clones && !self.defer && !self.check_clones(console, snapshot) {
-                    return false;
+                if !self.clones && !self.defer && !check_clones(console, snapshot) {
+                    self.failed = true;
                 }
                 if !found.contains(&snapshot) {
                     found.push(snapshot);
@@ -140,31 +141,9 @@ impl Destroy {
         }
         if self.recurse {
             for child in console.children(id) {
-                if !self.gather(console, child, spec, found) {
-                    return false;
-                }
+                self.gather(console, child, spec, found);
             }
         }
-        true
-    }
-
-    /// `destroy_check_dependent` for a snapshot: lists its clones.
-    fn check_clones(&mut self, console: &mut Console<'_>, snapshot: DatasetId) -> bool {
-        let dependents = console.dependents(snapshot);
-        if dependents.is_empty() {
-            return true;
-        }
-        let name = console.name(snapshot);
-        console.complain(&format!(
-            "cannot destroy '{name}': snapshot has dependent clones"
-        ));
-        console.complain("use '-R' to destroy the following datasets:");
-        for dependent in dependents {
-            let name = console.name(dependent);
-            console.complain(&name);
-        }
-        console.note(&Reason::Cloned);
-        false
     }
 
     fn tell(&self, console: &mut Console<'_>, name: &str) {
@@ -336,4 +315,23 @@ fn select(console: &Console<'_>, id: DatasetId, part: &str) -> Option<Vec<Datase
         position(first).unwrap_or(snapshots.len())
     };
     Some(snapshots.get(first..last).unwrap_or_default().to_vec())
+}
+
+/// `destroy_check_dependent` for a snapshot: lists its clones.
+fn check_clones(console: &mut Console<'_>, snapshot: DatasetId) -> bool {
+    let dependents = console.dependents(snapshot);
+    if dependents.is_empty() {
+        return true;
+    }
+    let name = console.name(snapshot);
+    console.complain(&format!(
+        "cannot destroy '{name}': snapshot has dependent clones"
+    ));
+    console.complain("use '-R' to destroy the following datasets:");
+    for dependent in dependents {
+        let name = console.name(dependent);
+        console.complain(&name);
+    }
+    console.note(&Reason::Cloned);
+    false
 }

@@ -131,6 +131,10 @@ fn say(
             }
             false
         }
+        Err(Reason::WrongType) => {
+            console.refuse("cannot hold", &Reason::WrongType);
+            false
+        }
         Err(reason) => {
             let name = console.name(id);
             console.refuse(&format!("{heading} '{name}@{snapshot}'"), &reason);
@@ -188,14 +192,32 @@ pub(super) fn holds(console: &mut Console<'_>, words: &[String]) -> Ended {
             }
         }
     }
+    let name_width = rows
+        .iter()
+        .map(|(name, _)| name.len())
+        .max()
+        .unwrap_or(0)
+        .max(4);
+    let tag_width = rows
+        .iter()
+        .map(|(_, tag)| tag.len())
+        .max()
+        .unwrap_or(0)
+        .max(3);
     if !scripted {
-        console.say("NAME  TAG  TIMESTAMP");
+        console.say(&format!(
+            "{:<name_width$}  {:<tag_width$}  TIMESTAMP",
+            "NAME", "TAG"
+        ));
+    }
+    if rows.is_empty() {
+        console.complain("no datasets available");
     }
     for (name, tag) in rows {
         console.say(&if scripted {
             format!("{name}\t{tag}\t<time>")
         } else {
-            format!("{name}  {tag}  <time>")
+            format!("{name:<name_width$}  {tag:<tag_width$}  <time>")
         });
     }
     Ok(u8::from(failed))

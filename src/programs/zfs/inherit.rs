@@ -126,8 +126,8 @@ fn inherit(console: &mut Console<'_>, id: DatasetId, key: &Key, property: &str) 
         return false;
     }
     let mut changes = match key {
-        Key::Native(Property::Mountpoint) => {
-            Changelist::of_mountpoint(console, id, Property::Mountpoint)
+        Key::Native(property @ (Property::Mountpoint | Property::Canmount)) => {
+            Changelist::of_mountpoint(console, id, *property)
         }
         _ => Changelist::none(),
     };

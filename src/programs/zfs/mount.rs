@@ -4,9 +4,11 @@ use ztwin_model::dsl::dataset::DatasetId;
 use ztwin_model::dsl::names::Expected;
 use ztwin_model::dsl::properties::Property;
 use ztwin_model::dsl::reason::Reason;
+use ztwin_model::zpl::op::{At, FileOp};
 
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended, NotModelled};
+use crate::programs::mounting::Changelist;
 
 pub(super) fn mount(console: &mut Console<'_>, words: &[String]) -> Ended {
     let args = args::parse(words, "ajRlvo:Of");
@@ -138,7 +140,7 @@ fn unmount_one(console: &mut Console<'_>, id: DatasetId, name: &str, force: bool
         console.refuse(&heading, &Reason::NotMounted);
         return false;
     }
-    console.unmount(id, force)
+    Changelist::of_unmount(console, id, force).prefix(console)
 }
 
 /// Those with a mountpoint that ZFS mounts, the deepest first.
@@ -161,12 +163,9 @@ fn unmount_all(console: &mut Console<'_>, force: bool) -> bool {
 
 /// `unshare_unmount_path`.
 fn unmount_path(console: &mut Console<'_>, path: &str, force: bool) -> Ended {
-    let path = path.trim_end_matches('/');
-    let found = console.state().mounts.at(path).map(|mount| mount.dataset);
-    let Some(id) = found else {
-        return Err(NotModelled(
-            "zfs unmount of a path where no dataset is mounted".to_owned(),
-        ));
+    let clean = path.trim_end_matches('/');
+    let Some(id) = console.state().mounts.at(clean).map(|mount| mount.dataset) else {
+        return not_mounted(console, path);
     };
     let name = console.name(id);
     if console.is(id, Property::Mountpoint, "legacy") {
@@ -177,5 +176,28 @@ fn unmount_path(console: &mut Console<'_>, path: &str, force: bool) -> Ended {
         console.complain("use umount(8) to unmount this filesystem");
         return Ok(1);
     }
-    Ok(u8::from(!console.unmount_path(path, force)))
+    Ok(u8::from(
+        !Changelist::of_unmount(console, id, force).prefix(console),
+    ))
+}
+
+/// What it says of a path where no dataset is mounted; only a path in a dataset is known.
+fn not_mounted(console: &mut Console<'_>, path: &str) -> Ended {
+    let place = console.state().mounts.locate(path);
+    let Some(dataset) = place.mount.map(|mount| mount.dataset) else {
+        return Err(NotModelled(
+            "zfs unmount of a path outside of all datasets".to_owned(),
+        ));
+    };
+    let at = At {
+        dataset: console.name(dataset).into(),
+        path: place.inside.into(),
+    };
+    if console.call(FileOp::Stat { at }).is_err() {
+        return Err(NotModelled(
+            "zfs unmount of a path that does not exist".to_owned(),
+        ));
+    }
+    console.refuse(&format!("cannot unmount '{path}'"), &Reason::NotAMountpoint);
+    Ok(1)
 }

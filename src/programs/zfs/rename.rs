@@ -130,7 +130,7 @@ fn rename_filesystem(
         console.refuse(&format!("cannot create '{to}'"), &reason);
         return false;
     }
-    if names::pool(from) != names::pool(to) {
+    if names::pool(from) != names::pool(to) || names::parent(from).is_none() {
         console.refuse(&heading, &Reason::OtherPool);
         return false;
     }

@@ -3,15 +3,35 @@
 use std::sync::Arc;
 
 use ztwin_model::dsl::names;
-use ztwin_model::dsl::properties::{Key, Property};
+use ztwin_model::dsl::property::Property;
 use ztwin_model::dsl::reason::Reason;
-use ztwin_model::dsl::value::Target;
+use ztwin_model::dsl::value::{self, Target};
 use ztwin_model::spa::op::PoolOp;
 use ztwin_model::spa::{Shape, Vdev};
 
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended, NotModelled};
 use crate::programs::settings;
+
+/// Properties of pools that exist and are not modelled.
+const NOT_MODELLED: &[&str] = &[
+    "altroot",
+    "autoexpand",
+    "autoreplace",
+    "autotrim",
+    "bootfs",
+    "cachefile",
+    "comment",
+    "compatibility",
+    "dedup_table_quota",
+    "delegation",
+    "failmode",
+    "listsnapshots",
+    "listsnaps",
+    "multihost",
+    "readonly",
+    "version",
+];
 
 pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     let args = args::parse(words, ":fndR:m:o:O:t:");
@@ -23,30 +43,18 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         match given {
             Given::Flag('f') => force = true,
             Given::Flag('d') => {}
-            Given::Flag(letter) => return Err(NotModelled(format!("zpool create -{letter}"))),
             Given::Value('m', path) => mountpoint = Some(path),
             Given::Value('o', text) => {
-                let Some((name, value)) = text.split_once('=') else {
-                    console.complain("missing '=' for -o option");
-                    return Ok(1);
-                };
-                if let Some(code) = check_property(console, name, value)? {
-                    return Ok(code);
-                }
-                if !of_pool.add(console, &text) {
+                if !add_of_pool(console, &mut of_pool, &text)? {
                     return Ok(1);
                 }
             }
             Given::Value('O', text) => {
-                if !text.contains('=') {
-                    console.complain("missing '=' for -O option");
-                    return Ok(1);
-                }
-                if !of_root.add(console, &text) {
+                if !add_of_root(console, &mut of_root, &text) {
                     return Ok(1);
                 }
             }
-            Given::Value(letter, _) => {
+            Given::Flag(letter) | Given::Value(letter, _) => {
                 return Err(NotModelled(format!("zpool create -{letter}")));
             }
             Given::NoValue(letter) => {
@@ -64,24 +72,27 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     };
     let heading = format!("cannot create '{name}'");
     if name.contains('/') {
+        console.note(&Reason::InvalidCharacter('/'));
         console.complain(&format!("{heading}: invalid character '/' in pool name"));
-        console.complain(&format!("use 'zfs create {name}' to create a dataset"));
+        console.complain("use 'zfs create' to create a dataset");
         return Ok(1);
     }
-    let Some(vdevs) = shapes(console, devices, force)? else {
+    let Some(vdevs) = vdevs(console, devices, &of_pool, force)? else {
         return Ok(1);
     };
     if let Some(path) = &mountpoint {
         if !path.starts_with('/') && path != "none" && path != "legacy" {
+            console.note(&Reason::BadMountpoint);
             console.complain(&format!(
                 "invalid mountpoint '{path}': must be an absolute path, 'legacy', or 'none'"
             ));
             return Ok(1);
         }
-        of_root.add(console, &format!("mountpoint={path}"));
+        of_root.replace("mountpoint", path);
     }
     if let Err(reason) = names::check_pool(name) {
         console.refuse(&heading, &reason);
+        console.complain("pool name may have been omitted");
         return Ok(1);
     }
     let settings = match of_root.check(Target::NewFilesystem)? {
@@ -112,86 +123,148 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     Ok(u8::from(!mounted))
 }
 
-/// `add_prop_list`: a property of the pool that is known.
-fn check_property(
+/// `-o`: a property of the pool (`add_prop_list`).
+fn add_of_pool(
     console: &mut Console<'_>,
-    name: &str,
-    value: &str,
-) -> Result<Option<u8>, NotModelled> {
-    match name {
-        "ashift" => Ok(None),
-        "autoexpand" | "autoreplace" | "autotrim" | "bootfs" | "cachefile" | "comment"
-        | "compatibility" | "delegation" | "failmode" | "listsnapshots" | "multihost"
-        | "version" | "altroot" => Err(NotModelled(format!("the pool's property '{name}'"))),
-        _ if name.starts_with("feature@") => Err(NotModelled("features of pools".to_owned())),
-        _ => {
-            let _ = value;
-            let reason = Reason::UnknownPoolProperty(name.into());
-            console.note(&reason);
-            console.complain(&format!(
-                "property '{name}' is not a valid pool or vdev property"
-            ));
-            Ok(Some(2))
-        }
+    given: &mut settings::Given,
+    text: &str,
+) -> Result<bool, NotModelled> {
+    let Some((name, _)) = text.split_once('=') else {
+        console.complain("missing '=' for -o option");
+        return Ok(false);
+    };
+    if NOT_MODELLED.contains(&name) || name.starts_with("feature@") {
+        return Err(NotModelled(format!("the pool's property '{name}'")));
     }
+    if name != "ashift" {
+        let reason = Reason::UnknownPoolProperty(name.into());
+        console.note(&reason);
+        console.complain(&format!(
+            "property '{name}' is not a valid pool or vdev property"
+        ));
+        return Ok(false);
+    }
+    Ok(given.add(console, text))
 }
 
-/// `construct_spec` and `check_in_use`: the top-level vdevs, or nothing when they cannot be.
-fn shapes(
+/// `-O`: a property of the root filesystem.
+fn add_of_root(console: &mut Console<'_>, given: &mut settings::Given, text: &str) -> bool {
+    let Some((name, _)) = text.split_once('=') else {
+        console.complain("missing '=' for -O option");
+        return false;
+    };
+    if Property::by_name(name).is_none() && !value::is_user(name) {
+        console.note(&Reason::UnknownProperty(name.into()));
+        console.complain(&format!(
+            "property '{name}' is not a valid filesystem property"
+        ));
+        return false;
+    }
+    given.add(console, text)
+}
+
+/// `construct_spec`, `check_in_use`: the top-level vdevs, or nothing when they cannot be.
+fn vdevs(
     console: &mut Console<'_>,
     words: &[String],
+    of_pool: &settings::Given,
     force: bool,
 ) -> Result<Option<Vec<Vdev>>, NotModelled> {
     let mut vdevs: Vec<Vdev> = Vec::new();
-    let mut gathering = false;
-    for word in words {
-        let shape = match word.as_str() {
-            "mirror" => Some(Shape::Mirror),
-            "raidz" | "raidz1" => Some(Shape::Raidz(1)),
-            "raidz2" => Some(Shape::Raidz(2)),
-            "raidz3" => Some(Shape::Raidz(3)),
-            "log" | "cache" | "spare" | "special" | "dedup" => {
-                return Err(NotModelled(format!("'{word}' devices")));
-            }
-            other if other.starts_with("draid") => {
-                return Err(NotModelled("draid".to_owned()));
-            }
-            _ => None,
-        };
-        match shape {
-            Some(shape) => {
-                vdevs.push(Vdev {
-                    shape,
-                    devices: Vec::new(),
-                });
-                gathering = true;
-            }
-            None => {
-                let device: Arc<str> = word.as_str().into();
-                match vdevs.last_mut().filter(|_| gathering) {
-                    Some(vdev) => vdev.devices.push(device),
-                    None => vdevs.push(Vdev {
-                        shape: Shape::Single,
-                        devices: vec![device],
-                    }),
-                }
-            }
-        }
-    }
-    for vdev in &vdevs {
-        for device in &vdev.devices {
-            if !console.state().vdevs.contains_key(&**device) {
-                let reason = Reason::NoSuchVdev(device.clone());
-                console.refuse("cannot open", &reason);
+    let mut words = words.iter().peekable();
+    while let Some(word) = words.next() {
+        let Some((shape, least)) = shape(word)? else {
+            let Some(device) = device(console, word, of_pool) else {
                 return Ok(None);
+            };
+            vdevs.push(Vdev {
+                shape: Shape::Single,
+                devices: vec![device],
+            });
+            continue;
+        };
+        let mut devices = Vec::new();
+        while let Some(next) = words.peek() {
+            if self::shape(next)?.is_some() {
+                break;
             }
+            let Some(device) = device(console, next, of_pool) else {
+                return Ok(None);
+            };
+            devices.push(device);
+            words.next();
         }
+        if devices.len() < least {
+            let reason = Reason::TooFewVdevs(word.as_str().into(), least as u64);
+            console.refuse("invalid vdev specification", &reason);
+            return Ok(None);
+        }
+        vdevs.push(Vdev { shape, devices });
     }
-    let _ = force;
+    let in_use: Vec<Reason> = vdevs
+        .iter()
+        .flat_map(|vdev| &vdev.devices)
+        .filter_map(|device| {
+            let owner = console.state().owner_of_vdev(device)?;
+            Some(Reason::VdevInUse(device.clone(), owner.into()))
+        })
+        .collect();
+    if !in_use.is_empty() {
+        console.complain("invalid vdev specification");
+        console.complain(if force {
+            "the following errors must be manually repaired:"
+        } else {
+            "use '-f' to override the following errors:"
+        });
+        for reason in in_use {
+            console.tell(&reason);
+        }
+        return Ok(None);
+    }
     Ok(Some(vdevs))
 }
 
-#[allow(dead_code)]
-fn is_mountpoint(key: &Key) -> bool {
-    matches!(key, Key::Native(Property::Mountpoint))
+/// The shape that a keyword asks for, with the number of devices it needs at least.
+fn shape(word: &str) -> Result<Option<(Shape, usize)>, NotModelled> {
+    Ok(match word {
+        "mirror" => Some((Shape::Mirror, 2)),
+        "raidz" | "raidz1" => Some((Shape::Raidz(1), 2)),
+        "raidz2" => Some((Shape::Raidz(2), 3)),
+        "raidz3" => Some((Shape::Raidz(3), 4)),
+        "log" | "cache" | "spare" | "special" | "dedup" => {
+            return Err(NotModelled(format!("'{word}' devices")));
+        }
+        _ if word.starts_with("draid") => return Err(NotModelled("draid".to_owned())),
+        _ => None,
+    })
+}
+
+/// `make_leaf_vdev`: a vdev file by its absolute path.
+fn device(console: &mut Console<'_>, word: &str, of_pool: &settings::Given) -> Option<Arc<str>> {
+    if !console.state().vdevs.contains_key(word) {
+        console.note(&Reason::NoSuchVdev(word.into()));
+        if word.starts_with('/') {
+            console.complain(&format!("cannot resolve path '{word}'"));
+        } else {
+            console.complain(&format!("cannot open '{word}': no such device in /dev"));
+            console.complain("must be a full path or shorthand device name");
+        }
+        return None;
+    }
+    let ashift = of_pool
+        .iter()
+        .find(|(name, _)| *name == "ashift")
+        .map(|(_, text)| text);
+    match ashift.map(|text| (text, value::size(text))) {
+        Some((_, Err(reason))) => {
+            console.note(&reason);
+            console.complain("ashift must be a number.");
+            None
+        }
+        Some((text, Ok(bits))) if bits != 0 && !(9..=16).contains(&bits) => {
+            console.tell(&Reason::BadPoolProperty("ashift".into(), text.into()));
+            None
+        }
+        _ => Some(word.into()),
+    }
 }

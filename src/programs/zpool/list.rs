@@ -43,15 +43,11 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
             }
         }
     }
-    let mut code = 0;
     let mut pools = Vec::new();
     if args.operands.is_empty() {
         pools = console.state().pools.keys().cloned().collect();
-        if pools.is_empty() {
-            if !scripted {
-                console.complain("no pools available");
-            }
-            return Ok(0);
+        if pools.is_empty() && !scripted {
+            console.complain("no pools available");
         }
     }
     for name in &args.operands {
@@ -59,35 +55,48 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
             pools.push(name.clone());
         } else {
             open_failed(console, name, &Reason::NoSuchPool(name.as_str().into()));
-            code = 1;
         }
     }
-    let width = pools.iter().map(String::len).max().unwrap_or(0).max(4);
-    let line = |cells: Vec<String>| cells.join(if scripted { "\t" } else { "  " });
-    if !scripted && !pools.is_empty() {
-        let heads = known.iter().enumerate().map(|(at, column)| {
-            if column.name == "name" && at + 1 < known.len() {
-                format!("{:<width$}", column.head)
-            } else if at + 1 < known.len() && column.name == "health" {
-                format!("{:<8}", column.head)
-            } else {
-                column.head.to_owned()
-            }
-        });
-        console.say(&line(heads.collect()));
+    if pools.is_empty() {
+        return Ok(u8::from(!args.operands.is_empty()));
     }
-    for pool in pools {
-        let cells = known
+    let longest = pools.iter().map(String::len).max().unwrap_or(0);
+    let row = |cells: Vec<&str>| {
+        if scripted {
+            return cells.join("\t");
+        }
+        let last = known.len() - 1;
+        let padded = known
             .iter()
+            .zip(cells)
             .enumerate()
-            .map(|(at, column)| match column.cell {
-                "name" if scripted || at + 1 == known.len() => pool.clone(),
-                "name" => format!("{pool:<width$}"),
-                cell => cell.to_owned(),
+            .map(|(at, (column, cell))| {
+                let width = if column.cell == NAME {
+                    longest.max(4)
+                } else {
+                    column.width
+                };
+                if column.right {
+                    format!("{cell:>width$}")
+                } else if at == last {
+                    cell.to_owned()
+                } else {
+                    format!("{cell:<width$}")
+                }
             });
-        console.say(&line(cells.collect()));
+        padded.collect::<Vec<_>>().join("  ")
+    };
+    if !scripted {
+        console.say(&row(known.iter().map(|column| column.head).collect()));
     }
-    Ok(code)
+    for pool in &pools {
+        let cells = known.iter().map(|column| match column.cell {
+            NAME => pool,
+            cell => cell,
+        });
+        console.say(&row(cells.collect()));
+    }
+    Ok(0)
 }
 
 /// Properties of pools that exist and cannot be shown.
@@ -118,29 +127,38 @@ const NOT_MODELLED: &[&str] = &[
     "last_scrubbed_txg",
 ];
 
+/// The cell that is the pool's name.
+const NAME: &str = "<name>";
+
 struct Column {
-    name: &'static str,
     head: &'static str,
+    width: usize,
+    right: bool,
     cell: &'static str,
 }
 
 impl Column {
     fn by_name(name: &str) -> Option<Column> {
-        let column = |name, head, cell| Some(Column { name, head, cell });
-        match name {
-            "name" => column("name", "NAME", "name"),
-            "size" => column("size", " SIZE", "<space>"),
-            "allocated" | "alloc" => column("allocated", "ALLOC", "<space>"),
-            "free" => column("free", " FREE", "<space>"),
-            "checkpoint" | "ckpoint" => column("checkpoint", "CKPOINT", "-"),
-            "expandsize" | "expandsz" => column("expandsize", "EXPANDSZ", "-"),
-            "fragmentation" | "frag" => column("fragmentation", " FRAG", "<space>"),
-            "capacity" | "cap" => column("capacity", "  CAP", "<space>"),
-            "dedupratio" | "dedup" => column("dedupratio", "DEDUP", "<space>"),
-            "health" => column("health", "HEALTH", "ONLINE"),
-            "altroot" => column("altroot", "ALTROOT", "-"),
-            "guid" => column("guid", "GUID", "<guid>"),
-            _ => None,
-        }
+        let (head, width, right, cell) = match name {
+            "name" => ("NAME", 4, false, NAME),
+            "size" => ("SIZE", 5, true, "<space>"),
+            "allocated" | "alloc" => ("ALLOC", 5, true, "<space>"),
+            "free" => ("FREE", 5, true, "<space>"),
+            "checkpoint" | "ckpoint" => ("CKPOINT", 7, true, "-"),
+            "expandsize" | "expandsz" => ("EXPANDSZ", 8, true, "-"),
+            "fragmentation" | "frag" => ("FRAG", 5, true, "<space>"),
+            "capacity" | "cap" => ("CAP", 5, true, "<space>"),
+            "dedupratio" | "dedup" => ("DEDUP", 5, true, "<space>"),
+            "health" => ("HEALTH", 8, true, "ONLINE"),
+            "altroot" => ("ALTROOT", 7, false, "-"),
+            "guid" => ("GUID", 5, true, "<guid>"),
+            _ => return None,
+        };
+        Some(Column {
+            head,
+            width,
+            right,
+            cell,
+        })
     }
 }
