@@ -143,13 +143,14 @@ fn unmount_one(console: &mut Console<'_>, id: DatasetId, name: &str, force: bool
     Changelist::of_unmount(console, id, force).prefix(console)
 }
 
-/// Those with a mountpoint that ZFS mounts, the deepest first.
+/// Those that ZFS mounts by itself, the deepest first.
 fn unmount_all(console: &mut Console<'_>, force: bool) -> bool {
     let mut wanted: Vec<_> = console
         .state()
         .mounts
         .iter()
         .filter(|mount| console.state().mountpoint(mount.dataset).is_some())
+        .filter(|mount| !console.is(mount.dataset, Property::Canmount, "noauto"))
         .map(|mount| (mount.path.clone(), mount.dataset))
         .collect();
     wanted.sort();
