@@ -2,6 +2,14 @@
 
 use std::sync::Arc;
 
+mod apply;
+mod changes;
+mod export;
+
+pub use apply::{ApplyError, plan};
+pub use changes::{Change, Kind, changes};
+pub use export::{Attributes, LayerContent, LayerEntry, export};
+
 use crate::dmu::data::Piece;
 use crate::zpl::op::FileKind;
 
@@ -68,3 +76,6 @@ impl Tree {
         found.ok().map(|index| &self.entries[index])
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+//! What changed from one tree to another, as Docker's drivers for plain file systems list it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Content, Entry, Tree};
+
+/// A path that differs between two trees.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Change {
+    /// The path, from `/`.
+    pub path: Arc<str>,
+    /// How.
+    pub kind: Kind,
+}
+
+/// How a path differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// Only the upper tree has it.
+    Added,
+    /// Both have it, and it differs; or it is a directory below which something differs.
+    Modified,
+    /// Only the lower tree has it. What was below it is not listed.
+    Deleted,
+}
+
+impl Kind {
+    /// The letter that `docker diff` prints.
+    #[must_use]
+    pub const fn letter(self) -> char {
+        match self {
+            Kind::Added => 'A',
+            Kind::Modified => 'C',
+            Kind::Deleted => 'D',
+        }
+    }
+}
+
+/// The entries of a tree by path.
+fn by_path(tree: &Tree) -> BTreeMap<&str, &Entry> {
+    tree.entries
+        .iter()
+        .map(|entry| (&*entry.path, entry))
+        .collect()
+}
+
+/// Whether two entries at one path count as different: type, mode, owner, group, or, unless both are
+/// directories, size or time (`statDifferent` of Docker). Content is never read, so a change that
+/// keeps size and time is not seen.
+fn differ(lower: &Entry, upper: &Entry) -> bool {
+    let same_second = lower.mtime.0 == upper.mtime.0;
+    let same_time =
+        same_second && (lower.mtime.1 == upper.mtime.1 || lower.mtime.1 == 0 || upper.mtime.1 == 0);
+    lower.kind() != upper.kind()
+        || lower.mode != upper.mode
+        || (lower.uid, lower.gid) != (upper.uid, upper.gid)
+        || (!is_directory(upper) && (!same_time || lower.size != upper.size))
+}
+
+fn is_directory(entry: &Entry) -> bool {
+    matches!(entry.content, Content::Directory)
+}
+
+/// The directory that a path is in; none for the root.
+pub(super) fn above(path: &str) -> Option<&str> {
+    let (above, name) = path.rsplit_once('/')?;
+    match (above, name) {
+        (_, "") => None,
+        ("", _) => Some("/"),
+        _ => Some(above),
+    }
+}
+
+/// What the upper tree changes of the lower one, sorted by path. The roots themselves are not compared.
+#[must_use]
+pub fn changes(lower: &Tree, upper: &Tree) -> Vec<Change> {
+    let (old, new) = (by_path(lower), by_path(upper));
+    let mut changed: BTreeMap<&str, Kind> = BTreeMap::new();
+    for (&path, entry) in new.iter().filter(|(path, _)| **path != "/") {
+        match old.get(path) {
+            None => {
+                changed.insert(path, Kind::Added);
+            }
+            Some(before) if differ(before, entry) => {
+                changed.insert(path, Kind::Modified);
+            }
+            Some(_) => {}
+        }
+    }
+    for &path in old.keys().filter(|path| !new.contains_key(**path)) {
+        // Only where a directory of both trees lacks it: what went with its directory is not listed.
+        let parent = above(path).and_then(|above| new.get(above));
+        if parent.is_some_and(|parent| is_directory(parent)) {
+            changed.insert(path, Kind::Deleted);
+        }
+    }
+    let mut directories = Vec::new();
+    for &path in changed.keys() {
+        let mut path = path;
+        while let Some(directory) = above(path).filter(|directory| *directory != "/") {
+            directories.push(directory);
+            path = directory;
+        }
+    }
+    for directory in directories {
+        changed.entry(directory).or_insert(Kind::Modified);
+    }
+    let changes = changed.into_iter();
+    changes
+        .map(|(path, kind)| Change {
+            path: path.into(),
+            kind,
+        })
+        .collect()
+}
