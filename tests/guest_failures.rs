@@ -51,13 +51,17 @@ impl World {
     /// Makes a program of this shell script; it writes its process number to the file NAME.pid.
     fn program(&self, name: &str, script: &str) -> PathBuf {
         let path = self.bin().join(name);
-        let pid = self.at(&format!("{name}.pid"));
-        fs::write(
-            &path,
-            format!("#!/bin/sh\necho $$ > '{}'\n{script}\n", pid.display()),
-        )
-        .unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        let (source, pid) = (self.at("script"), self.at(&format!("{name}.pid")));
+        let text = format!("#!/bin/sh\necho $$ > '{}'\n{script}\n", pid.display());
+        fs::write(&source, text).unwrap();
+        fs::set_permissions(&source, fs::Permissions::from_mode(0o755)).unwrap();
+        // Written by another process: a file that this one writes may be open in a child that another
+        // test's thread forks just then, and cannot be run meanwhile.
+        let copied = Command::new("cp")
+            .arg("--remove-destination")
+            .args([&source, &path])
+            .status();
+        assert!(copied.unwrap().success());
         path
     }
 
@@ -98,7 +102,7 @@ impl World {
         let mut names: Vec<String> = fs::read_dir(self.cache())
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .filter(|name| !name.ends_with(".lock"))
+            .filter(|name| !name.contains(".lock"))
             .collect();
         names.sort();
         names
@@ -141,7 +145,7 @@ impl World {
         let script = script.replace("$hello", &format!("cat '{}' >&0", hello.display()));
         let qemu = self.program("qemu-system-x86_64", &script);
         let mut options = Options::new(Cache::at(self.cache()), std::env::current_exe().unwrap());
-        options.qemu = qemu.to_str().unwrap().to_owned();
+        options.qemu = qemu.display().to_string();
         options.kvm = Duration::from_secs(1);
         options.boot = Duration::from_secs(1);
         options.silence = Duration::from_secs(1);
@@ -161,16 +165,16 @@ impl World {
         path
     }
 
-    fn start(&self, options: &Options) -> Result<Guest, Error> {
-        Guest::start(&"trixie".parse().unwrap(), options, &mut |_| {})
-    }
-
     fn assert_gone(&self, program: &str) {
         let pid = self.pid(program);
         wait_until(&format!("{program} has ended"), || {
             test_kill_process(pid).is_err()
         });
     }
+}
+
+fn start(options: &Options) -> Result<Guest, Error> {
+    Guest::start(&"trixie".parse().unwrap(), options, &mut |_| {})
 }
 
 fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
@@ -271,7 +275,7 @@ fn a_truncated_image_is_not_booted() {
 fn what_qemu_complains_about_is_shown() {
     let world = World::new();
     let options = world.options("echo 'qemu: no such machine' >&2; exit 1");
-    let error = world.start(&options).unwrap_err();
+    let error = start(&options).unwrap_err();
     assert!(matches!(error, Error::Boot { .. }), "{error}");
     let said = error.to_string();
     assert!(
@@ -284,7 +288,7 @@ fn what_qemu_complains_about_is_shown() {
 fn a_guest_without_a_first_word_is_given_up_and_gone() {
     let world = World::new();
     let options = world.options("echo 'booting'; exec sleep 1000");
-    let said = world.start(&options).unwrap_err().to_string();
+    let said = start(&options).unwrap_err().to_string();
     assert!(said.contains("no word from its agent within 1 s"), "{said}");
     assert!(said.contains("| booting"), "{said}");
     world.assert_gone("qemu-system-x86_64");
@@ -316,7 +320,7 @@ fn an_unknown_release_line_in_the_guest_is_refused() {
     let world = World::new();
     let options = world.options("$hello; exec sleep 1000");
     world.first_word("2.2.7-2");
-    let error = world.start(&options).unwrap_err();
+    let error = start(&options).unwrap_err();
     assert!(matches!(error, Error::Line { .. }), "{error}");
     world.assert_gone("qemu-system-x86_64");
 }
@@ -324,9 +328,7 @@ fn an_unknown_release_line_in_the_guest_is_refused() {
 #[test]
 fn a_guest_that_falls_silent_hangs_and_is_stopped() {
     let world = World::new();
-    let mut guest = world
-        .start(&world.options("$hello; exec sleep 1000"))
-        .unwrap();
+    let mut guest = start(&world.options("$hello; exec sleep 1000")).unwrap();
     let error = guest
         .play(&[step("zfs list")], &Blobs::default(), &mut |_, _| {})
         .unwrap_err();
@@ -350,7 +352,7 @@ fn a_step_that_never_ends_in_a_living_guest_is_told_from_silence() {
     );
     let mut options = world.options(&beats);
     options.step = Duration::from_secs(1);
-    let mut guest = world.start(&options).unwrap();
+    let mut guest = start(&options).unwrap();
     let error = guest
         .play(&[step("zfs list")], &Blobs::default(), &mut |_, _| {})
         .unwrap_err();
@@ -366,7 +368,7 @@ fn a_step_that_never_ends_in_a_living_guest_is_told_from_silence() {
 fn a_guest_that_ends_by_itself_is_reported_with_its_console() {
     let world = World::new();
     let script = "$hello; head -c 4 >/dev/null; echo 'some trouble'; exit 7";
-    let mut guest = world.start(&world.options(script)).unwrap();
+    let mut guest = start(&world.options(script)).unwrap();
     let job = Job {
         argv: vec!["true".into()],
         ..Job::default()
@@ -384,7 +386,7 @@ fn a_guest_that_ends_by_itself_is_reported_with_its_console() {
 fn an_agent_that_says_what_no_agent_says_is_reported() {
     let world = World::new();
     let script = "$hello; printf '\\000\\000\\000\\003abc' >&0; exec sleep 1000";
-    let mut guest = world.start(&world.options(script)).unwrap();
+    let mut guest = start(&world.options(script)).unwrap();
     let error = guest
         .play(&[step("zfs list")], &Blobs::default(), &mut |_, _| {})
         .unwrap_err();
@@ -427,7 +429,7 @@ fn a_panic_is_the_outcome_of_the_running_step_and_the_next_trace_gets_a_new_gues
         let mut outcomes = Vec::new();
         pools
             .play(&steps, &mut |index, printed| {
-                outcomes.push((index, printed))
+                outcomes.push((index, printed));
             })
             .unwrap();
         assert_eq!(outcomes.len(), 2, "nothing after the panic");

@@ -281,14 +281,14 @@ fn qemu(program: &str, image: &Image, files: &Files, accel: Accel, parameters: &
     ]);
     qemu.arg("-kernel").arg(image.dir.join("vmlinuz"));
     qemu.arg("-initrd").arg(image.dir.join("initrd"));
-    let named = files.named();
-    let names: Vec<_> = named.iter().map(|(name, _)| name.as_str()).collect();
+    let disks = files.named();
+    let names: Vec<_> = disks.iter().map(|(name, _)| name.as_str()).collect();
     qemu.arg("-append").arg(format!(
         "console=ttyS0 panic=-1 oops=panic quiet ztwin.files={}{parameters}",
         names.join(",")
     ));
     let root = image.dir.join("root.squashfs");
-    for disk in std::iter::once(root.as_path()).chain(named.iter().map(|(_, path)| *path)) {
+    for disk in std::iter::once(root.as_path()).chain(disks.iter().map(|(_, path)| *path)) {
         // Nobody writes to it; a lock could not be had on every file system.
         qemu.arg("-drive").arg(format!(
             "file={},format=raw,if=virtio,readonly=on,file.locking=off",

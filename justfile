@@ -1,0 +1,40 @@
+# `just` lists these; `.ci/run` is what must pass.
+
+default:
+    @just --list
+
+# Format all code
+fmt:
+    cargo fmt --all
+
+# What clippy says, as errors
+lint:
+    cargo clippy --workspace --all-targets --features faults,real-pool -- -D warnings
+
+# All tests that need no guest
+test *args:
+    cargo test --workspace --features faults {{args}}
+
+# Replay the corpus on the model
+check *args:
+    cargo run --release --quiet -- check {{args}}
+
+# The corpus on the model and on real OpenZFS, side by side
+diff pool="vm:trixie" *args:
+    cargo run --release --quiet -- diff --pool {{pool}} {{args}}
+
+# Build the image of a guest
+vm name="trixie" *args:
+    cargo run --release --quiet -- vm build {{name}} {{args}}
+
+# The tests that need a guest
+real pool="vm:trixie":
+    ZTWIN_REAL_POOL={{pool}} cargo test --features faults,real-pool --test guest_real_pool
+
+# Fuzz a target for a minute (needs cargo-fuzz)
+fuzz target="trace" seconds="60":
+    cargo fuzz run --sanitizer none {{target}} -- -max_total_time={{seconds}}
+
+# Everything that must hold before a change lands; `just ci full` for three releases
+ci *args:
+    .ci/run {{args}}
