@@ -84,12 +84,10 @@ fn every_trace_says_in_a_sentence_what_it_shows() {
             })
             .collect();
         let first = first.trim();
-        // Names of programs stay small at the start of a sentence.
-        let starts = first.starts_with(|c: char| c.is_uppercase() || c == '`')
-            || ["zfs ", "zpool ", "docker ", "containerd "]
-                .iter()
-                .any(|name| first.starts_with(name));
-        let is_sentence = starts && first.ends_with(['.', ':']) && first.split(' ').count() >= 4;
+        // Names of programs and properties stay small at the start of a sentence.
+        let is_sentence = first.starts_with(|c: char| c.is_alphanumeric() || c == '`')
+            && first.ends_with(['.', ':'])
+            && first.split(' ').count() >= 4;
         if !is_sentence {
             wrong.push(format!(
                 "{name}: starts with {first:?}, not with a sentence"
@@ -217,4 +215,94 @@ fn renaming_is_seen_through() {
         steps("  $ zfs create -p tank/a\n"),
         steps("  $ zfs create tank/a\n")
     );
+}
+
+/// What has to be in the corpus: commands with their flags, and verbs (issue: "a test fails for any
+/// command, flag or reason of refusal without a trace").
+const REQUIRED: &[(&str, &str)] = &[
+    ("zpool create", "-f -n -m -o -O -R"),
+    ("zpool destroy", "-f"),
+    ("zpool list", "-H -p -o"),
+    ("zpool sync", ""),
+    ("zfs create", "-p -o -u -n -v -P"),
+    ("zfs snapshot", "-r -o"),
+    ("zfs clone", "-p -o"),
+    ("zfs destroy", "-r -R -d -f -n -v -p"),
+    ("zfs rollback", "-r -R -f"),
+    ("zfs promote", ""),
+    ("zfs rename", "-p -r -u -f"),
+    ("zfs list", "-H -p -r -d -o -t -s -S"),
+    ("zfs get", "-H -p -r -d -o -t -s"),
+    ("zfs set", ""),
+    ("zfs inherit", "-r -S"),
+    ("zfs hold", "-r"),
+    ("zfs release", "-r"),
+    ("zfs holds", "-H -r"),
+    ("zfs mount", ""),
+    ("zfs unmount", "-f"),
+    ("write", ""),
+    ("read", ""),
+    ("truncate", ""),
+    ("mkdir", ""),
+    ("rmdir", ""),
+    ("unlink", ""),
+    ("rename", ""),
+    ("link", ""),
+    ("symlink", ""),
+    ("readlink", ""),
+    ("chmod", ""),
+    ("chown", ""),
+    ("stat", ""),
+    ("tree", ""),
+    ("mount", "-o"),
+    ("umount", "-l -f"),
+    ("open", ""),
+    ("close", ""),
+    ("shared", ""),
+    ("state", "-v"),
+    ("docker create", ""),
+    ("docker remove", ""),
+    ("containerd prepare", ""),
+    ("containerd commit", ""),
+    ("containerd remove", ""),
+];
+
+#[test]
+fn every_command_and_flag_has_a_trace() {
+    /// `zfs umount` and `zfs snap` are other names.
+    fn called(words: &[String]) -> String {
+        const PROGRAMS: [&str; 4] = ["zfs", "zpool", "docker", "containerd"];
+        let second = match words.get(1).map(String::as_str) {
+            Some("umount") => "unmount",
+            Some("snap") => "snapshot",
+            Some(second) => second,
+            None => "",
+        };
+        match words[0].as_str() {
+            program if PROGRAMS.contains(&program) => format!("{program} {second}"),
+            verb => verb.to_owned(),
+        }
+    }
+    let mut seen: BTreeMap<String, String> = BTreeMap::new();
+    for (name, text) in corpus() {
+        let Ok(trace) = Trace::parse(&name, &text) else {
+            continue;
+        };
+        for command in trace.commands() {
+            let flags = seen.entry(called(&command.words)).or_default();
+            let given = command.words.iter().filter_map(|word| word.strip_prefix('-'));
+            flags.extend(given.flat_map(str::chars));
+        }
+    }
+    let mut wrong = Vec::new();
+    for (command, flags) in REQUIRED {
+        match seen.get(*command) {
+            None => wrong.push(format!("no trace has `{command}`")),
+            Some(seen) => {
+                let missing = flags.split_whitespace().filter(|flag| !seen.contains(&flag[1..]));
+                wrong.extend(missing.map(|flag| format!("no trace has `{command} {flag}`")));
+            }
+        }
+    }
+    none(&wrong);
 }

@@ -168,9 +168,11 @@ impl Record {
             return Ok(());
         }
         let (trace, changed) = record_trace(&loaded.trace, recorded, release, &fresh, &modelled);
-        if trace != loaded.trace {
+        let text = trace.to_string();
+        // Also when only the form of the text changes.
+        if text.as_bytes() != &*loaded.text {
             let path = Path::new(&loaded.name);
-            replace(path, trace.to_string().as_bytes())
+            replace(path, text.as_bytes())
                 .map_err(|error| Failure::File("write", path.to_owned(), error))?;
         }
         if changed > 0 {

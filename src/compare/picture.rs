@@ -63,7 +63,9 @@ impl fmt::Display for Picture<'_> {
         let blank = dim.apply_to(format!("{:width$} |", ""));
         writeln!(f, "{blank}")?;
         for (number, text) in self.before {
-            writeln!(f, "{} {}", gutter(*number, " "), dim.apply_to(text))?;
+            // An empty line of prose ends with its number.
+            let text = format!("{} {}", gutter(*number, " "), dim.apply_to(text));
+            writeln!(f, "{}", text.trim_end())?;
         }
         for (number, text) in self.step {
             writeln!(f, "{} {}", gutter(*number, " "), bold.apply_to(text))?;
