@@ -18,6 +18,7 @@ pub(super) fn text(reason: &Reason, release: Release) -> String {
         Reason::SelfReference => "self reference, '.' is found in name".to_owned(),
         Reason::ParentReference => "parent reference, '..' is found in name".to_owned(),
         Reason::NameTooLong => "name is too long".to_owned(),
+        Reason::RenamedTooLong => "dataset name is too long".to_owned(),
         Reason::SnapshotDelimiter => "snapshot delimiter '@' is not expected here".to_owned(),
         Reason::NoSnapshotDelimiter => "missing '@' delimiter in snapshot name".to_owned(),
         Reason::BookmarkDelimiter => "bookmark delimiter '#' is not expected here".to_owned(),
@@ -115,6 +116,16 @@ pub(super) fn text(reason: &Reason, release: Release) -> String {
 
         Reason::NoSuchVdev(path) => format!("cannot open '{path}': no such device in /dev"),
         Reason::VdevInUse(path, pool) => format!("{path} is part of active pool '{pool}'"),
+        Reason::VdevTwice => {
+            "one or more vdevs refer to the same device, or one of\nthe devices is \
+                              part of an active md or lvm device"
+                .to_owned()
+        }
+        Reason::DifferentSizes(kind) => format!("{kind} contains devices of different sizes"),
+        Reason::MismatchedReplication(one, other) => {
+            format!("mismatched replication level: both {one} and {other} vdevs are present")
+        }
+        Reason::MountpointInUse => "exists and is not empty".to_owned(),
         Reason::VdevTooSmall => {
             "one or more devices is less than the minimum size (64M)".to_owned()
         }

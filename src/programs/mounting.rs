@@ -32,7 +32,9 @@ impl Console<'_> {
     /// `zfs_mount_at`.
     fn mount_at(&mut self, id: DatasetId, path: &str, overlay: bool) -> bool {
         let name = self.name(id);
-        if let Err(errno) = self.call(FileOp::MakeMountpoint { path: path.into() }) {
+        if !self.exists(path)
+            && let Err(errno) = self.call(FileOp::MakeMountpoint { path: path.into() })
+        {
             self.refuse(
                 &format!("cannot mount '{path}'"),
                 &Reason::NoMountpoint(errno),
@@ -63,8 +65,21 @@ impl Console<'_> {
         }
     }
 
+    /// Whether there is something at a path in a pool.
+    fn exists(&mut self, path: &str) -> bool {
+        let place = self.state().mounts.locate(path);
+        let Some(dataset) = place.mount.map(|mount| self.name(mount.dataset)) else {
+            return false;
+        };
+        let at = At {
+            dataset: dataset.into(),
+            path: place.inside.into(),
+        };
+        self.call(FileOp::Stat { at }).is_ok()
+    }
+
     /// Whether the directory at a path has no entries, as far as the path lies in a pool.
-    fn is_empty(&mut self, path: &str) -> bool {
+    pub fn is_empty(&mut self, path: &str) -> bool {
         let place = self.state().mounts.locate(path);
         let Some(dataset) = place.mount.map(|mount| self.name(mount.dataset)) else {
             return true;

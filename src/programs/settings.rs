@@ -25,10 +25,11 @@ impl Given {
         true
     }
 
-    /// Puts a property in, over what was given before.
-    pub fn replace(&mut self, name: &str, value: &str) {
-        self.0.retain(|(known, _)| known != name);
-        self.0.push((name.to_owned(), value.to_owned()));
+    /// Puts a property in, unless it was given (`add_prop_list_default`).
+    pub fn add_default(&mut self, name: &str, value: &str) {
+        if self.iter().all(|(known, _)| known != name) {
+            self.0.push((name.to_owned(), value.to_owned()));
+        }
     }
 
     /// The properties as they were given.

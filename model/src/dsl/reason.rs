@@ -43,6 +43,8 @@ reasons! {
     ParentReference;
     /// Longer than 255 bytes.
     NameTooLong;
+    /// A rename would make this name or one below it too long, or nest it too deep.
+    RenamedTooLong;
     /// An `@` where no snapshot is expected.
     SnapshotDelimiter;
     /// No `@` where a snapshot is expected.
@@ -183,6 +185,14 @@ reasons! {
     NoSuchVdev(Arc<str>);
     /// The device is part of a pool: the vdev, and the pool.
     VdevInUse(Arc<str>, Arc<str>);
+    /// A device is named twice.
+    VdevTwice;
+    /// The devices of a vdev have different sizes: the kind of vdev.
+    DifferentSizes(&'static str);
+    /// Vdevs stand up to failures differently: what one is, what another is.
+    MismatchedReplication(Arc<str>, Arc<str>);
+    /// The mountpoint of a new pool has entries.
+    MountpointInUse;
     /// A device smaller than 64 MiB.
     VdevTooSmall;
     /// A mirror or raidz with too few devices: its name, and the number it needs.

@@ -77,10 +77,10 @@ impl State {
                 .map(|snapshot| snapshot.component.len() + 1)
                 .max()
                 .unwrap_or(0);
-            if renamed.len() + longest > names::MAX_NAME {
-                return Err(Reason::NameTooLong);
+            if renamed.len() + longest > names::MAX_NAME || names::check_nesting(&renamed).is_err()
+            {
+                return Err(Reason::RenamedTooLong);
             }
-            names::check_nesting(&renamed)?;
         }
         Ok(())
     }

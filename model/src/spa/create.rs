@@ -1,6 +1,6 @@
 //! Making and destroying pools (`spa_create`, `spa_destroy`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::dmu::Objset;
@@ -8,7 +8,7 @@ use crate::dsl::dataset::{Dataset, Filesystem, Kind};
 use crate::dsl::names;
 use crate::dsl::op::Result;
 use crate::dsl::properties::Key;
-use crate::dsl::property::Value;
+use crate::dsl::property::{Property, Value};
 use crate::dsl::reason::Reason;
 use crate::machine::State;
 use crate::spa::{Pool, Shape, Vdev};
@@ -32,6 +32,14 @@ impl State {
         if self.pools.contains_key(name) {
             return Err(Reason::PoolExists(name.into()));
         }
+        let mut devices = BTreeSet::new();
+        if !vdevs
+            .iter()
+            .flat_map(|vdev| &vdev.devices)
+            .all(|device| devices.insert(device))
+        {
+            return Err(Reason::VdevTwice);
+        }
         let mut raw_size = 0u64;
         for device in vdevs.iter().flat_map(|vdev| &vdev.devices) {
             let size = self.vdevs.get(&**device).copied().unwrap_or(0);
@@ -44,6 +52,18 @@ impl State {
         let ashift = settings_of_pool
             .get("ashift")
             .and_then(|text| text.parse().ok());
+        let ashift: u32 = ashift
+            .filter(|ashift| (9..=16).contains(ashift))
+            .unwrap_or(9);
+        let least = Pool::least(ashift);
+        for (key, value) in settings {
+            if let (Key::Native(Property::Quota | Property::Refquota), Value::Number(bytes)) =
+                (key, value)
+                && (1..least).contains(bytes)
+            {
+                return Err(Reason::OutOfSpace);
+            }
+        }
         let root = self.number();
         let dataset = Dataset {
             id: root,
@@ -60,9 +80,7 @@ impl State {
             datasets: BTreeMap::from([(root, Arc::new(dataset))]),
             root,
             vdevs: vdevs.to_vec(),
-            ashift: ashift
-                .filter(|ashift| (9..=16).contains(ashift))
-                .unwrap_or(9),
+            ashift,
             settings: settings_of_pool,
             raw_size,
         };

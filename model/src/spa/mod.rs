@@ -65,6 +65,10 @@ impl Pool {
     /// compression save some.
     #[must_use]
     pub fn least_filesystem(&self) -> u64 {
-        (24 << self.ashift).max(24 << 10)
+        Self::least(self.ashift)
+    }
+
+    pub(crate) fn least(ashift: u32) -> u64 {
+        (24 << ashift).max(24 << 10)
     }
 }

@@ -45,6 +45,10 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
             "too many arguments"
         }));
     };
+    if dry && let Err(reason) = properties.check(Target::NewFilesystem)? {
+        console.refuse(&format!("cannot verify '{name}'"), &reason);
+        return Ok(1);
+    }
     if parents && names::check(name, Expected::Filesystem).is_ok() {
         if console.state().find(name).is_some() {
             return Ok(0);
@@ -64,7 +68,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     }
     if verbose || parsable {
         console.say(&told("create", "create", name, dry, parsable));
-        for (property, value) in properties.iter().filter(|_| dry || parsable) {
+        for (property, value) in properties.iter() {
             console.say(&if parsable {
                 format!("property\t{property}\t{value}")
             } else {

@@ -80,18 +80,21 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     let Some(vdevs) = vdevs(console, devices, &of_pool, force)? else {
         return Ok(1);
     };
+    if !check_mountpoint(console, name, mountpoint.as_deref()) {
+        return Ok(1);
+    }
     if let Some(path) = &mountpoint {
-        if !path.starts_with('/') && path != "none" && path != "legacy" {
-            console.note(&Reason::BadMountpoint);
-            console.complain(&format!(
-                "invalid mountpoint '{path}': must be an absolute path, 'legacy', or 'none'"
-            ));
-            return Ok(1);
-        }
-        of_root.replace("mountpoint", path);
+        of_root.add_default("mountpoint", path);
     }
     if let Err(reason) = names::check_pool(name) {
-        console.refuse(&heading, &reason);
+        if let Reason::InvalidCharacter(bad) = reason {
+            console.note(&reason);
+            console.complain(&format!(
+                "{heading}: invalid character '{bad}' in pool name"
+            ));
+        } else {
+            console.refuse(&heading, &reason);
+        }
         console.complain("pool name may have been omitted");
         return Ok(1);
     }
@@ -113,7 +116,12 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         settings,
     };
     if let Err(reason) = console.pool(op) {
-        console.refuse(&heading, &reason);
+        if reason == Reason::OutOfSpace {
+            console.note(&reason);
+            console.complain(&format!("{heading}: one or more devices is out of space"));
+        } else {
+            console.refuse(&heading, &reason);
+        }
         return Ok(1);
     }
     let mounted = console
@@ -121,6 +129,29 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         .find(name)
         .is_none_or(|root| console.mount(root, false));
     Ok(u8::from(!mounted))
+}
+
+/// Where the root filesystem will be mounted must be empty, as far as it lies in a pool.
+fn check_mountpoint(console: &mut Console<'_>, pool: &str, given: Option<&str>) -> bool {
+    let path = match given {
+        Some("none" | "legacy") => return true,
+        Some(path) if !path.starts_with('/') => {
+            console.note(&Reason::BadMountpoint);
+            console.complain(&format!(
+                "invalid mountpoint '{path}': must be an absolute path, 'legacy', or 'none'"
+            ));
+            return false;
+        }
+        Some(path) => path.to_owned(),
+        None => format!("/{pool}"),
+    };
+    if path == "/" || !console.is_empty(&path) {
+        console.note(&Reason::MountpointInUse);
+        console.complain(&format!("mountpoint '{path}' exists and is not empty"));
+        console.complain("use '-m' option to provide a different default");
+        return false;
+    }
+    true
 }
 
 /// `-o`: a property of the pool (`add_prop_list`).
@@ -201,7 +232,7 @@ fn vdevs(
         }
         vdevs.push(Vdev { shape, devices });
     }
-    let in_use: Vec<Reason> = vdevs
+    let mut wrong: Vec<Reason> = vdevs
         .iter()
         .flat_map(|vdev| &vdev.devices)
         .filter_map(|device| {
@@ -209,19 +240,81 @@ fn vdevs(
             Some(Reason::VdevInUse(device.clone(), owner.into()))
         })
         .collect();
-    if !in_use.is_empty() {
+    if wrong.is_empty() && !force {
+        wrong = replication(console, &vdevs);
+    }
+    if !wrong.is_empty() {
         console.complain("invalid vdev specification");
         console.complain(if force {
             "the following errors must be manually repaired:"
         } else {
             "use '-f' to override the following errors:"
         });
-        for reason in in_use {
+        for reason in wrong {
             console.tell(&reason);
         }
         return Ok(None);
     }
     Ok(Some(vdevs))
+}
+
+/// Devices whose sizes differ by more than this are of different sizes, in bytes (`ZPOOL_FUZZ`).
+const FUZZ: u64 = 16 << 20;
+
+/// `get_replication`: devices of one vdev have one size, and all vdevs stand up to the same failures.
+fn replication(console: &Console<'_>, vdevs: &[Vdev]) -> Vec<Reason> {
+    let mut wrong = Vec::new();
+    let mut mismatched = false;
+    let mut before: Option<&Vdev> = None;
+    for vdev in vdevs {
+        let sizes = || {
+            vdev.devices
+                .iter()
+                .filter_map(|it| console.state().vdevs.get(&**it))
+                .copied()
+        };
+        let spread = sizes().max().unwrap_or(0) - sizes().min().unwrap_or(0);
+        if spread > FUZZ {
+            wrong.push(Reason::DifferentSizes(kind(vdev)));
+        }
+        if let Some(before) = before.filter(|_| !mismatched)
+            && let Some((one, other)) = differ(before, vdev)
+        {
+            wrong.push(Reason::MismatchedReplication(one.into(), other.into()));
+            mismatched = true;
+        }
+        before = Some(vdev);
+    }
+    wrong
+}
+
+/// What a vdev is called in a complaint.
+fn kind(vdev: &Vdev) -> &'static str {
+    match vdev.shape {
+        Shape::Single => "file",
+        Shape::Mirror => "mirror",
+        Shape::Raidz(_) => "raidz",
+    }
+}
+
+/// How two vdevs stand up to failures differently.
+fn differ(one: &Vdev, other: &Vdev) -> Option<(String, String)> {
+    let spare = |vdev: &Vdev| match vdev.shape {
+        Shape::Single => 0,
+        Shape::Mirror => vdev.devices.len() - 1,
+        Shape::Raidz(parity) => usize::from(parity),
+    };
+    let (first, second) = (kind(one), kind(other));
+    let (ways, other_ways) = (one.devices.len(), other.devices.len());
+    if first != second {
+        let alike = first != "file" && second != "file" && spare(one) == spare(other);
+        return (!alike).then(|| (first.to_owned(), second.to_owned()));
+    }
+    if first == "raidz" && spare(one) != spare(other) {
+        let (some, more) = (spare(one), spare(other));
+        return Some((some.to_string(), format!("{more} device parity raidz")));
+    }
+    (ways != other_ways).then(|| (format!("{ways}-way"), format!("{other_ways}-way {first}")))
 }
 
 /// The shape that a keyword asks for, with the number of devices it needs at least.
