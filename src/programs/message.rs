@@ -18,7 +18,7 @@ pub(super) fn text(reason: &Reason, release: Release) -> String {
         Reason::SelfReference => "self reference, '.' is found in name".to_owned(),
         Reason::ParentReference => "parent reference, '..' is found in name".to_owned(),
         Reason::NameTooLong => "name is too long".to_owned(),
-        Reason::RenamedTooLong => "dataset name is too long".to_owned(),
+        Reason::TooLongOrDeep => "dataset name is too long".to_owned(),
         Reason::SnapshotDelimiter => "snapshot delimiter '@' is not expected here".to_owned(),
         Reason::NoSnapshotDelimiter => "missing '@' delimiter in snapshot name".to_owned(),
         Reason::BookmarkDelimiter => "bookmark delimiter '#' is not expected here".to_owned(),

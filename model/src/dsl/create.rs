@@ -34,7 +34,6 @@ impl State {
     /// The filesystem in which `name` can be made.
     pub(crate) fn parent_for(&self, name: &str) -> Result<DatasetId> {
         names::check_new(name, Expected::Filesystem)?;
-        names::check_nesting(name)?;
         let Some(above) = names::parent(name) else {
             return Err(Reason::NoDatasetName);
         };
@@ -43,6 +42,7 @@ impl State {
             return Err(Reason::NoSuchPool(pool.into()));
         }
         let parent = self.find(above).ok_or(Reason::NoParent)?;
+        names::check_size(name)?;
         if self.find(name).is_some() {
             return Err(Reason::AlreadyExists);
         }

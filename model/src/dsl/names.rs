@@ -46,11 +46,16 @@ pub fn check_new(name: &str, expected: Expected) -> Result<(), Reason> {
     }
 }
 
-/// Whether the name is nested too deep.
-pub fn check_nesting(name: &str) -> Result<(), Reason> {
-    let levels = name.split('@').next().unwrap_or(name).matches('/').count();
-    if levels >= MAX_NESTING {
-        Err(Reason::NestedTooDeep)
+/// How many levels of filesystems below the root a name has.
+#[must_use]
+pub fn nesting(name: &str) -> usize {
+    name.split('@').next().unwrap_or(name).matches('/').count()
+}
+
+/// Whether the kernel takes a name of this length and depth.
+pub(crate) fn check_size(name: &str) -> Result<(), Reason> {
+    if name.len() > MAX_NAME || nesting(name) > MAX_NESTING {
+        Err(Reason::TooLongOrDeep)
     } else {
         Ok(())
     }

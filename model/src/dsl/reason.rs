@@ -43,15 +43,15 @@ reasons! {
     ParentReference;
     /// Longer than 255 bytes.
     NameTooLong;
-    /// A rename would make this name or one below it too long, or nest it too deep.
-    RenamedTooLong;
+    /// The name, or that of something below it, becomes too long or is nested too deep for the kernel.
+    TooLongOrDeep;
     /// An `@` where no snapshot is expected.
     SnapshotDelimiter;
     /// No `@` where a snapshot is expected.
     NoSnapshotDelimiter;
     /// A `#` where no bookmark is expected.
     BookmarkDelimiter;
-    /// More than 50 levels of filesystems.
+    /// 50 levels of filesystems or more, in `zfs create`.
     NestedTooDeep;
     /// The name of a pool where that of a filesystem below it is expected.
     NoDatasetName;

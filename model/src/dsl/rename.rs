@@ -77,9 +77,9 @@ impl State {
                 .map(|snapshot| snapshot.component.len() + 1)
                 .max()
                 .unwrap_or(0);
-            if renamed.len() + longest > names::MAX_NAME || names::check_nesting(&renamed).is_err()
-            {
-                return Err(Reason::RenamedTooLong);
+            names::check_size(&renamed)?;
+            if renamed.len() + longest > names::MAX_NAME {
+                return Err(Reason::TooLongOrDeep);
             }
         }
         Ok(())

@@ -105,7 +105,15 @@ fn create(
     properties: &settings::Given,
 ) -> Result<bool, NotModelled> {
     let heading = format!("cannot create '{name}'");
-    if let Err(reason) = check_new(console, name) {
+    // `dataset_nestcheck` stops one level before the kernel does.
+    let deep = names::check_new(name, Expected::Filesystem).is_ok()
+        && names::nesting(name) >= names::MAX_NESTING;
+    let checked = if deep {
+        Err(Reason::NestedTooDeep)
+    } else {
+        check_new(console, name)
+    };
+    if let Err(reason) = checked {
         console.refuse(&heading, &reason);
         return Ok(false);
     }
@@ -135,7 +143,6 @@ fn create(
 /// `zfs_validate_name` and `check_parents`.
 pub(super) fn check_new(console: &Console<'_>, name: &str) -> Result<(), Reason> {
     names::check_new(name, Expected::Filesystem)?;
-    names::check_nesting(name)?;
     let parent = names::parent(name).ok_or(Reason::NoDatasetName)?;
     let pool = names::pool(name);
     if console.state().find(pool).is_none() {
