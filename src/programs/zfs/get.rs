@@ -87,6 +87,9 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     for name in list.split(',').filter(|_| !all) {
         match Column::by_name(name) {
             Some(column) => columns.push(column),
+            None if is_not_modelled(name) => {
+                return Err(NotModelled(format!("the property {name}")));
+            }
             None if name == "space" => return Err(NotModelled("zfs get space".to_owned())),
             None => {
                 return Ok(console.usage(&format!("bad property list: invalid property '{name}'")));
@@ -300,4 +303,13 @@ fn widths(
         "RECEIVED".len(),
         source,
     ]
+}
+
+/// Whether ZFS knows the property and the model does not: figures of users, groups and projects, and
+/// the space written since a bookmark.
+fn is_not_modelled(name: &str) -> bool {
+    name.contains("used@")
+        || name.contains("quota@")
+        || name.contains("objused@")
+        || name.starts_with("written#")
 }

@@ -81,14 +81,18 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         }
         return Ok(u8::from(failed));
     }
+    let text = |id, column| {
+        let text = console.cell(id, column, exact).text;
+        // `print_dataset` shows a dash for a value that is empty; `zfs get` shows nothing.
+        if text.is_empty() {
+            "-".to_owned()
+        } else {
+            text
+        }
+    };
     let rows = found
         .iter()
-        .map(|&id| {
-            columns
-                .iter()
-                .map(|column| console.cell(id, column, exact).text)
-                .collect()
-        })
+        .map(|&id| columns.iter().map(|column| text(id, column)).collect())
         .collect();
     print(console, &columns, rows, scripted, exact);
     Ok(u8::from(failed))
