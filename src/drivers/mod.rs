@@ -1,5 +1,7 @@
 //! Docker and containerd as state machines that emit commands, over the model and a real pool alike.
 
+pub mod tar;
+
 use crate::pools::{Command, Printed, Session, Unavailable};
 
 /// The drivers of one trace, with what each remembers between steps.
