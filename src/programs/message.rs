@@ -122,9 +122,7 @@ pub(super) fn text(reason: &Reason, release: Release) -> String {
                 .to_owned()
         }
         Reason::DifferentSizes(kind) => format!("{kind} contains devices of different sizes"),
-        Reason::MismatchedReplication(one, other) => {
-            format!("mismatched replication level: both {one} and {other} vdevs are present")
-        }
+        Reason::MismatchedReplication(how) => format!("mismatched replication level: {how}"),
         Reason::MountpointInUse => "exists and is not empty".to_owned(),
         Reason::VdevTooSmall => {
             "one or more devices is less than the minimum size (64M)".to_owned()

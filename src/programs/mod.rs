@@ -13,7 +13,16 @@ mod console;
 mod message;
 mod mounting;
 mod settings;
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "every subcommand has one signature, also one that is modelled whole"
+)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "a subcommand's flags are what they are"
+)]
 mod zfs;
+#[allow(clippy::unnecessary_wraps, reason = "as for `zfs`")]
 mod zpool;
 
 /// Runs `zfs ...` or `zpool ...` on the machine: what it prints, and how it ends.

@@ -15,20 +15,38 @@ use crate::spa::Pool;
 impl State {
     pub(crate) fn create(&mut self, name: &str, settings: &[(Key, Value)]) -> Result {
         let parent = self.parent_for(name)?;
-        // `dsl_dir_set_quota_check`: not less than an empty filesystem takes.
-        let least = self.pool_of(parent).map_or(0, Pool::least_filesystem);
-        for (key, value) in settings {
-            if let (Key::Native(Property::Quota | Property::Refquota), Value::Number(bytes)) =
-                (key, value)
-                && (1..least).contains(bytes)
-            {
-                return Err(Reason::OutOfSpace);
-            }
-        }
+        self.check_sizes(parent, settings)?;
         let txg = self.pool_of(parent).map_or(0, |pool| pool.open_txg);
         let objset = Objset::new_filesystem(txg, self.now);
         self.add_filesystem(parent, name, settings, objset, None);
         Ok(())
+    }
+
+    /// A quota that is less than an empty filesystem takes, or a reservation for which there cannot be room
+    /// (`dsl_dir_set_quota_check`, `dsl_dir_set_reservation_check`). How much is free is not known.
+    fn check_sizes(&self, parent: DatasetId, settings: &[(Key, Value)]) -> Result {
+        let given = |wanted| {
+            settings.iter().find_map(|(key, value)| match value {
+                Value::Number(bytes) if *key == Key::Native(wanted) && *bytes != 0 => Some(*bytes),
+                _ => None,
+            })
+        };
+        let least = self.pool_of(parent).map_or(0, Pool::least_filesystem);
+        let quota = given(Property::Quota);
+        let refquota = given(Property::Refquota);
+        let room = self
+            .largest_reservation(parent)
+            .min(quota.unwrap_or(u64::MAX));
+        let own_room = room.min(refquota.unwrap_or(u64::MAX));
+        let fits = quota.is_none_or(|bytes| bytes >= least)
+            && refquota.is_none_or(|bytes| bytes >= least)
+            && given(Property::Reservation).is_none_or(|bytes| bytes <= room)
+            && given(Property::Refreservation).is_none_or(|bytes| bytes <= own_room);
+        if fits {
+            Ok(())
+        } else {
+            Err(Reason::OutOfSpace)
+        }
     }
 
     /// The filesystem in which `name` can be made.

@@ -86,15 +86,15 @@ fn components(name: &str) -> Result<(), Reason> {
             return Err(Reason::InvalidCharacter(bad));
         }
         let mut after = after.chars();
-        let delimiter = after.next();
-        if matches!(delimiter, None | Some('/')) {
+        let next = after.next();
+        if matches!(next, None | Some('/')) {
             match component {
                 "." => return Err(Reason::SelfReference),
                 ".." => return Err(Reason::ParentReference),
                 _ => {}
             }
         }
-        match delimiter {
+        match next {
             None => return Ok(()),
             Some('/') if delimited => return Err(Reason::TrailingSlash),
             Some('/') => {}

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::dsl::dataset::DatasetId;
+use crate::dsl::dataset::{Dataset, DatasetId};
 use crate::dsl::op::Result;
 pub use crate::dsl::property::{Class, FILESYSTEM, Kind, Property, SNAPSHOT, VOLUME, Value, Words};
 use crate::dsl::reason::Reason;
@@ -73,8 +73,7 @@ impl State {
     /// `readonly`: whether the files may not be changed. Those of a snapshot never may.
     #[must_use]
     pub fn is_readonly(&self, id: DatasetId) -> bool {
-        self.dataset(id)
-            .is_some_and(|dataset| dataset.is_snapshot())
+        self.dataset(id).is_some_and(Dataset::is_snapshot)
             || self.property(id, Property::Readonly).0 == Value::Word("on")
     }
 }
@@ -181,16 +180,7 @@ impl State {
                 Err(Reason::BelowUsed)
             }
             Property::Reservation | Property::Refreservation => {
-                let mut limit = pool.raw_size;
-                let mut at = Some(id);
-                while let Some(above) = at {
-                    if let (Value::Number(quota), _) = self.property(above, Property::Quota)
-                        && quota != 0
-                    {
-                        limit = limit.min(quota);
-                    }
-                    at = self.filesystem(above).and_then(|it| it.parent);
-                }
+                let mut limit = self.largest_reservation(id);
                 if *property == Property::Refreservation && number(Property::Refquota) != 0 {
                     limit = limit.min(number(Property::Refquota));
                 }
@@ -202,6 +192,21 @@ impl State {
             }
             _ => Ok(()),
         }
+    }
+
+    /// No reservation at a filesystem can be larger: not than the pool, nor than a quota at it or above it.
+    pub(crate) fn largest_reservation(&self, id: DatasetId) -> u64 {
+        let mut limit = self.pool_of(id).map_or(0, |pool| pool.raw_size);
+        let mut at = Some(id);
+        while let Some(above) = at {
+            if let (Value::Number(quota), _) = self.property(above, Property::Quota)
+                && quota != 0
+            {
+                limit = limit.min(quota);
+            }
+            at = self.filesystem(above).and_then(|it| it.parent);
+        }
+        limit
     }
 
     /// Removes what is set on the dataset itself; nothing set is fine.

@@ -179,10 +179,10 @@ properties! {
     SnapshotCount = "snapshot_count", Class::Status, FILESYSTEM, Kind::Told, Value::Number(0), "The number of snapshots below it, when it is counted.";
     Snapdev = "snapdev", Class::Inherited, FILESYSTEM | VOLUME, Kind::Words(&Words { text: "hidden | visible", words: &["hidden", "visible"], aliases: &[] }), Value::Word("hidden"), "Whether the devices of snapshots show.";
     Acltype = "acltype", Class::Inherited, FILESYSTEM | SNAPSHOT, Kind::Words(&Words { text: "off | nfsv4 | posix", words: &["off", "nfsv4", "posix"], aliases: &[("noacl", "off"), ("posixacl", "posix")] }), Value::Word("off"), "The kind of access lists.";
-    Context = "context", Class::Own, FILESYSTEM | SNAPSHOT, Kind::Text, Value::Word("none"), "The SELinux context.";
-    Fscontext = "fscontext", Class::Own, FILESYSTEM | SNAPSHOT, Kind::Text, Value::Word("none"), "The SELinux context of the file system.";
-    Defcontext = "defcontext", Class::Own, FILESYSTEM | SNAPSHOT, Kind::Text, Value::Word("none"), "The SELinux context of files without one.";
-    Rootcontext = "rootcontext", Class::Own, FILESYSTEM | SNAPSHOT, Kind::Text, Value::Word("none"), "The SELinux context of the root directory.";
+    Context = "context", Class::Own, FILESYSTEM | SNAPSHOT, Kind::Text, Value::Word("none"), "The `SELinux` context.";
+    Fscontext = "fscontext", Class::Own, FILESYSTEM | SNAPSHOT, Kind::Text, Value::Word("none"), "The `SELinux` context of the file system.";
+    Defcontext = "defcontext", Class::Own, FILESYSTEM | SNAPSHOT, Kind::Text, Value::Word("none"), "The `SELinux` context of files without one.";
+    Rootcontext = "rootcontext", Class::Own, FILESYSTEM | SNAPSHOT, Kind::Text, Value::Word("none"), "The `SELinux` context of the root directory.";
     Relatime = "relatime", Class::Inherited, FILESYSTEM, Kind::Words(&Words { text: "on | off", words: &["on", "off"], aliases: &[] }), Value::Word("on"), "Whether the access time is changed seldom.";
     RedundantMetadata = "redundant_metadata", Class::Inherited, FILESYSTEM | VOLUME, Kind::Words(&Words { text: "all | most | some | none", words: &["all", "most", "some", "none"], aliases: &[] }), Value::Word("all"), "Which metadata are stored once more.";
     Overlay = "overlay", Class::Inherited, FILESYSTEM, Kind::Words(&Words { text: "on | off", words: &["on", "off"], aliases: &[] }), Value::Word("on"), "Whether it may be mounted over what is there.";

@@ -189,8 +189,8 @@ reasons! {
     VdevTwice;
     /// The devices of a vdev have different sizes: the kind of vdev.
     DifferentSizes(&'static str);
-    /// Vdevs stand up to failures differently: what one is, what another is.
-    MismatchedReplication(Arc<str>, Arc<str>);
+    /// Vdevs stand up to failures differently: how.
+    MismatchedReplication(Arc<str>);
     /// The mountpoint of a new pool has entries.
     MountpointInUse;
     /// A device smaller than 64 MiB.

@@ -106,7 +106,28 @@ pub fn parse(name: &str, text: &str, on: Target) -> Result<Option<(Key, Value)>,
         },
         Kind::Text => Value::Text(text.into()),
     };
+    if property == Property::Version && on != Target::NewFilesystem && value != Value::Word("5") {
+        return Err(Reason::Downgrade);
+    }
+    if changes_rules(property, &value) {
+        return Ok(None);
+    }
     Ok(Some((Key::Native(property), value)))
+}
+
+/// Values under which files or space follow rules that are not modelled.
+fn changes_rules(property: Property, value: &Value) -> bool {
+    match property {
+        Property::Casesensitivity
+        | Property::Normalization
+        | Property::Encryption
+        | Property::Keyformat
+        | Property::Pbkdf2iters
+        | Property::Zoned
+        | Property::Longname
+        | Property::Version => *value != property.default_value(),
+        _ => false,
+    }
 }
 
 fn size_or_none(text: &str) -> Result<u64, Reason> {

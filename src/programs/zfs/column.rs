@@ -323,14 +323,10 @@ impl Console<'_> {
             Property::Clones => {
                 let clones = self.clones(id);
                 if clones.is_empty() {
-                    String::new()
-                } else {
-                    clones
-                        .into_iter()
-                        .map(|clone| self.name(clone))
-                        .collect::<Vec<_>>()
-                        .join(",")
+                    return None;
                 }
+                let names: Vec<_> = clones.into_iter().map(|clone| self.name(clone)).collect();
+                names.join(",")
             }
             Property::DeferDestroy => if dataset.snapshot()?.deferred {
                 "on"

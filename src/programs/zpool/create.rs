@@ -278,9 +278,9 @@ fn replication(console: &Console<'_>, vdevs: &[Vdev]) -> Vec<Reason> {
             wrong.push(Reason::DifferentSizes(kind(vdev)));
         }
         if let Some(before) = before.filter(|_| !mismatched)
-            && let Some((one, other)) = differ(before, vdev)
+            && let Some(how) = differ(before, vdev)
         {
-            wrong.push(Reason::MismatchedReplication(one.into(), other.into()));
+            wrong.push(Reason::MismatchedReplication(how.into()));
             mismatched = true;
         }
         before = Some(vdev);
@@ -298,23 +298,37 @@ fn kind(vdev: &Vdev) -> &'static str {
 }
 
 /// How two vdevs stand up to failures differently.
-fn differ(one: &Vdev, other: &Vdev) -> Option<(String, String)> {
-    let spare = |vdev: &Vdev| match vdev.shape {
-        Shape::Single => 0,
-        Shape::Mirror => vdev.devices.len() - 1,
-        Shape::Raidz(parity) => usize::from(parity),
-    };
-    let (first, second) = (kind(one), kind(other));
-    let (ways, other_ways) = (one.devices.len(), other.devices.len());
-    if first != second {
-        let alike = first != "file" && second != "file" && spare(one) == spare(other);
-        return (!alike).then(|| (first.to_owned(), second.to_owned()));
+fn differ(one: &Vdev, other: &Vdev) -> Option<String> {
+    match (&one.shape, &other.shape) {
+        (Shape::Raidz(some), Shape::Raidz(more)) => (some != more).then(|| {
+            format!(
+                "raidz and raidz vdevs with different redundancy, {some} vs. {more} are present"
+            )
+        }),
+        (Shape::Raidz(parity), Shape::Mirror) => differ_from_mirror(*parity, other.devices.len()),
+        (Shape::Mirror, Shape::Raidz(parity)) => differ_from_mirror(*parity, one.devices.len()),
+        (Shape::Mirror, Shape::Mirror) => {
+            let (ways, others) = (one.devices.len(), other.devices.len());
+            (ways != others)
+                .then(|| format!("both {ways}-way and {others}-way mirror vdevs are present"))
+        }
+        (Shape::Single, Shape::Single) => None,
+        _ => Some(format!(
+            "both {} and {} vdevs are present",
+            kind(one),
+            kind(other)
+        )),
     }
-    if first == "raidz" && spare(one) != spare(other) {
-        let (some, more) = (spare(one), spare(other));
-        return Some((some.to_string(), format!("{more} device parity raidz")));
-    }
-    (ways != other_ways).then(|| (format!("{ways}-way"), format!("{other_ways}-way {first}")))
+}
+
+/// A raidz beside a mirror of so many ways.
+fn differ_from_mirror(parity: u8, ways: usize) -> Option<String> {
+    let spare = ways - 1;
+    (usize::from(parity) != spare).then(|| {
+        format!(
+            "raidz and mirror vdevs with different redundancy, {parity} vs. {spare} ({ways}-way) are present"
+        )
+    })
 }
 
 /// The shape that a keyword asks for, with the number of devices it needs at least.

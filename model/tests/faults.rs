@@ -1,0 +1,141 @@
+//! Every planted fault of the datasets shows: the same operations end otherwise with it than without.
+#![cfg(feature = "faults")]
+
+use std::sync::Arc;
+
+use ztwin_model::dsl::op::DslOp;
+use ztwin_model::dsl::properties::{Key, Property, Value};
+use ztwin_model::fault::Fault;
+use ztwin_model::spa::op::PoolOp;
+use ztwin_model::spa::{Shape, Vdev};
+use ztwin_model::zpl::op::FileOp;
+use ztwin_model::{Machine, Op, Outcome, Release};
+
+/// What is there: every dataset by name, with its origin and the value of `compression`.
+fn picture(machine: &Machine) -> Vec<String> {
+    let state = machine.state();
+    let datasets = state.pools.values().flat_map(|pool| pool.datasets.keys());
+    let mut lines: Vec<String> = datasets
+        .map(|&id| {
+            let origin = state.origin_of(id).and_then(|origin| state.name_of(origin));
+            let compression = state.property(id, Property::Compression).0;
+            format!("{:?} {origin:?} {compression:?}", state.name_of(id))
+        })
+        .collect();
+    lines.sort();
+    lines
+}
+
+fn play(mut machine: Machine, ops: &[DslOp]) -> Vec<String> {
+    let vdev = FileOp::MakeVdev {
+        path: "/v/a".into(),
+        size: 1 << 30,
+    };
+    let pool = PoolOp::Create {
+        name: "tank".into(),
+        vdevs: vec![Vdev {
+            shape: Shape::Single,
+            devices: vec!["/v/a".into()],
+        }],
+        properties: Vec::new(),
+        settings: Vec::new(),
+    };
+    assert_eq!(machine.apply(&Op::File(vdev)), Outcome::Done);
+    assert_eq!(machine.apply(&Op::Pool(pool)), Outcome::Done);
+    let first = [
+        create("tank/a"),
+        snapshot(&["tank/a@1"]),
+        snapshot(&["tank/a@2"]),
+        snapshot(&["tank/a@3"]),
+    ];
+    for op in first.iter().chain(ops) {
+        let _ = machine.apply(&Op::Dataset(op.clone()));
+    }
+    picture(&machine)
+}
+
+fn create(name: &str) -> DslOp {
+    DslOp::Create {
+        name: name.into(),
+        settings: Vec::new(),
+    }
+}
+
+fn clone(name: &str, origin: &str) -> DslOp {
+    DslOp::Clone {
+        name: name.into(),
+        origin: origin.into(),
+        settings: Vec::new(),
+    }
+}
+
+fn names(names: &[&str]) -> Vec<Arc<str>> {
+    names.iter().map(|&name| name.into()).collect()
+}
+
+fn snapshot(of: &[&str]) -> DslOp {
+    DslOp::Snapshot {
+        names: names(of),
+        settings: Vec::new(),
+    }
+}
+
+fn defer(name: &str) -> DslOp {
+    DslOp::DestroySnapshots {
+        names: names(&[name]),
+        defer: true,
+    }
+}
+
+fn scenario(fault: Fault) -> Option<Vec<DslOp>> {
+    let rename = |from: &str, to: &str| DslOp::Rename {
+        from: from.into(),
+        to: to.into(),
+    };
+    let promote = |name: &str| DslOp::Promote { name: name.into() };
+    Some(match fault {
+        Fault::DeferredNeverFires => vec![
+            clone("tank/c", "tank/a@2"),
+            defer("tank/a@2"),
+            DslOp::Destroy {
+                name: "tank/c".into(),
+            },
+        ],
+        Fault::DeferredFiresEarly => vec![clone("tank/c", "tank/a@2"), defer("tank/a@2")],
+        Fault::PromoteLeavesOrigin | Fault::PromoteMovesOneTooMany => {
+            vec![clone("tank/c", "tank/a@2"), promote("tank/c")]
+        }
+        Fault::RenameForgetsChildren => vec![create("tank/a/k"), rename("tank/a", "tank/b")],
+        Fault::SnapshotMissesChild => {
+            vec![create("tank/a/k"), snapshot(&["tank/a@r", "tank/a/k@r"])]
+        }
+        Fault::InheritedSticksAfterRename => vec![
+            DslOp::Set {
+                name: "tank/a".into(),
+                settings: vec![(Key::Native(Property::Compression), Value::Word("off"))],
+            },
+            create("tank/a/k"),
+            rename("tank/a/k", "tank/k"),
+        ],
+        // These are faults of files, or of the order in which `zfs` does things.
+        Fault::CloneCopies
+        | Fault::UnlinkShowsBelow
+        | Fault::WriteReachesOrigin
+        | Fault::RollbackKeepsNewer
+        | Fault::DestroySparesClone => return None,
+    })
+}
+
+#[test]
+fn each_fault_shows() {
+    let mut shown = 0;
+    for fault in Fault::ALL {
+        if let Some(ops) = scenario(fault) {
+            let right = play(Machine::new(Release::V2_3), &ops);
+            let wrong = play(Machine::new(Release::V2_3).with_fault(fault), &ops);
+            assert_ne!(right, wrong, "{fault:?}");
+            shown += 1;
+        }
+    }
+    assert_eq!(shown, 7);
+}
