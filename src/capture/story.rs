@@ -1,0 +1,363 @@
+//! From the record of a session to traces.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::data::Names;
+use super::journal::{Call, Micros, Place, Record, Trees};
+use super::mounts::{Event, What};
+use super::{Error, HOME, change};
+use crate::pools::Command;
+use crate::trace::{Element, Ending, Item, Line, Meta, Recorded, Step, Text, Trace};
+
+/// Prose is broken into lines of about this many characters.
+const WIDTH: usize = 100;
+
+/// Turns the events of a session into traces, by name. `home` holds the contents that the journal
+/// names; `names` learns the bytes that the session did not declare.
+pub fn traces(
+    home: &Path,
+    records: &[Record],
+    events: Vec<Event>,
+    names: &mut Names,
+) -> Result<BTreeMap<String, Trace>, Error> {
+    let calls = records.iter().filter_map(|record| match record {
+        Record::Call(call) => Some((call.started, call.ended, call.pid)),
+        _ => None,
+    });
+    let events = events.into_iter().filter(|event| match &event.what {
+        What::Mount { target, .. } | What::Unmount { target, .. } => !target.starts_with(HOME),
+        What::Foreign(_) => true,
+    });
+    let mut teller = Teller {
+        home,
+        calls: calls.collect(),
+        events: events.collect(),
+        next: 0,
+        mounts: Vec::new(),
+        known: Trees::new(),
+        vdevs: Vec::new(),
+        names,
+        items: Vec::new(),
+    };
+    let mut traces = BTreeMap::new();
+    let mut story = None;
+    for record in records {
+        match record {
+            Record::Story { at, name, text, place } => {
+                teller.begin(*at, text, place);
+                story = Some(name.clone());
+            }
+            Record::Note { at, text, before } => {
+                teller.between(*at, before)?;
+                teller.prose(text);
+            }
+            Record::Call(call) => teller.call(call)?,
+            Record::End { at, before } => {
+                teller.between(*at, before)?;
+                if let Some(name) = story.take()
+                    && traces.insert(name.clone(), teller.end(&name)?).is_some()
+                {
+                    return Err(Error::Session(format!("two stories are named {name}")));
+                }
+            }
+        }
+    }
+    match story {
+        None => Ok(traces),
+        Some(name) => Err(Error::Session(format!("the record of {name} has no end"))),
+    }
+}
+
+/// What is told so far.
+struct Teller<'a> {
+    home: &'a Path,
+    /// Every call's time and process.
+    calls: Vec<(Micros, Micros, u32)>,
+    events: Vec<Event>,
+    /// The first event that is not told yet.
+    next: usize,
+    /// Dataset and place of every mount of ZFS, oldest first.
+    mounts: Vec<(String, String)>,
+    known: Trees,
+    vdevs: Vec<String>,
+    names: &'a mut Names,
+    items: Vec<Item>,
+}
+
+impl Teller<'_> {
+    fn begin(&mut self, at: Micros, text: &str, place: &Place) {
+        while self.events.get(self.next).is_some_and(|event| event.at < at) {
+            self.next += 1;
+        }
+        self.mounts.clear();
+        self.known.clear();
+        self.vdevs.clear();
+        self.items.clear();
+        self.prose(text);
+        self.items.push(Item::Meta(Meta::Recorded(Recorded {
+            openzfs: place.openzfs.clone(),
+            linux: place.linux.clone(),
+            system: place.system.clone(),
+            date: place.date.clone(),
+        })));
+    }
+
+    fn end(&mut self, name: &str) -> Result<Trace, Error> {
+        let trace = Trace { items: std::mem::take(&mut self.items) };
+        let text = trace.to_string();
+        match Trace::parse(name, text.as_bytes()) {
+            Ok(read) if read == trace => Ok(trace),
+            Ok(_) => Err(Error::Session(format!("the trace {name} reads as another one"))),
+            Err(error) => Err(Error::Session(format!("the trace {name} cannot be read: {error}"))),
+        }
+    }
+
+    /// A paragraph, with an empty line before and behind it.
+    fn prose(&mut self, text: &str) {
+        if !self.items.is_empty() {
+            self.items.push(Item::Prose(String::new()));
+        }
+        for paragraph in text.lines() {
+            let mut line = String::new();
+            for word in paragraph.split_whitespace() {
+                if !line.is_empty() && line.len() + 1 + word.len() > WIDTH {
+                    self.items.push(Item::Prose(std::mem::take(&mut line)));
+                }
+                if !line.is_empty() {
+                    line.push(' ');
+                }
+                line.push_str(word);
+            }
+            self.items.push(Item::Prose(line));
+        }
+        self.items.push(Item::Prose(String::new()));
+    }
+
+    fn step(&mut self, words: Vec<String>, out: &[u8], err: &[u8], code: u8) {
+        let mut step = Step::new(Command { words, ..Command::default() });
+        let lines = Text::lines(out).into_iter().map(Line::Out);
+        let lines = lines.chain(Text::lines(err).into_iter().map(Line::Err));
+        let end = std::num::NonZeroU8::new(code).map(|code| Line::End(Ending::Exit(code)));
+        step.body = lines.chain(end).map(Element::Line).collect();
+        self.items.push(Item::Step(step));
+    }
+
+    fn call(&mut self, call: &Call) -> Result<(), Error> {
+        self.between(call.started, &call.before)?;
+        if call.words.first().is_some_and(|program| program == "zpool") {
+            for (path, size) in &call.files {
+                if !self.vdevs.contains(path) {
+                    self.vdevs.push(path.clone());
+                    let words = ["vdev".to_owned(), path.clone(), change::size(*size)];
+                    self.step(words.to_vec(), b"", b"", 0);
+                }
+            }
+        }
+        self.step(call.words.clone(), &call.out, &call.err, call.code);
+        self.known.extend(call.after.clone());
+        Ok(())
+    }
+
+    /// Whether `zfs` or `zpool` did it, as a part of what a call is.
+    fn by_call(&self, event: &Event) -> bool {
+        let by_zfs = matches!(event.what, What::Mount { by_zfs: true, .. });
+        self.calls.iter().any(|&(started, ended, pid)| {
+            (started..=ended).contains(&event.at) && (by_zfs || event.pid == pid)
+        })
+    }
+
+    /// Tells what happened since the last call: mounts and unmounts, and before the last unmount of a
+    /// dataset, or behind them all, what changed in it.
+    fn between(&mut self, at: Micros, before: &Trees) -> Result<(), Error> {
+        let mut told: Vec<(Vec<String>, Option<String>)> = Vec::new();
+        // The place in `told` at which a dataset was last mounted.
+        let mut last: BTreeMap<String, usize> = BTreeMap::new();
+        while let Some(event) = self.events.get(self.next).filter(|event| event.at < at).cloned() {
+            self.next += 1;
+            let by_call = self.by_call(&event);
+            let words = match &event.what {
+                What::Mount { source, target, read_only, .. } => {
+                    if event.error.is_none() {
+                        self.mounts.push((source.clone(), target.clone()));
+                    }
+                    let mut words = vec!["mount"];
+                    if *read_only {
+                        words.extend(["-o", "ro"]);
+                    }
+                    words.extend([source.as_str(), target.as_str()]);
+                    words.into_iter().map(str::to_owned).collect()
+                }
+                What::Unmount { target, lazy, force } => {
+                    let Some(index) = self.mounts.iter().rposition(|(_, point)| point == target)
+                    else {
+                        // Nothing of ZFS.
+                        continue;
+                    };
+                    if event.error.is_none() {
+                        let (dataset, _) = self.mounts.remove(index);
+                        last.insert(dataset, told.len());
+                    }
+                    let mut words = vec!["umount"];
+                    words.extend(lazy.then_some("-l"));
+                    words.extend(force.then_some("-f"));
+                    words.push(target);
+                    words.into_iter().map(str::to_owned).collect()
+                }
+                What::Foreign(what) => {
+                    return Err(Error::Session(format!(
+                        "the session {what}, which no trace can say"
+                    )));
+                }
+            };
+            if !by_call {
+                told.push((words, event.error));
+            }
+        }
+        // Where in `told` each dataset's changes stand.
+        let mut changes: BTreeMap<usize, Vec<Vec<String>>> = BTreeMap::new();
+        for (dataset, tree) in before {
+            let mounted = self.mounts.iter().any(|(name, _)| name == dataset);
+            let place = if mounted { Some(told.len()) } else { last.get(dataset).copied() };
+            let Some(place) = place else {
+                return Err(Error::Session(format!(
+                    "files of {dataset} changed while nothing had mounted it"
+                )));
+            };
+            let none = Vec::new();
+            let known = self.known.get(dataset).unwrap_or(&none);
+            let steps = change::steps(self.home, dataset, known, tree, self.names)?;
+            changes.entry(place).or_default().extend(steps);
+            self.known.insert(dataset.clone(), tree.clone());
+        }
+        for (index, (words, error)) in told.into_iter().enumerate() {
+            for words in changes.remove(&index).unwrap_or_default() {
+                self.step(words, b"", b"", 0);
+            }
+            match error {
+                None => self.step(words, b"", b"", 0),
+                Some(errno) => self.step(words, b"", format!("{errno}\n").as_bytes(), 1),
+            }
+        }
+        for words in changes.into_values().flatten() {
+            self.step(words, b"", b"", 0);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::journal::{Entry, Kind};
+
+    fn entry(path: &str, kind: Kind, object: u64) -> Entry {
+        let (mode, uid, gid, size, born, changed) = (0o755, 0, 0, 0, 1, 1);
+        Entry { path: path.into(), kind, mode, uid, gid, size, object, born, changed }
+    }
+
+    fn event(at: Micros, pid: u32, what: What) -> Event {
+        Event { at, pid, what, error: None }
+    }
+
+    fn mount(source: &str, target: &str, by_zfs: bool) -> What {
+        What::Mount { source: source.into(), target: target.into(), read_only: false, by_zfs }
+    }
+
+    fn unmount(target: &str) -> What {
+        What::Unmount { target: target.into(), lazy: true, force: false }
+    }
+
+    fn call(started: Micros, words: &[&str]) -> Call {
+        Call {
+            started,
+            ended: started + 5,
+            pid: 100,
+            words: words.iter().map(|&w| w.to_owned()).collect(),
+            ..Call::default()
+        }
+    }
+
+    #[test]
+    fn changes_stand_before_the_unmount_that_ended_them_and_a_calls_own_mounts_are_not_told() {
+        let root = vec![entry("/", Kind::Directory, 34)];
+        let mut changed = root.clone();
+        changed.push(entry("/d", Kind::Directory, 2));
+        let mut create = call(10, &["zpool", "create", "t", "/v/a"]);
+        create.files.insert("/v/a".into(), 1 << 30);
+        create.after.insert("t".into(), root.clone());
+        let mut clone = call(20, &["zfs", "create", "-o", "mountpoint=legacy", "t/x"]);
+        clone.after.insert("t/x".into(), root.clone());
+        clone.out = b"odd\n".to_vec();
+        clone.err = b"no\n".to_vec();
+        clone.code = 1;
+        let mut list = call(60, &["zfs", "list"]);
+        list.before.insert("t/x".into(), changed.clone());
+        let mut all = changed.clone();
+        all.push(entry("/e", Kind::Directory, 3));
+        let place = Place {
+            openzfs: "2.3.9".into(),
+            linux: "6.12".into(),
+            system: "trixie".into(),
+            date: "2026-11-21".into(),
+        };
+        let records = [
+            Record::Story { at: 5, name: "s".into(), text: "A story.".into(), place },
+            Record::Call(create),
+            Record::Call(clone),
+            Record::Note { at: 30, text: "`a note`".into(), before: Trees::new() },
+            Record::Call(list),
+            Record::End { at: 90, before: Trees::from([("t/x".into(), all)]) },
+        ];
+        let mut failed = event(55, 7, mount("t/y", "/y", false));
+        failed.error = Some("ENOENT".into());
+        let events = vec![
+            event(1, 7, mount("old", "/old", false)),
+            event(12, 101, mount("t", "/t", true)),
+            event(40, 7, mount("t/x", "/x", false)),
+            event(45, 7, unmount("/proc")),
+            event(50, 7, unmount("/x")),
+            failed,
+            event(61, 100, unmount("/t")),
+            event(63, 7, mount("t/x", "/x", false)),
+        ];
+        let mut names = Names::default();
+        let traces = traces(Path::new("/nowhere"), &records, events, &mut names).unwrap();
+        let expected = "\
+A story.
+
+  @ recorded openzfs-2.3.9 linux-6.12 trixie 2026-11-21
+  $ vdev /v/a 1G
+  $ zpool create t /v/a
+  $ zfs create -o mountpoint=legacy t/x
+  odd
+  ! no
+  [1]
+
+`a note`
+
+  $ mount t/x /x
+  $ mkdir t/x:/d
+  $ umount -l /x
+  $ mount t/y /y
+  ! ENOENT
+  [1]
+  $ zfs list
+  $ mount t/x /x
+  $ mkdir t/x:/e
+";
+        assert_eq!(traces["s"].to_string(), expected);
+    }
+
+    #[test]
+    fn a_change_that_nobody_could_make_is_an_error() {
+        let tree = vec![entry("/", Kind::Directory, 34), entry("/d", Kind::Directory, 2)];
+        let records = [
+            Record::Story { at: 5, name: "s".into(), text: "A.".into(), place: Place::default() },
+            Record::End { at: 90, before: Trees::from([("t/x".into(), tree)]) },
+        ];
+        let mut names = Names::default();
+        let error = traces(Path::new("/nowhere"), &records, Vec::new(), &mut names).unwrap_err();
+        assert!(error.to_string().contains("t/x changed while nothing"), "{error}");
+    }
+}
