@@ -57,7 +57,11 @@ impl Recorder {
                 .map_err(Error::io(format!("reading {}", path.display())))?,
             Err(_) => State::default(),
         };
-        Ok(Recorder { home, state, _lock: lock })
+        Ok(Recorder {
+            home,
+            state,
+            _lock: lock,
+        })
     }
 
     /// Writes the event down, and what is known after it.
@@ -105,7 +109,9 @@ impl Recorder {
         let mut changed = Trees::new();
         for name in names {
             // What was never seen was made since the last call, by nobody that we know: it is seen then.
-            let Some(known) = self.state.known.get(&name) else { continue };
+            let Some(known) = self.state.known.get(&name) else {
+                continue;
+            };
             let point = mounted.get(&name).and_then(|points| points.first());
             let seen = look::tree(&self.home, &name, point.map(String::as_str), known)?;
             if let Some(seen) = seen
@@ -146,8 +152,14 @@ impl Recorder {
             let seen = match (known, point) {
                 (Some(known), Some(top)) if !REWRITING.contains(&subcommand) => {
                     mountpoints_only(known, &seen, |path| {
-                        let path = if top == "/" { path } else { &format!("{top}{path}") };
-                        points.iter().any(|point| *point == path || point.starts_with(&format!("{path}/")))
+                        let path = if top == "/" {
+                            path
+                        } else {
+                            &format!("{top}{path}")
+                        };
+                        points
+                            .iter()
+                            .any(|point| *point == path || point.starts_with(&format!("{path}/")))
                     })
                 }
                 _ => seen,
@@ -163,19 +175,37 @@ impl Recorder {
     /// The names of the session's filesystems.
     fn filesystems(&self) -> Result<BTreeSet<String>, Error> {
         let names = ask("zfs", &["list", "-H", "-o", "name", "-t", "filesystem"])?;
-        Ok(names.lines().filter(|name| self.ours(name)).map(str::to_owned).collect())
+        Ok(names
+            .lines()
+            .filter(|name| self.ours(name))
+            .map(str::to_owned)
+            .collect())
     }
 }
 
 /// Whether two trees differ in what a step can say.
 fn differs(a: &[Entry], b: &[Entry]) -> bool {
-    let said = |e: &Entry| (e.path.clone(), e.kind.clone(), e.mode, e.uid, e.gid, e.object, e.born);
+    let said = |e: &Entry| {
+        (
+            e.path.clone(),
+            e.kind.clone(),
+            e.mode,
+            e.uid,
+            e.gid,
+            e.object,
+            e.born,
+        )
+    };
     !a.iter().map(said).eq(b.iter().map(said))
 }
 
 /// `known`, with those new or vanished directories of `seen` that are mountpoints; what else differs
 /// is the session's doing and will be seen before the next call.
-fn mountpoints_only(known: &[Entry], seen: &[Entry], is_point: impl Fn(&str) -> bool) -> Vec<Entry> {
+fn mountpoints_only(
+    known: &[Entry],
+    seen: &[Entry],
+    is_point: impl Fn(&str) -> bool,
+) -> Vec<Entry> {
     let point = |e: &&Entry| e.kind == Kind::Directory && is_point(&e.path);
     let holds = |tree: &[Entry], path: &str| tree.iter().any(|e| e.path == path);
     let mut tree: Vec<_> = known
@@ -189,7 +219,9 @@ fn mountpoints_only(known: &[Entry], seen: &[Entry], is_point: impl Fn(&str) -> 
 }
 
 fn now() -> Micros {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
@@ -200,7 +232,10 @@ fn real(program: &str) -> PathBuf {
 /// Standard output of the real program.
 fn ask(program: &str, arguments: &[&str]) -> Result<String, Error> {
     let what = || format!("running {program} {}", arguments.join(" "));
-    let output = Command::new(real(program)).args(arguments).output().map_err(Error::io(what()))?;
+    let output = Command::new(real(program))
+        .args(arguments)
+        .output()
+        .map_err(Error::io(what()))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         return Err(Error::Session(format!("{}: {}", what(), said.trim_end())));
@@ -212,8 +247,16 @@ fn ask(program: &str, arguments: &[&str]) -> Result<String, Error> {
 pub fn run(program: &str, arguments: &[String]) -> Result<u8, Error> {
     let mut recorder = Recorder::open()?;
     let open = recorder.state.open;
-    let mounted = if open { look::mounted()? } else { BTreeMap::new() };
-    let before = if open { recorder.before()? } else { Trees::new() };
+    let mounted = if open {
+        look::mounted()?
+    } else {
+        BTreeMap::new()
+    };
+    let before = if open {
+        recorder.before()?
+    } else {
+        Trees::new()
+    };
     let what = || format!("running {}", real(program).display());
     let started = now();
     let child = Command::new(real(program))
@@ -226,7 +269,13 @@ pub fn run(program: &str, arguments: &[String]) -> Result<u8, Error> {
     let output = child.wait_with_output().map_err(Error::io(what()))?;
     let ended = now();
     let code = output.status.code().map_or_else(
-        || 128 + output.status.signal().and_then(|n| u8::try_from(n).ok()).unwrap_or(0),
+        || {
+            128 + output
+                .status
+                .signal()
+                .and_then(|n| u8::try_from(n).ok())
+                .unwrap_or(0)
+        },
         |code| u8::try_from(code).unwrap_or(u8::MAX),
     );
     if open {
@@ -242,9 +291,22 @@ pub fn run(program: &str, arguments: &[String]) -> Result<u8, Error> {
         } else {
             recorder.after(subcommand, &mounted)?
         };
-        let words = std::iter::once(program.to_owned()).chain(arguments.iter().cloned()).collect();
+        let words = std::iter::once(program.to_owned())
+            .chain(arguments.iter().cloned())
+            .collect();
         let (out, err) = (output.stdout.clone(), output.stderr.clone());
-        let call = Call { started, ended, pid, words, out, err, code, files, before, after };
+        let call = Call {
+            started,
+            ended,
+            pid,
+            words,
+            out,
+            err,
+            code,
+            files,
+            before,
+            after,
+        };
         recorder.close(&Record::Call(call))?;
     }
     // The caller may not want to hear it: no reason to fail.
@@ -257,7 +319,9 @@ pub fn run(program: &str, arguments: &[String]) -> Result<u8, Error> {
 pub fn story(name: &str, text: &str) -> Result<(), Error> {
     let mut recorder = Recorder::open()?;
     if recorder.state.open {
-        return Err(Error::Session("a story begins before the last one has its `end`".to_owned()));
+        return Err(Error::Session(
+            "a story begins before the last one has its `end`".to_owned(),
+        ));
     }
     let foreign = ask("zpool", &["list", "-H", "-o", "name"])?;
     recorder.state.foreign = foreign.lines().map(str::to_owned).collect();
@@ -265,7 +329,12 @@ pub fn story(name: &str, text: &str) -> Result<(), Error> {
     recorder.touched()?;
     recorder.state.open = true;
     let (name, text, place) = (name.to_owned(), text.to_owned(), place()?);
-    recorder.close(&Record::Story { at: now(), name, text, place })
+    recorder.close(&Record::Story {
+        at: now(),
+        name,
+        text,
+        place,
+    })
 }
 
 /// `note TEXT`: a paragraph of prose.
@@ -275,7 +344,11 @@ pub fn note(text: &str) -> Result<(), Error> {
         return Ok(());
     }
     let before = recorder.before()?;
-    recorder.close(&Record::Note { at: now(), text: text.to_owned(), before })
+    recorder.close(&Record::Note {
+        at: now(),
+        text: text.to_owned(),
+        before,
+    })
 }
 
 /// `end`: the trace ends. Nothing when there is none.
@@ -292,11 +365,22 @@ pub fn end() -> Result<(), Error> {
 /// What the outcomes come from.
 fn place() -> Result<Place, Error> {
     let version = ask("zfs", &["version"])?;
-    let zfs = version.lines().find_map(|line| line.strip_prefix("zfs-")).unwrap_or_default();
+    let zfs = version
+        .lines()
+        .find_map(|line| line.strip_prefix("zfs-"))
+        .unwrap_or_default();
     let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
-    let system = release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="));
-    let kernel = rustix::system::uname().release().to_string_lossy().into_owned();
-    let day = Command::new("date").args(["-u", "+%F"]).output().map_err(Error::io("running date"))?;
+    let system = release
+        .lines()
+        .find_map(|line| line.strip_prefix("VERSION_CODENAME="));
+    let kernel = rustix::system::uname()
+        .release()
+        .to_string_lossy()
+        .into_owned();
+    let day = Command::new("date")
+        .args(["-u", "+%F"])
+        .output()
+        .map_err(Error::io("running date"))?;
     Ok(Place {
         openzfs: zfs.split('-').next().unwrap_or_default().to_owned(),
         linux: kernel.split('.').take(2).collect::<Vec<_>>().join("."),
@@ -325,7 +409,10 @@ mod tests {
 
     #[test]
     fn a_call_is_credited_with_mountpoints_and_nothing_else() {
-        let known = [entry("/", Kind::Directory, 34), entry("/old", Kind::Directory, 2)];
+        let known = [
+            entry("/", Kind::Directory, 34),
+            entry("/old", Kind::Directory, 2),
+        ];
         let seen = [
             entry("/", Kind::Directory, 34),
             entry("/child", Kind::Directory, 3),

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use super::Error;
 use super::data::Names;
 use super::journal::{Entry, Kind, blob};
-use super::Error;
 
 /// Who an entry is, whatever its name: object number and birth.
 type Object = (u64, i64);
@@ -32,7 +32,13 @@ pub fn steps(
     names: &mut Names,
 ) -> Result<Vec<Vec<String>>, Error> {
     let by_path = |tree: &[Entry]| tree.iter().map(|e| (e.path.clone(), e.clone())).collect();
-    let mut work = Work { home, dataset, names, now: by_path(old), steps: Vec::new() };
+    let mut work = Work {
+        home,
+        dataset,
+        names,
+        now: by_path(old),
+        steps: Vec::new(),
+    };
     let wanted: BTreeMap<&str, &Entry> = new.iter().map(|e| (e.path.as_str(), e)).collect();
     let alive: BTreeSet<Object> = new.iter().map(object).collect();
     // What is gone first: it may have made room for what is new. Children before parents.
@@ -51,8 +57,13 @@ pub fn steps(
     for entry in new {
         work.place(entry, &wanted)?;
     }
-    let left: Vec<String> =
-        work.now.keys().rev().filter(|path| !wanted.contains_key(path.as_str())).cloned().collect();
+    let left: Vec<String> = work
+        .now
+        .keys()
+        .rev()
+        .filter(|path| !wanted.contains_key(path.as_str()))
+        .cloned()
+        .collect();
     for path in left {
         work.remove(&path);
     }
@@ -65,13 +76,18 @@ impl Work<'_> {
     }
 
     fn step<const N: usize>(&mut self, words: [&str; N]) {
-        self.steps.push(words.iter().map(|&word| word.to_owned()).collect());
+        self.steps
+            .push(words.iter().map(|&word| word.to_owned()).collect());
     }
 
     /// Removes a name that has nothing below it.
     fn remove(&mut self, path: &str) {
         if let Some(entry) = self.now.remove(path) {
-            let verb = if entry.kind == Kind::Directory { "rmdir" } else { "unlink" };
+            let verb = if entry.kind == Kind::Directory {
+                "rmdir"
+            } else {
+                "unlink"
+            };
             self.step([verb, &self.at(path)]);
         }
     }
@@ -124,8 +140,15 @@ impl Work<'_> {
                 .filter(|other| same_link(other, entry))
                 .min_by_key(|other| names(wanted, &other.path, entry))
                 .map(|other| other.path.clone());
-            let goes = other.as_ref().is_some_and(|other| !names(wanted, other, entry));
-            if goes && self.now.get(path).is_some_and(|here| here.kind != Kind::Directory) {
+            let goes = other
+                .as_ref()
+                .is_some_and(|other| !names(wanted, other, entry));
+            if goes
+                && self
+                    .now
+                    .get(path)
+                    .is_some_and(|here| here.kind != Kind::Directory)
+            {
                 // rename(2) replaces what is there.
                 self.now.remove(path);
             } else {
@@ -166,23 +189,30 @@ impl Work<'_> {
 
     /// Content, owner and mode.
     fn amend(&mut self, entry: &Entry) -> Result<(), Error> {
-        let Some(here) = self.now.get(&entry.path).cloned() else { return Ok(()) };
+        let Some(here) = self.now.get(&entry.path).cloned() else {
+            return Ok(());
+        };
         let at = self.at(&entry.path);
         if let (Kind::File(old), Kind::File(new)) = (&here.kind, &entry.kind)
             && old != new
         {
             let fresh = old.is_empty();
             let new = blob(self.home, new)?;
-            let mut old = if fresh { Vec::new() } else { blob(self.home, old)? };
+            let mut old = if fresh {
+                Vec::new()
+            } else {
+                blob(self.home, old)?
+            };
             if new.len() < old.len() {
                 old.truncate(new.len());
                 self.step(["truncate", &at, &new.len().to_string()]);
             }
             let mut runs = self.names.runs(&old, &new);
             // Zeros behind the old end are a hole, or as good as one.
-            let hole = !fresh && runs.last().is_some_and(|last| {
-                last.name == "zero" && last.offset == old.len() as u64
-            });
+            let hole = !fresh
+                && runs
+                    .last()
+                    .is_some_and(|last| last.name == "zero" && last.offset == old.len() as u64);
             if hole {
                 runs.pop();
             }
@@ -206,7 +236,10 @@ impl Work<'_> {
         // All names of one object are amended at once.
         for other in self.now.values_mut() {
             if object(other) == object(entry) {
-                *other = Entry { path: other.path.clone(), ..entry.clone() };
+                *other = Entry {
+                    path: other.path.clone(),
+                    ..entry.clone()
+                };
             }
         }
         Ok(())
@@ -215,7 +248,9 @@ impl Work<'_> {
 
 /// Whether `path` names the object of `entry` in the tree that is wanted.
 fn names(wanted: &BTreeMap<&str, &Entry>, path: &str, entry: &Entry) -> bool {
-    wanted.get(path).is_some_and(|there| object(there) == object(entry))
+    wanted
+        .get(path)
+        .is_some_and(|there| object(there) == object(entry))
 }
 
 /// Whether one can become the other: the same kind, and for a symbolic link the same target.
@@ -272,7 +307,17 @@ mod tests {
 
     fn entry(path: &str, kind: Kind, mode: u32, object: u64) -> Entry {
         let (uid, gid, size, born, changed) = (0, 0, 0, 1, 1);
-        Entry { path: path.into(), kind, mode, uid, gid, size, object, born, changed }
+        Entry {
+            path: path.into(),
+            kind,
+            mode,
+            uid,
+            gid,
+            size,
+            object,
+            born,
+            changed,
+        }
     }
 
     fn directory(path: &str, object: u64) -> Entry {
@@ -292,7 +337,12 @@ mod tests {
         link.uid = 7;
         let mut closed = directory("/d", 2);
         closed.mode = 0o1777;
-        let new = [closed, b.file("/d/f", 3, &random(2048)), link, b.file("/e", 5, b"")];
+        let new = [
+            closed,
+            b.file("/d/f", 3, &random(2048)),
+            link,
+            b.file("/e", 5, b""),
+        ];
         assert_eq!(
             b.steps(&[], &new),
             [
@@ -309,17 +359,35 @@ mod tests {
     #[test]
     fn a_tree_is_removed_children_first() {
         let b = Blobs::new();
-        let old = [directory("/d", 2), b.file("/d/f", 3, b"x"), directory("/d/e", 4)];
-        assert_eq!(b.steps(&old, &[]), ["unlink t:/d/f", "rmdir t:/d/e", "rmdir t:/d"]);
+        let old = [
+            directory("/d", 2),
+            b.file("/d/f", 3, b"x"),
+            directory("/d/e", 4),
+        ];
+        assert_eq!(
+            b.steps(&old, &[]),
+            ["unlink t:/d/f", "rmdir t:/d/e", "rmdir t:/d"]
+        );
     }
 
     #[test]
     fn a_moved_object_is_renamed_also_out_of_a_directory_that_goes_and_over_another() {
         let b = Blobs::new();
-        let old = [directory("/d", 2), b.file("/d/f", 3, b"x"), b.file("/g", 4, b"y")];
+        let old = [
+            directory("/d", 2),
+            b.file("/d/f", 3, b"x"),
+            b.file("/g", 4, b"y"),
+        ];
         let new = [b.file("/g", 3, b"x")];
-        assert_eq!(b.steps(&old, &new), ["unlink t:/g", "rename t:/d/f t:/g", "rmdir t:/d"]);
-        let new = [directory("/e", 2), b.file("/e/f", 3, b"x"), b.file("/g", 4, b"y")];
+        assert_eq!(
+            b.steps(&old, &new),
+            ["unlink t:/g", "rename t:/d/f t:/g", "rmdir t:/d"]
+        );
+        let new = [
+            directory("/e", 2),
+            b.file("/e/f", 3, b"x"),
+            b.file("/g", 4, b"y"),
+        ];
         assert_eq!(b.steps(&old, &new), ["rename t:/d t:/e"]);
     }
 
@@ -368,9 +436,15 @@ mod tests {
     fn content_that_shrinks_or_grows_by_zeros_is_truncated() {
         let b = Blobs::new();
         let old = [b.file("/a", 1, &random(100))];
-        assert_eq!(b.steps(&old, &[b.file("/a", 1, &random(40))]), ["truncate t:/a 40"]);
+        assert_eq!(
+            b.steps(&old, &[b.file("/a", 1, &random(40))]),
+            ["truncate t:/a 40"]
+        );
         let mut longer = random(100);
         longer.resize(5000, 0);
-        assert_eq!(b.steps(&old, &[b.file("/a", 1, &longer)]), ["truncate t:/a 5000"]);
+        assert_eq!(
+            b.steps(&old, &[b.file("/a", 1, &longer)]),
+            ["truncate t:/a 5000"]
+        );
     }
 }

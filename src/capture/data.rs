@@ -39,10 +39,18 @@ impl Names {
     pub fn declare(&mut self, text: &str) {
         for kind in ["random", "text"] {
             for (at, _) in text.match_indices(kind) {
-                let Some(rest) = text[at + kind.len()..].strip_prefix(':') else { continue };
-                let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+                let Some(rest) = text[at + kind.len()..].strip_prefix(':') else {
+                    continue;
+                };
+                let end = rest
+                    .find(|c: char| !c.is_ascii_digit())
+                    .unwrap_or(rest.len());
                 if let Ok(seed) = rest[..end].parse() {
-                    let source = if kind == "text" { Source::Text } else { Source::Random };
+                    let source = if kind == "text" {
+                        Source::Text
+                    } else {
+                        Source::Random
+                    };
                     self.declared.insert(format!("{kind}:{seed}"), source(seed));
                 }
             }
@@ -89,7 +97,11 @@ impl Names {
     fn keep(&mut self, bytes: &[u8], at: usize, runs: &mut Vec<Run>) {
         let hash = blake3::hash(bytes).to_hex().to_string();
         let (offset, len) = (at as u64, bytes.len() as u64);
-        runs.push(Run { offset, len, name: format!("hash:{hash}") });
+        runs.push(Run {
+            offset,
+            len,
+            name: format!("hash:{hash}"),
+        });
         self.unnamed.insert(hash, bytes.to_vec());
     }
 
@@ -115,7 +127,11 @@ impl Names {
                 }
                 let mut all = vec![0; (limit - start + CHANCE).min(new.len() - start)];
                 source.read(0, &mut all);
-                let same = all.iter().zip(&new[start..]).take_while(|(a, b)| a == b).count();
+                let same = all
+                    .iter()
+                    .zip(&new[start..])
+                    .take_while(|(a, b)| a == b)
+                    .count();
                 return Some((start, start + same, name.clone()));
             }
         }
@@ -158,13 +174,20 @@ mod tests {
     }
 
     fn run(offset: u64, len: u64, name: &str) -> Run {
-        Run { offset, len, name: name.into() }
+        Run {
+            offset,
+            len,
+            name: name.into(),
+        }
     }
 
     #[test]
     fn seeds_are_declared_by_standing_in_the_text() {
         let names = names();
-        assert_eq!(names.declared.keys().collect::<Vec<_>>(), ["random:7", "random:8", "text:3"]);
+        assert_eq!(
+            names.declared.keys().collect::<Vec<_>>(),
+            ["random:7", "random:8", "text:3"]
+        );
     }
 
     #[test]
@@ -175,7 +198,11 @@ mod tests {
         let mut names = names();
         assert_eq!(
             names.runs(&[], &new),
-            [run(0, 3000, "random:7"), run(3000, 500, "text:3"), run(3500, 4096, "zero")]
+            [
+                run(0, 3000, "random:7"),
+                run(3000, 500, "text:3"),
+                run(3500, 4096, "zero")
+            ]
         );
         assert!(names.unnamed.is_empty());
     }
@@ -189,7 +216,10 @@ mod tests {
             new[start..start + 1000].copy_from_slice(&bytes(&Source::Random(8), 1000));
             let runs = names().runs(&old, &new);
             assert_eq!(runs.len(), 1, "{start}: {runs:?}");
-            assert_eq!((runs[0].offset, runs[0].name.as_str()), (start as u64, "random:8"));
+            assert_eq!(
+                (runs[0].offset, runs[0].name.as_str()),
+                (start as u64, "random:8")
+            );
             let mut redone = old.clone();
             let at = start..start + usize::try_from(runs[0].len).unwrap();
             let data = bytes(&Source::Random(8), at.len());
@@ -214,8 +244,14 @@ mod tests {
         let hash = blake3::hash(b"#!/bin/sh\n").to_hex().to_string();
         assert_eq!(
             names.runs(&[], &new),
-            [run(0, 10, &format!("hash:{hash}")), run(10, 100, "random:8")]
+            [
+                run(0, 10, &format!("hash:{hash}")),
+                run(10, 100, "random:8")
+            ]
         );
-        assert_eq!(names.unnamed.get(&hash).map(Vec::as_slice), Some(&b"#!/bin/sh\n"[..]));
+        assert_eq!(
+            names.unnamed.get(&hash).map(Vec::as_slice),
+            Some(&b"#!/bin/sh\n"[..])
+        );
     }
 }

@@ -129,8 +129,11 @@ pub fn append(home: &Path, record: &Record) -> Result<(), Error> {
     let what = || format!("writing {}", path.display());
     let mut line = serde_json::to_vec(record).map_err(Error::io(what()))?;
     line.push(b'\n');
-    let mut file =
-        File::options().create(true).append(true).open(&path).map_err(Error::io(what()))?;
+    let mut file = File::options()
+        .create(true)
+        .append(true)
+        .open(&path)
+        .map_err(Error::io(what()))?;
     file.write_all(&line).map_err(Error::io(what()))
 }
 

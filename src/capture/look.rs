@@ -23,10 +23,16 @@ fn read_mountinfo(text: &str) -> BTreeMap<String, Vec<String>> {
     let mut mounted: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for line in text.lines() {
         // proc_pid_mountinfo(5): ID PARENT MAJOR:MINOR ROOT POINT OPTIONS [FIELDS]... - TYPE SOURCE ...
-        let Some((left, right)) = line.split_once(" - ") else { continue };
+        let Some((left, right)) = line.split_once(" - ") else {
+            continue;
+        };
         let (mut left, mut right) = (left.split(' ').skip(3), right.split(' '));
-        let (Some("/"), Some(point)) = (left.next(), left.next()) else { continue };
-        let (Some("zfs"), Some(source)) = (right.next(), right.next()) else { continue };
+        let (Some("/"), Some(point)) = (left.next(), left.next()) else {
+            continue;
+        };
+        let (Some("zfs"), Some(source)) = (right.next(), right.next()) else {
+            continue;
+        };
         let (source, point) = (unescape(source), unescape(point));
         if !source.contains('@') && !point.starts_with(HOME) {
             mounted.entry(source).or_default().push(point);
@@ -41,7 +47,9 @@ fn unescape(text: &str) -> String {
     let mut rest = text;
     while let Some(at) = rest.find('\\') {
         out.push_str(&rest[..at]);
-        let code = rest.get(at + 1..at + 4).and_then(|d| u8::from_str_radix(d, 8).ok());
+        let code = rest
+            .get(at + 1..at + 4)
+            .and_then(|d| u8::from_str_radix(d, 8).ok());
         if let Some(code) = code {
             out.push(char::from(code));
             rest = &rest[at + 4..];
@@ -81,13 +89,18 @@ pub fn tree(
         }
     }
     let entries = walk(home, &here, known);
-    rustix::mount::unmount(&here, UnmountFlags::empty())
-        .map_err(Error::io(format!("unmounting {dataset} from {}", here.display())))?;
+    rustix::mount::unmount(&here, UnmountFlags::empty()).map_err(Error::io(format!(
+        "unmounting {dataset} from {}",
+        here.display()
+    )))?;
     entries.map(Some)
 }
 
 fn walk(home: &Path, root: &Path, known: &[Entry]) -> Result<Vec<Entry>, Error> {
-    let known: BTreeMap<_, _> = known.iter().map(|e| ((e.object, e.born, e.changed), e)).collect();
+    let known: BTreeMap<_, _> = known
+        .iter()
+        .map(|e| ((e.object, e.born, e.changed), e))
+        .collect();
     let mut entries = Vec::new();
     let mut left = vec![PathBuf::new()];
     while let Some(relative) = left.pop() {
@@ -102,10 +115,16 @@ fn walk(home: &Path, root: &Path, known: &[Entry]) -> Result<Vec<Entry>, Error> 
         )
         .map_err(Error::io(what()))?
         .stx_btime;
-        let (object, born) = (meta.ino(), born.tv_sec * 1_000_000_000 + i64::from(born.tv_nsec));
+        let (object, born) = (
+            meta.ino(),
+            born.tv_sec * 1_000_000_000 + i64::from(born.tv_nsec),
+        );
         let changed = meta.ctime() * 1_000_000_000 + meta.ctime_nsec();
         let name = relative.to_str().ok_or_else(|| {
-            Error::Session(format!("{}: its name is not UTF-8, which no trace can say", path.display()))
+            Error::Session(format!(
+                "{}: its name is not UTF-8, which no trace can say",
+                path.display()
+            ))
         })?;
         let kind = if meta.is_dir() {
             for entry in fs::read_dir(&path).map_err(Error::io(what()))? {
@@ -114,9 +133,11 @@ fn walk(home: &Path, root: &Path, known: &[Entry]) -> Result<Vec<Entry>, Error> 
             Kind::Directory
         } else if meta.is_file() {
             match known.get(&(object, born, changed)) {
-                Some(Entry { kind: Kind::File(hash), size, .. }) if *size == meta.len() => {
-                    Kind::File(hash.clone())
-                }
+                Some(Entry {
+                    kind: Kind::File(hash),
+                    size,
+                    ..
+                }) if *size == meta.len() => Kind::File(hash.clone()),
                 _ => Kind::File(keep(home, &path)?),
             }
         } else if meta.is_symlink() {
@@ -171,7 +192,10 @@ mod tests {
 ";
         let expected = BTreeMap::from([
             ("tank".to_owned(), vec!["/tank".to_owned()]),
-            ("tank/a".to_owned(), vec!["/var/with blank".to_owned(), "/again".to_owned()]),
+            (
+                "tank/a".to_owned(),
+                vec!["/var/with blank".to_owned(), "/again".to_owned()],
+            ),
         ]);
         assert_eq!(read_mountinfo(text), expected);
     }

@@ -45,6 +45,9 @@ impl Error {
     /// Says what was being done.
     pub(crate) fn io<E: Into<std::io::Error>>(what: impl Into<String>) -> impl FnOnce(E) -> Error {
         let what = what.into();
-        move |source| Error::Io { what, source: source.into() }
+        move |source| Error::Io {
+            what,
+            source: source.into(),
+        }
     }
 }

@@ -65,24 +65,40 @@ pub fn read(text: &str) -> Vec<Event> {
     let mut events = Vec::new();
     // Calls that another thread's line has cut in two, by thread.
     let mut begun: BTreeMap<u32, (Micros, String)> = BTreeMap::new();
-    for line in text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')) {
+    for line in text
+        .split_inclusive('\n')
+        .filter_map(|line| line.strip_suffix('\n'))
+    {
         let mut words = line.splitn(2, ' ');
-        let (Some(pid), Some(rest)) = (words.next(), words.next()) else { continue };
+        let (Some(pid), Some(rest)) = (words.next(), words.next()) else {
+            continue;
+        };
         let Ok(pid) = pid.parse() else { continue };
-        let Some((time, rest)) = rest.trim_start().split_once(' ') else { continue };
+        let Some((time, rest)) = rest.trim_start().split_once(' ') else {
+            continue;
+        };
         let Some(at) = micros(time) else { continue };
         let (at, call) = if let Some(head) = rest.strip_suffix(" <unfinished ...>") {
             begun.insert(pid, (at, head.to_owned()));
             continue;
         } else if let Some(tail) = rest.strip_prefix("<... ") {
-            let Some((_, tail)) = tail.split_once(" resumed>") else { continue };
-            let Some((at, head)) = begun.remove(&pid) else { continue };
+            let Some((_, tail)) = tail.split_once(" resumed>") else {
+                continue;
+            };
+            let Some((at, head)) = begun.remove(&pid) else {
+                continue;
+            };
             (at, head + tail)
         } else {
             (at, rest.to_owned())
         };
         if let Some((what, error)) = event(&call) {
-            events.push(Event { at, pid, what, error });
+            events.push(Event {
+                at,
+                pid,
+                what,
+                error,
+            });
         }
     }
     events.sort_by_key(|event| event.at);
@@ -102,7 +118,9 @@ fn event(call: &str) -> Option<(What, Option<String>)> {
     let (name, rest) = call.split_once('(')?;
     let (arguments, result) = rest.rsplit_once(") ")?;
     let result = result.trim_start().strip_prefix("= ")?;
-    let error = result.strip_prefix("-1 ").map(|e| e.split(' ').next().unwrap_or(e).to_owned());
+    let error = result
+        .strip_prefix("-1 ")
+        .map(|e| e.split(' ').next().unwrap_or(e).to_owned());
     let arguments: Vec<_> = arguments.split(", ").collect();
     let flag = |flags: &str, name| flags.split('|').any(|flag| flag == name);
     let what = match (name, &arguments[..]) {
@@ -117,7 +135,12 @@ fn event(call: &str) -> Option<(What, Option<String>)> {
             } else {
                 let read_only = flag(flags, "MS_RDONLY") || options.split(',').any(|o| o == "ro");
                 let by_zfs = options.split(',').any(|o| o.starts_with("mntpoint="));
-                What::Mount { source, target, read_only, by_zfs }
+                What::Mount {
+                    source,
+                    target,
+                    read_only,
+                    by_zfs,
+                }
             }
         }
         ("umount2", [target, flags]) => What::Unmount {
@@ -136,8 +159,11 @@ fn event(call: &str) -> Option<(What, Option<String>)> {
 /// A string of `strace -xx`: `"\x2f\x76"`. Commas and blanks stand in hex too.
 fn string(argument: &str) -> Option<String> {
     let hex = argument.strip_prefix('"')?.strip_suffix('"')?;
-    let bytes: Option<Vec<u8>> =
-        hex.split("\\x").skip(1).map(|digits| u8::from_str_radix(digits, 16).ok()).collect();
+    let bytes: Option<Vec<u8>> = hex
+        .split("\\x")
+        .skip(1)
+        .map(|digits| u8::from_str_radix(digits, 16).ok())
+        .collect();
     String::from_utf8(bytes?).ok()
 }
 
@@ -173,7 +199,11 @@ mod tests {
             read_only,
             by_zfs,
         };
-        let unmount = |lazy| What::Unmount { target: "/m n".into(), lazy, force: false };
+        let unmount = |lazy| What::Unmount {
+            target: "/m n".into(),
+            lazy,
+            force: false,
+        };
         let event = |at, pid, what, error: Option<&str>| Event {
             at: 1_795_224_538_000_000_u64 + at,
             pid,

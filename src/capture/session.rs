@@ -24,7 +24,9 @@ pub const SESSION: &str = "capture-session";
 /// what it leaves mounted is gone with it.
 pub fn run(work: &Path, command: &[String]) -> Result<u8, Error> {
     if !rustix::process::geteuid().is_root() {
-        return Err(Error::Session("only root can record a session: it mounts filesystems".into()));
+        return Err(Error::Session(
+            "only root can record a session: it mounts filesystems".into(),
+        ));
     }
     let home = Path::new(HOME);
     if home.exists() {
@@ -35,7 +37,10 @@ pub fn run(work: &Path, command: &[String]) -> Result<u8, Error> {
         fs::create_dir_all(&path).map_err(Error::io(format!("making {}", path.display())))?;
     }
     let mut unshare = Command::new("unshare");
-    unshare.args(["--mount", "--propagation", "private", "--"]).args(myself()?).arg(INSIDE);
+    unshare
+        .args(["--mount", "--propagation", "private", "--"])
+        .args(myself()?)
+        .arg(INSIDE);
     unshare.arg(work).arg("--").args(command);
     status("unshare", &mut unshare)
 }
@@ -48,7 +53,9 @@ pub fn inside(work: &Path, command: &[String]) -> Result<u8, Error> {
         script(&path, &format!("{CALL} {program}"))?;
         let copies = programs(program);
         let Some(first) = copies.first() else {
-            return Err(Error::Session(format!("there is no program `{program}` here")));
+            return Err(Error::Session(format!(
+                "there is no program `{program}` here"
+            )));
         };
         let real = home.join("real").join(program);
         fs::write(&real, "").map_err(Error::io(format!("making {}", real.display())))?;
@@ -62,11 +69,19 @@ pub fn inside(work: &Path, command: &[String]) -> Result<u8, Error> {
     }
     let mut path = home.join("bin").into_os_string();
     path.push(":");
-    path.push(env::var_os("PATH").unwrap_or_else(|| OsString::from("/usr/sbin:/usr/bin:/sbin:/bin")));
+    path.push(
+        env::var_os("PATH").unwrap_or_else(|| OsString::from("/usr/sbin:/usr/bin:/sbin:/bin")),
+    );
     let mut strace = Command::new("strace");
-    strace.args(mounts::STRACE).arg("--").args(command).current_dir(work);
+    strace
+        .args(mounts::STRACE)
+        .arg("--")
+        .args(command)
+        .current_dir(work);
     // Programs of util-linux would else use fsopen(2).
-    strace.env("PATH", path).env("LIBMOUNT_FORCE_MOUNT2", "always");
+    strace
+        .env("PATH", path)
+        .env("LIBMOUNT_FORCE_MOUNT2", "always");
     strace.env("LC_ALL", "C").env("TZ", "UTC");
     let code = status("strace", &mut strace)?;
     call::end()?;
@@ -78,9 +93,14 @@ fn myself() -> Result<Vec<OsString>, Error> {
     let agent = Path::new("/agent/ztwin");
     let loader = Path::new("/agent/loader");
     if agent.exists() && loader.exists() {
-        return Ok([loader.as_os_str(), "--library-path".as_ref(), "/agent".as_ref(), agent.as_ref()]
-            .map(OsString::from)
-            .to_vec());
+        return Ok([
+            loader.as_os_str(),
+            "--library-path".as_ref(),
+            "/agent".as_ref(),
+            agent.as_ref(),
+        ]
+        .map(OsString::from)
+        .to_vec());
     }
     let exe = env::current_exe().map_err(Error::io("finding this program"))?;
     Ok(vec![exe.into_os_string()])
@@ -88,7 +108,10 @@ fn myself() -> Result<Vec<OsString>, Error> {
 
 /// Writes a program that calls this one.
 fn script(path: &Path, subcommand: &str) -> Result<(), Error> {
-    let words: Vec<_> = myself()?.iter().map(|w| w.to_string_lossy().into_owned()).collect();
+    let words: Vec<_> = myself()?
+        .iter()
+        .map(|w| w.to_string_lossy().into_owned())
+        .collect();
     let text = format!("#!/bin/sh\nexec {} {subcommand} \"$@\"\n", words.join(" "));
     let what = || format!("writing {}", path.display());
     fs::write(path, text).map_err(Error::io(what()))?;
@@ -99,7 +122,10 @@ fn script(path: &Path, subcommand: &str) -> Result<(), Error> {
 fn programs(name: &str) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = Vec::new();
     let path = env::var("PATH").unwrap_or_default();
-    for directory in path.split(':').chain(["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin"]) {
+    for directory in path
+        .split(':')
+        .chain(["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin"])
+    {
         if let Ok(path) = Path::new(directory).join(name).canonicalize()
             && !found.contains(&path)
         {
@@ -110,14 +136,24 @@ fn programs(name: &str) -> Vec<PathBuf> {
 }
 
 fn bind(from: &Path, to: &Path) -> Result<(), Error> {
-    rustix::mount::mount_bind(from, to)
-        .map_err(Error::io(format!("putting {} in place of {}", from.display(), to.display())))
+    rustix::mount::mount_bind(from, to).map_err(Error::io(format!(
+        "putting {} in place of {}",
+        from.display(),
+        to.display()
+    )))
 }
 
 fn status(program: &str, command: &mut Command) -> Result<u8, Error> {
-    let status = command.status().map_err(Error::io(format!("running {program}")))?;
+    let status = command
+        .status()
+        .map_err(Error::io(format!("running {program}")))?;
     Ok(status.code().map_or_else(
-        || 128 + status.signal().and_then(|n| u8::try_from(n).ok()).unwrap_or(0),
+        || {
+            128 + status
+                .signal()
+                .and_then(|n| u8::try_from(n).ok())
+                .unwrap_or(0)
+        },
         |code| u8::try_from(code).unwrap_or(u8::MAX),
     ))
 }

@@ -44,7 +44,12 @@ pub fn traces(
     let mut story = None;
     for record in records {
         match record {
-            Record::Story { at, name, text, place } => {
+            Record::Story {
+                at,
+                name,
+                text,
+                place,
+            } => {
                 teller.begin(*at, text, place);
                 story = Some(name.clone());
             }
@@ -87,7 +92,11 @@ struct Teller<'a> {
 
 impl Teller<'_> {
     fn begin(&mut self, at: Micros, text: &str, place: &Place) {
-        while self.events.get(self.next).is_some_and(|event| event.at < at) {
+        while self
+            .events
+            .get(self.next)
+            .is_some_and(|event| event.at < at)
+        {
             self.next += 1;
         }
         self.mounts.clear();
@@ -104,12 +113,18 @@ impl Teller<'_> {
     }
 
     fn end(&mut self, name: &str) -> Result<Trace, Error> {
-        let trace = Trace { items: std::mem::take(&mut self.items) };
+        let trace = Trace {
+            items: std::mem::take(&mut self.items),
+        };
         let text = trace.to_string();
         match Trace::parse(name, text.as_bytes()) {
             Ok(read) if read == trace => Ok(trace),
-            Ok(_) => Err(Error::Session(format!("the trace {name} reads as another one"))),
-            Err(error) => Err(Error::Session(format!("the trace {name} cannot be read: {error}"))),
+            Ok(_) => Err(Error::Session(format!(
+                "the trace {name} reads as another one"
+            ))),
+            Err(error) => Err(Error::Session(format!(
+                "the trace {name} cannot be read: {error}"
+            ))),
         }
     }
 
@@ -135,7 +150,10 @@ impl Teller<'_> {
     }
 
     fn step(&mut self, words: Vec<String>, out: &[u8], err: &[u8], code: u8) {
-        let mut step = Step::new(Command { words, ..Command::default() });
+        let mut step = Step::new(Command {
+            words,
+            ..Command::default()
+        });
         let lines = Text::lines(out).into_iter().map(Line::Out);
         let lines = lines.chain(Text::lines(err).into_iter().map(Line::Err));
         let end = std::num::NonZeroU8::new(code).map(|code| Line::End(Ending::Exit(code)));
@@ -173,11 +191,21 @@ impl Teller<'_> {
         let mut told: Vec<(Vec<String>, Option<String>)> = Vec::new();
         // The place in `told` at which a dataset was last mounted.
         let mut last: BTreeMap<String, usize> = BTreeMap::new();
-        while let Some(event) = self.events.get(self.next).filter(|event| event.at < at).cloned() {
+        while let Some(event) = self
+            .events
+            .get(self.next)
+            .filter(|event| event.at < at)
+            .cloned()
+        {
             self.next += 1;
             let by_call = self.by_call(&event);
             let words = match &event.what {
-                What::Mount { source, target, read_only, .. } => {
+                What::Mount {
+                    source,
+                    target,
+                    read_only,
+                    ..
+                } => {
                     if event.error.is_none() {
                         self.mounts.push((source.clone(), target.clone()));
                     }
@@ -188,7 +216,11 @@ impl Teller<'_> {
                     words.extend([source.as_str(), target.as_str()]);
                     words.into_iter().map(str::to_owned).collect()
                 }
-                What::Unmount { target, lazy, force } => {
+                What::Unmount {
+                    target,
+                    lazy,
+                    force,
+                } => {
                     let Some(index) = self.mounts.iter().rposition(|(_, point)| point == target)
                     else {
                         // Nothing of ZFS.
@@ -218,7 +250,11 @@ impl Teller<'_> {
         let mut changes: BTreeMap<usize, Vec<Vec<String>>> = BTreeMap::new();
         for (dataset, tree) in before {
             let mounted = self.mounts.iter().any(|(name, _)| name == dataset);
-            let place = if mounted { Some(told.len()) } else { last.get(dataset).copied() };
+            let place = if mounted {
+                Some(told.len())
+            } else {
+                last.get(dataset).copied()
+            };
             let Some(place) = place else {
                 return Err(Error::Session(format!(
                     "files of {dataset} changed while nothing had mounted it"
@@ -253,19 +289,43 @@ mod tests {
 
     fn entry(path: &str, kind: Kind, object: u64) -> Entry {
         let (mode, uid, gid, size, born, changed) = (0o755, 0, 0, 0, 1, 1);
-        Entry { path: path.into(), kind, mode, uid, gid, size, object, born, changed }
+        Entry {
+            path: path.into(),
+            kind,
+            mode,
+            uid,
+            gid,
+            size,
+            object,
+            born,
+            changed,
+        }
     }
 
     fn event(at: Micros, pid: u32, what: What) -> Event {
-        Event { at, pid, what, error: None }
+        Event {
+            at,
+            pid,
+            what,
+            error: None,
+        }
     }
 
     fn mount(source: &str, target: &str, by_zfs: bool) -> What {
-        What::Mount { source: source.into(), target: target.into(), read_only: false, by_zfs }
+        What::Mount {
+            source: source.into(),
+            target: target.into(),
+            read_only: false,
+            by_zfs,
+        }
     }
 
     fn unmount(target: &str) -> What {
-        What::Unmount { target: target.into(), lazy: true, force: false }
+        What::Unmount {
+            target: target.into(),
+            lazy: true,
+            force: false,
+        }
     }
 
     fn call(started: Micros, words: &[&str]) -> Call {
@@ -302,12 +362,24 @@ mod tests {
             date: "2026-11-21".into(),
         };
         let records = [
-            Record::Story { at: 5, name: "s".into(), text: "A story.".into(), place },
+            Record::Story {
+                at: 5,
+                name: "s".into(),
+                text: "A story.".into(),
+                place,
+            },
             Record::Call(create),
             Record::Call(clone),
-            Record::Note { at: 30, text: "`a note`".into(), before: Trees::new() },
+            Record::Note {
+                at: 30,
+                text: "`a note`".into(),
+                before: Trees::new(),
+            },
             Record::Call(list),
-            Record::End { at: 90, before: Trees::from([("t/x".into(), all)]) },
+            Record::End {
+                at: 90,
+                before: Trees::from([("t/x".into(), all)]),
+            },
         ];
         let mut failed = event(55, 7, mount("t/y", "/y", false));
         failed.error = Some("ENOENT".into());
@@ -351,13 +423,27 @@ A story.
 
     #[test]
     fn a_change_that_nobody_could_make_is_an_error() {
-        let tree = vec![entry("/", Kind::Directory, 34), entry("/d", Kind::Directory, 2)];
+        let tree = vec![
+            entry("/", Kind::Directory, 34),
+            entry("/d", Kind::Directory, 2),
+        ];
         let records = [
-            Record::Story { at: 5, name: "s".into(), text: "A.".into(), place: Place::default() },
-            Record::End { at: 90, before: Trees::from([("t/x".into(), tree)]) },
+            Record::Story {
+                at: 5,
+                name: "s".into(),
+                text: "A.".into(),
+                place: Place::default(),
+            },
+            Record::End {
+                at: 90,
+                before: Trees::from([("t/x".into(), tree)]),
+            },
         ];
         let mut names = Names::default();
         let error = traces(Path::new("/nowhere"), &records, Vec::new(), &mut names).unwrap_err();
-        assert!(error.to_string().contains("t/x changed while nothing"), "{error}");
+        assert!(
+            error.to_string().contains("t/x changed while nothing"),
+            "{error}"
+        );
     }
 }

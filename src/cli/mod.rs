@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand.
 
 mod agent;
+mod capture;
 mod check;
 mod diff;
 mod exit;
@@ -41,9 +42,16 @@ enum Command {
     Check(check::Check),
     Diff(diff::Diff),
     Record(record::Record),
+    Capture(capture::Capture),
     Vm(vm::Vm),
     #[command(hide = true)]
     Agent(agent::Agent),
+    #[command(hide = true)]
+    CaptureSession(capture::Words),
+    #[command(hide = true)]
+    CaptureInside(capture::Words),
+    #[command(hide = true)]
+    CaptureCall(capture::Words),
 }
 
 /// What a subcommand works with, besides its arguments.
@@ -91,8 +99,12 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Check(check) => check.run(&mut context),
         Command::Diff(diff) => diff.run(&mut context),
         Command::Record(record) => record.run(&mut context),
+        Command::Capture(capture) => capture.run(&mut context),
         Command::Vm(vm) => vm.run(&mut context),
         Command::Agent(agent) => agent.run(),
+        Command::CaptureSession(words) => return words.session(false),
+        Command::CaptureInside(words) => return words.session(true),
+        Command::CaptureCall(words) => return words.call(),
     };
     let result = result.and_then(|exit| out.flush().map(|()| exit).map_err(Failure::from));
     match result {

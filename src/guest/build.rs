@@ -408,7 +408,15 @@ fn packages(spec: &Spec) -> Vec<&'static str> {
         }
     }
     if !spec.with.is_empty() {
-        all.extend(["containerd", "runc", "iproute2", "iptables", "procps"]);
+        // strace is what `ztwin capture` sees the drivers' mounts with.
+        all.extend([
+            "containerd",
+            "runc",
+            "iproute2",
+            "iptables",
+            "procps",
+            "strace",
+        ]);
     }
     all
 }

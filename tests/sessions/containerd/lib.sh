@@ -1,0 +1,73 @@
+# Shared by the sessions of containerd: sourced.
+. ../lib.sh
+
+root=/var/lib/containerd
+socket=/run/containerd-session/socket
+
+ctr() { command ctr --address $socket "$@"; }
+snapshots() { ctr snapshots --snapshotter zfs "$@"; }
+
+# Runs `ctr snapshots WORDS` and says so in the trace.
+s() { run snapshots "$@"; }
+s_refused() { refused snapshots "$@"; }
+
+# containerd_story NAME TEXT: a pool and a fresh daemon.
+containerd_story() {
+    version=$(containerd --version | cut -d ' ' -f 3)
+    story "$1" "$2
+Recorded from containerd $version with its zfs snapshotter; \`snapshots\` is \`ctr snapshots --snapshotter zfs\`."
+    pool
+    rm -rf $root /run/containerd-session
+    mkdir -p /run/containerd-session
+    zfs create -o mountpoint=$root/io.containerd.snapshotter.v1.zfs tank/containerd
+    mountpoint -q /sys/fs/cgroup || mount -t cgroup2 cgroup2 /sys/fs/cgroup
+    cat > /run/containerd-session/config.toml <<X
+version = 2
+root = "$root"
+state = "/run/containerd-session/state"
+disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.snapshotter.v1.btrfs",
+  "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.blockfile",
+  "io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.overlayfs"]
+[grpc]
+address = "$socket"
+[plugins."io.containerd.gc.v1.scheduler"]
+deletion_threshold = 1
+startup_delay = "1h"
+X
+    note "\`containerd\` starts."
+    containerd -c /run/containerd-session/config.toml > /run/containerd.log 2>&1 &
+    daemon=$!
+    await ctr version
+    mkdir -p /mnt/layer
+}
+
+# Removes a snapshot; the garbage collector then destroys its dataset.
+removed() {
+    s remove "$@"
+    sleep 2
+}
+
+# Mounts what `ctr snapshots mounts` says, as a client does.
+mounted() {
+    note "\`snapshots mounts /mnt/layer $1\`, and what it says."
+    # mount -t zfs SOURCE TARGET -o OPTIONS
+    set -- $(snapshots mounts /mnt/layer "$1")
+    mount -t "$3" ${7:+-o "$7"} "$4" "$5"
+}
+
+unmounted() { umount /mnt/layer; }
+
+# Runs the actor in the mounted layer.
+act() {
+    note "In the mounted layer: \`$*\`"
+    (cd /mnt/layer && /run/ztwin-session/sessions/actor "$@")
+}
+
+# Ends the story and the daemon.
+finish() {
+    end
+    kill $daemon
+    wait $daemon
+    awk '$3 == "zfs" { print $2 }' /proc/mounts | grep -v '^/tank' | sort -r | xargs -r umount -l
+    zpool destroy -f tank
+}
