@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ztwin_model::dmu::data::Piece;
 use ztwin_model::layer::{Attributes, LayerContent, LayerEntry, Tree, changes, export};
 
-use super::shell::{COLUMNS, Failure, Halt, Ran, Shell, attempt};
+use super::shell::{COLUMNS, Halt, Ran, Shell, attempt};
 
 /// Where the driver mounts layers.
 const GRAPH: &str = "/var/lib/docker/zfs/graph";

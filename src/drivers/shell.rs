@@ -36,9 +36,18 @@ pub(super) struct Failure {
 
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (code, line, stderr) = (self.code, &self.line, self.stderr.trim_end());
+        let (code, line, stderr) = (self.code, &self.line, said(&self.stderr));
         write!(f, "exit status {code}: \"{line}\" => {stderr}")
     }
+}
+
+/// What a command said on standard error, without the help that goes with wrong use: that is another
+/// text in every release, and nothing that a driver looks at.
+fn said(stderr: &str) -> &str {
+    stderr
+        .split_once("usage:\n")
+        .map_or(stderr, |(before, _)| before)
+        .trim_end()
 }
 
 /// How a command ended for the driver.
@@ -87,7 +96,7 @@ impl<'a> Shell<'a> {
             End::Exit(0) => Ok(Ok(String::from_utf8_lossy(&printed.out).into_owned())),
             End::Exit(code) => {
                 let stderr = String::from_utf8_lossy(&printed.err).into_owned();
-                for line in stderr.lines() {
+                for line in said(&stderr).lines() {
                     self.say(&format!("- {line}"));
                 }
                 self.say(&format!("- [{code}]"));

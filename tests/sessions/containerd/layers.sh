@@ -13,7 +13,7 @@ s prepare second base
 mounted second
 act over data/big 128K random:4 4K + rm data/words + put data/new text:5 2K + mv motd message + chmod 600 message
 unmounted
-s diff second
+note "\`snapshots diff second\`, a tar of: $(snapshots diff second | tar -tz 2> /dev/null | sort | tr '\n' ' ')"
 s commit top second
 s view look top
 mounted look
