@@ -33,6 +33,8 @@ struct State {
     foreign: BTreeSet<String>,
     /// Every filesystem of the session's pools, as it was last seen.
     known: Trees,
+    /// Filesystems that were mounted when they were last looked at.
+    mounted: BTreeSet<String>,
     /// The mounts that `strace` has told of: when, and by which thread.
     mounts: BTreeSet<(Micros, u32)>,
 }
@@ -105,7 +107,12 @@ impl Recorder {
     fn before(&mut self) -> Result<Trees, Error> {
         let mounted = look::mounted()?;
         let mut names = self.touched()?;
-        names.extend(mounted.keys().filter(|name| self.ours(name)).cloned());
+        let here = mounted.keys().filter(|name| self.ours(name)).cloned();
+        let here: BTreeSet<String> = here.collect();
+        // What was mounted the last time may have been changed and unmounted since.
+        names.append(&mut self.state.mounted);
+        names.extend(here.iter().cloned());
+        self.state.mounted = here;
         let mut changed = Trees::new();
         for name in names {
             // What was never seen was made since the last call, by nobody that we know: it is seen then.

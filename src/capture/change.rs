@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::Error;
-use super::data::Names;
+use super::data::{Names, Run};
 use super::journal::{Entry, Kind, blob};
 
 /// Who an entry is, whatever its name: object number and birth.
@@ -205,26 +205,23 @@ impl Work<'_> {
             };
             if new.len() < old.len() {
                 old.truncate(new.len());
-                self.step(["truncate", &at, &new.len().to_string()]);
+                self.step(["truncate", &at, &size(new.len() as u64)]);
             }
             let mut runs = self.names.runs(&old, &new);
-            // Zeros behind the old end are a hole, or as good as one.
-            let hole = !fresh
-                && runs
-                    .last()
-                    .is_some_and(|last| last.name == "zero" && last.offset == old.len() as u64);
-            if hole {
-                runs.pop();
-            }
+            // Zeros behind the old end are a hole, or as good as one; a file of nothing else keeps them.
+            let behind = |run: &Run| run.name == "zero" && run.offset >= old.len() as u64;
+            let only = fresh && runs.len() == 1;
+            let hole = !only && runs.last().is_some_and(behind);
+            runs.retain(|run| only || !behind(run));
             if fresh && runs.is_empty() {
                 self.step(["write", &at, "0", "0", "data=zero"]);
             }
             for run in runs {
-                let (offset, len) = (run.offset.to_string(), size(run.len));
+                let (offset, len) = (size(run.offset), size(run.len));
                 self.step(["write", &at, &offset, &len, &format!("data={}", run.name)]);
             }
             if hole {
-                self.step(["truncate", &at, &new.len().to_string()]);
+                self.step(["truncate", &at, &size(new.len() as u64)]);
             }
         }
         if (here.uid, here.gid) != (entry.uid, entry.gid) {
@@ -394,8 +391,8 @@ mod tests {
     #[test]
     fn names_that_change_places_end_with_the_right_contents() {
         let b = Blobs::new();
-        let old = [b.file("/a", 1, b""), b.file("/b", 2, &random(5))];
-        let new = [b.file("/a", 2, &random(5)), b.file("/b", 1, b"")];
+        let old = [b.file("/a", 1, b""), b.file("/b", 2, &random(9))];
+        let new = [b.file("/a", 2, &random(9)), b.file("/b", 1, b"")];
         assert_eq!(
             b.steps(&old, &new),
             ["rename t:/b t:/a", "write t:/b 0 0 data=zero"],
@@ -406,10 +403,10 @@ mod tests {
     fn a_second_name_is_a_link_and_content_is_written_once() {
         let b = Blobs::new();
         let old = [b.file("/a", 1, b"")];
-        let new = [b.file("/a", 1, &random(5)), b.file("/b", 1, &random(5))];
+        let new = [b.file("/a", 1, &random(9)), b.file("/b", 1, &random(9))];
         assert_eq!(
             b.steps(&old, &new),
-            ["write t:/a 0 5 data=random:1", "link t:/a t:/b"]
+            ["write t:/a 0 9 data=random:1", "link t:/a t:/b"]
         );
     }
 

@@ -23,6 +23,9 @@ const CHANCE: usize = 64;
 /// As many bytes decide whether a run of the generator begins.
 const SURE: usize = 24;
 
+/// Fewer bytes than this have no name: one in 256 is right by chance.
+const LEAST: usize = 8;
+
 /// As many zeros are a run of their own.
 const ZEROS: usize = 512;
 
@@ -116,8 +119,8 @@ impl Names {
             let start = at - back;
             for (name, source) in &self.declared {
                 let sure = (limit - start).min(SURE + back);
-                // Few bytes prove nothing, unless they are all there is.
-                if sure < SURE + back && back > 0 {
+                // Few bytes prove something only if they are all there is.
+                if limit - at < LEAST || sure < SURE + back && back > 0 {
                     continue;
                 }
                 let mut head = [0; SURE + CHANCE];

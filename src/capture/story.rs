@@ -74,6 +74,14 @@ pub fn traces(
     }
 }
 
+/// A mount of ZFS.
+#[derive(Clone)]
+struct Mount {
+    dataset: String,
+    point: String,
+    read_only: bool,
+}
+
 /// What is told so far.
 struct Teller<'a> {
     home: &'a Path,
@@ -82,8 +90,8 @@ struct Teller<'a> {
     events: Vec<Event>,
     /// The first event that is not told yet.
     next: usize,
-    /// Dataset and place of every mount of ZFS, oldest first.
-    mounts: Vec<(String, String)>,
+    /// Every mount of ZFS, oldest first.
+    mounts: Vec<Mount>,
     known: Trees,
     vdevs: Vec<String>,
     names: &'a mut Names,
@@ -189,8 +197,9 @@ impl Teller<'_> {
     /// dataset, or behind them all, what changed in it.
     fn between(&mut self, at: Micros, before: &Trees) -> Result<(), Error> {
         let mut told: Vec<(Vec<String>, Option<String>)> = Vec::new();
-        // The place in `told` at which a dataset was last mounted.
+        // The places in `told` at which a dataset was last unmounted, and last unmounted as writable.
         let mut last: BTreeMap<String, usize> = BTreeMap::new();
+        let mut writable: BTreeMap<String, usize> = BTreeMap::new();
         while let Some(event) = self
             .events
             .get(self.next)
@@ -207,7 +216,11 @@ impl Teller<'_> {
                     ..
                 } => {
                     if event.error.is_none() {
-                        self.mounts.push((source.clone(), target.clone()));
+                        self.mounts.push(Mount {
+                            dataset: source.clone(),
+                            point: target.clone(),
+                            read_only: *read_only,
+                        });
                     }
                     let mut words = vec!["mount"];
                     if *read_only {
@@ -221,14 +234,17 @@ impl Teller<'_> {
                     lazy,
                     force,
                 } => {
-                    let Some(index) = self.mounts.iter().rposition(|(_, point)| point == target)
+                    let Some(index) = self.mounts.iter().rposition(|mount| mount.point == *target)
                     else {
                         // Nothing of ZFS.
                         continue;
                     };
                     if event.error.is_none() {
-                        let (dataset, _) = self.mounts.remove(index);
-                        last.insert(dataset, told.len());
+                        let mount = self.mounts.remove(index);
+                        if !mount.read_only {
+                            writable.insert(mount.dataset.clone(), told.len());
+                        }
+                        last.insert(mount.dataset, told.len());
                     }
                     let mut words = vec!["umount"];
                     words.extend(lazy.then_some("-l"));
@@ -249,11 +265,17 @@ impl Teller<'_> {
         // Where in `told` each dataset's changes stand.
         let mut changes: BTreeMap<usize, Vec<Vec<String>>> = BTreeMap::new();
         for (dataset, tree) in before {
-            let mounted = self.mounts.iter().any(|(name, _)| name == dataset);
-            let place = if mounted {
+            let mut here = self.mounts.iter().filter(|mount| mount.dataset == *dataset);
+            let place = if here.clone().any(|mount| !mount.read_only) {
                 Some(told.len())
             } else {
-                last.get(dataset).copied()
+                // The root of a read-only mount can have changed only before.
+                let here = here.next().map(|_| told.len());
+                writable
+                    .get(dataset)
+                    .or(last.get(dataset))
+                    .copied()
+                    .or(here)
             };
             let Some(place) = place else {
                 return Err(Error::Session(format!(

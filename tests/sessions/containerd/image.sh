@@ -44,10 +44,12 @@ s tree
 run ctr run --snapshotter zfs app:1 one /bin/actor put /data/one random:8 5K + rm /etc/motd
 run ctr run --snapshotter zfs app:1 two /bin/actor put /data/two random:9 5K + over /data/big 0 random:10 4K
 s tree
+before=$(datasets)
 run ctr containers delete one
 run ctr containers delete two
-sleep 2
+settle
+before=$(datasets)
 run ctr images remove app:1
-sleep 3
+settle
 s tree
 finish

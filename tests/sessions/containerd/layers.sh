@@ -17,7 +17,8 @@ note "\`snapshots diff second\`, a tar of: $(snapshots diff second | tar -tz 2> 
 s commit top second
 s view look top
 mounted look
-note "A view is mounted read-only: \`touch /mnt/layer/x\` says: $(touch /mnt/layer/x 2>&1)"
+note "A view is to be looked at, yet \`snapshots mounts\` says nothing of read-only: it can be written."
+act put x text:6 10
 unmounted
 s usage
 s tree

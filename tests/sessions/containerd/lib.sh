@@ -41,10 +41,24 @@ X
     mkdir -p /mnt/layer
 }
 
-# Removes a snapshot; the garbage collector then destroys its dataset.
+# The names of all datasets, not by way of the recorder.
+datasets() { /run/ztwin-capture/real/zfs list -H -o name -t all -r tank/containerd; }
+
+# Removes a snapshot and waits for the garbage collector, which then destroys its dataset.
 removed() {
+    before=$(datasets)
     s remove "$@"
-    sleep 2
+    settle
+}
+
+# Waits until the datasets have changed from $before and then stand still, or do not change for long.
+settle() {
+    last=$before quiet=0
+    while [ $quiet -lt 12 ] && { [ $quiet -lt 5 ] || [ "$last" = "$before" ]; }; do
+        sleep 1
+        now=$(datasets)
+        if [ "$now" = "$last" ]; then quiet=$((quiet + 1)); else last=$now quiet=0; fi
+    done
 }
 
 # Mounts what `ctr snapshots mounts` says, as a client does.
