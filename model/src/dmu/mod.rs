@@ -147,3 +147,6 @@ impl Objset {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -106,6 +106,11 @@ pub(super) fn apply(op: &FileOp, state: &mut State) -> Result {
             path,
             read_only,
         } => mount(state, dataset, path, *read_only),
+        FileOp::Remount { dataset, read_only } => {
+            let id = state.find(dataset).ok_or(Errno::ENOENT)?;
+            state.mounts.remount(id, *read_only);
+            Ok(None)
+        }
         FileOp::Unmount { path, how } => unmount(state, path, *how),
         FileOp::MakeMountpoint { path } => make_mountpoint(state, path),
         FileOp::RemoveMountpoint { path } => remove_mountpoint(state, path),

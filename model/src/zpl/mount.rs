@@ -179,6 +179,14 @@ impl Mounts {
         id
     }
 
+    /// Gives the oldest mount of a dataset another `ro` flag.
+    pub(crate) fn remount(&mut self, dataset: DatasetId, read_only: bool) {
+        let mut mounts = self.table.iter_mut();
+        if let Some(first) = mounts.find(|mount| mount.dataset == dataset) {
+            first.read_only = read_only;
+        }
+    }
+
     /// Takes a mount off, with all that stand on it.
     pub(crate) fn detach(&mut self, id: MountId) {
         let mut gone = vec![id];

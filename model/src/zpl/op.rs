@@ -174,6 +174,14 @@ pub enum FileOp {
         /// Mount it read-only.
         read_only: bool,
     },
+    /// `mount(2)` with `MS_REMOUNT`, of a filesystem's oldest mount: what the programs do when property
+    /// `readonly` changes. Nothing happens when it is not mounted.
+    Remount {
+        /// The full name of a filesystem.
+        dataset: Arc<str>,
+        /// Make it read-only.
+        read_only: bool,
+    },
     /// `umount2(2)`. `EINVAL` when nothing of ZFS is mounted there.
     Unmount {
         /// An absolute path.

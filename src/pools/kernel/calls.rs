@@ -399,6 +399,8 @@ impl KernelArm {
                 mounts::mount_at(dataset, path, *read_only)?;
                 Ok(None)
             }
+            // The programs do it themselves.
+            FileOp::Remount { .. } => Ok(None),
             FileOp::Unmount { path, how } => {
                 let is_ours = mounts::list()?
                     .iter()

@@ -6,6 +6,7 @@ use ztwin_model::dsl::names::Expected;
 use ztwin_model::dsl::op::DslOp;
 use ztwin_model::dsl::properties::{Key, Property, Value};
 use ztwin_model::dsl::value::Target;
+use ztwin_model::zpl::op::FileOp;
 
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended, NotModelled};
@@ -123,6 +124,8 @@ fn set(
         changes.push(change);
     }
     let mut done = true;
+    let readonly = Key::Native(Property::Readonly);
+    let remounts = settings.iter().any(|(key, _)| *key == readonly);
     for setting in settings {
         let op = DslOp::Set {
             name: name.into(),
@@ -130,6 +133,17 @@ fn set(
         };
         if let Err(reason) = console.dataset(op) {
             console.refuse(&heading, &reason);
+            done = false;
+        }
+    }
+    if remounts && done && !snapshot {
+        // Its oldest mount is mounted anew with what the property says, whatever option it had.
+        let remount = FileOp::Remount {
+            dataset: name.into(),
+            read_only: console.state().is_readonly(id),
+        };
+        if console.call(remount).is_err() {
+            console.complain("property may be set but unable to remount filesystem");
             done = false;
         }
     }

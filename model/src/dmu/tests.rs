@@ -1,0 +1,151 @@
+use super::data::{Piece, Source};
+use super::*;
+
+const TERMS: Terms = Terms {
+    txg: 5,
+    recordsize: 128 << 10,
+    holes: true,
+    now: 0,
+};
+
+fn random(len: u64) -> Piece {
+    Source::Random(1).piece(len)
+}
+
+fn grown(writes: &[(u64, u64)]) -> Vec<u64> {
+    let mut blocks = Blocks::default();
+    let size = |&(offset, len): &(u64, u64)| {
+        blocks.write(offset, &random(len), TERMS);
+        blocks.block_size()
+    };
+    writes.iter().map(size).collect()
+}
+
+#[test]
+fn a_single_block_grows_with_its_file_up_to_the_record_size() {
+    // Measured on OpenZFS 2.3 with recordsize 128K.
+    let writes = [
+        (0, 1000),
+        (1000, 4000),
+        (5000, 123),
+        (5123, 95_000),
+        (100_123, 95_000),
+    ];
+    assert_eq!(grown(&writes), [1024, 5120, 5632, 100_352, 131_072]);
+}
+
+#[test]
+fn a_smaller_record_size_lets_an_odd_block_grow_to_the_next_power_of_two_only() {
+    // Measured on OpenZFS 2.3: files of these lengths, then recordsize 4K and 100000 bytes more.
+    for (len, after) in [(5000, 8192), (100_000, 131_072), (4096, 4096), (2048, 4096)] {
+        let mut blocks = Blocks::default();
+        blocks.write(0, &random(len), TERMS);
+        blocks.write(
+            len,
+            &random(100_000),
+            Terms {
+                recordsize: 4096,
+                ..TERMS
+            },
+        );
+        assert_eq!(blocks.block_size(), after, "a file of {len} bytes");
+    }
+}
+
+#[test]
+fn the_block_size_is_frozen_by_a_second_block() {
+    let mut blocks = Blocks::default();
+    blocks.write(0, &random(300_000), TERMS);
+    blocks.write(
+        300_000,
+        &random(700_000),
+        Terms {
+            recordsize: 1 << 20,
+            ..TERMS
+        },
+    );
+    assert_eq!(blocks.block_size(), 131_072);
+    blocks.truncate(0, TERMS);
+    assert_eq!(blocks.block_size(), 131_072);
+}
+
+#[test]
+fn zeros_are_holes_only_with_compression() {
+    let mut blocks = Blocks::default();
+    blocks.write(0, &random(300_000), TERMS);
+    blocks.write(131_072, &Piece::zeros(131_072), TERMS);
+    assert_eq!(blocks.ranges(|_| true), [(0, 131_072), (262_144, 393_216)]);
+    blocks.write(
+        131_072,
+        &Piece::zeros(131_072),
+        Terms {
+            holes: false,
+            ..TERMS
+        },
+    );
+    assert_eq!(blocks.ranges(|_| true), [(0, 393_216)]);
+}
+
+#[test]
+fn only_blocks_that_are_written_are_born_anew() {
+    let mut blocks = Blocks::default();
+    blocks.write(0, &random(512 << 10), TERMS);
+    let later = Terms { txg: 9, ..TERMS };
+    blocks.write(130 << 10, &random(1), later);
+    assert_eq!(
+        blocks.ranges(|block| block.birth == 9),
+        [(128 << 10, 256 << 10)]
+    );
+    // The rest of the last block is zeroed in place, so it is born anew; a whole block is not.
+    blocks.truncate(300 << 10, later);
+    assert_eq!(blocks.ranges(|block| block.birth < 9), [(0, 128 << 10)]);
+    let mut whole = Blocks::default();
+    whole.write(0, &random(512 << 10), TERMS);
+    whole.truncate(256 << 10, later);
+    assert_eq!(whole.ranges(|block| block.birth < 9), [(0, 256 << 10)]);
+}
+
+#[test]
+fn what_was_cut_off_reads_as_zeros_afterwards() {
+    let mut blocks = Blocks::default();
+    blocks.write(0, &random(300_000), TERMS);
+    blocks.truncate(1000, TERMS);
+    blocks.truncate(300_000, TERMS);
+    let mut expected = data::to_bytes(&[random(1000)]);
+    expected.resize(300_000, 0);
+    assert_eq!(data::to_bytes(&blocks.read(0, u64::MAX)), expected);
+}
+
+proptest::proptest! {
+    /// Any writes and truncations leave the bytes that an ordinary buffer would have.
+    #[test]
+    fn blocks_hold_what_a_buffer_would(
+        calls in proptest::collection::vec((0_u64..6000, 0_u64..5000, 0_u8..4), 0..20),
+        recordsize in proptest::sample::select(vec![512_u64, 1024, 4096]),
+        holes in proptest::bool::ANY,
+    ) {
+        let terms = Terms { recordsize, holes, ..TERMS };
+        let mut blocks = Blocks::default();
+        let mut buffer: Vec<u8> = Vec::new();
+        for (offset, len, kind) in calls {
+            let (start, end) = (usize::try_from(offset)?, usize::try_from(offset + len)?);
+            let data = match kind {
+                0 => {
+                    blocks.truncate(offset, terms);
+                    buffer.resize(start, 0);
+                    continue;
+                }
+                1 => Piece::zeros(len),
+                2 => Source::Text(offset).piece(len),
+                _ => Source::Random(offset).piece(len),
+            };
+            blocks.write(offset, &data, terms);
+            if len > 0 {
+                buffer.resize(buffer.len().max(end), 0);
+                buffer[start..end].copy_from_slice(&data::to_bytes(&[data]));
+            }
+        }
+        proptest::prop_assert_eq!(blocks.size(), buffer.len() as u64);
+        proptest::prop_assert_eq!(data::to_bytes(&blocks.read(0, u64::MAX)), buffer);
+    }
+}
