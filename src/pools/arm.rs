@@ -137,7 +137,7 @@ impl<A: Arm> Runner<A> {
         }
         let got = String::from_utf8_lossy(&got.out).into_owned();
         let mounted = self.arm.mounted()?;
-        let mut out = String::new();
+        let mut lines: Vec<String> = Vec::new();
         for row in &rows {
             let [name, kind, origin, defer, holds] = row[..] else {
                 return Ok(Printed::failed(
@@ -145,18 +145,18 @@ impl<A: Arm> Runner<A> {
                     2,
                 ));
             };
-            out += &format!("{name} {kind} origin={origin}");
+            let mut head = vec![format!("{name} {kind} origin={origin}")];
             for mount in mounted.iter().filter(|mount| mount.dataset == name) {
                 let ro = if mount.read_only { ",ro" } else { "" };
-                out += &format!(" mounted={}{ro}", mount.path);
+                head.push(format!("mounted={}{ro}", mount.path));
             }
             if defer == "on" {
-                out += " defer_destroy=on";
+                head.push("defer_destroy=on".to_owned());
             }
             if !matches!(holds, "-" | "0") {
-                out += &format!(" userrefs={holds}");
+                head.push(format!("userrefs={holds}"));
             }
-            out.push('\n');
+            lines.push(head.join(" "));
             for line in got.lines() {
                 let mut cells = line.split('\t');
                 let (Some(of), Some(property), Some(value), Some(source)) =
@@ -165,16 +165,24 @@ impl<A: Arm> Runner<A> {
                     continue;
                 };
                 if of == name && !matches!(source, "-" | "default" | "temporary") {
-                    out += &format!("  {property}={value} {source}\n");
+                    lines.push(format!("  {property}={value} {source}"));
                 }
             }
-            let lines = self.arm.tree_lines(name)?.unwrap_or_default();
+            let tree = self.arm.tree_lines(name)?.unwrap_or_default();
             if verbose {
-                lines.iter().for_each(|line| out += &format!("  {line}\n"));
+                lines.extend(tree.iter().map(|line| format!("  {line}")));
             } else {
-                out += &format!("  tree {} {}\n", lines.len(), print::digest_lines(&lines));
+                lines.push(format!(
+                    "  tree {} {}",
+                    tree.len(),
+                    print::digest_lines(&tree)
+                ));
             }
         }
+        let out = lines
+            .into_iter()
+            .map(|line| line + "\n")
+            .collect::<String>();
         Ok(Printed {
             out: out.into_bytes(),
             ..Printed::default()
@@ -216,13 +224,13 @@ impl<A: Arm> Session for Runner<A> {
         self.arm.tick();
         let input = match &command.input {
             None => Bytes::new(),
-            Some(name) => match self.streams.get(name) {
-                Some(bytes) => bytes.clone(),
-                None => {
+            Some(name) => {
+                let Some(bytes) = self.streams.get(name) else {
                     let line = format!("ztwin: no step before this one keeps a stream @{name}");
                     return Ok(Printed::failed(&line, 2));
-                }
-            },
+                };
+                bytes.clone()
+            }
         };
         let mut printed = self.dispatch(command, &input)?;
         if let Some(name) = &command.output {

@@ -117,7 +117,7 @@ fn names() -> String {
 struct Words<'a> {
     verb: &'static str,
     usage: &'static str,
-    words: &'a [String],
+    all: &'a [String],
     /// The next word.
     next: usize,
     process: Arc<str>,
@@ -135,13 +135,13 @@ pub fn parse(process: &str, words: &[String], blobs: &Blobs) -> Result<Verb, Err
     let mut words = Words {
         verb,
         usage,
-        words,
+        all: words,
         next: 1,
         process: process.into(),
         blobs,
     };
     let parsed = words.verb()?;
-    if words.next < words.words.len() {
+    if words.next < words.all.len() {
         return Err(words.wrong("too many words"));
     }
     Ok(parsed)
@@ -159,7 +159,7 @@ impl Words<'_> {
     /// An error about the word taken last.
     fn bad(&self, what: impl Into<String>) -> Error {
         let index = self.next.saturating_sub(1);
-        let word = self.words.get(index).cloned().unwrap_or_default();
+        let word = self.all.get(index).cloned().unwrap_or_default();
         Error::Word {
             verb: self.verb,
             index: index + 1,
@@ -169,16 +169,16 @@ impl Words<'_> {
     }
 
     fn word(&mut self) -> Result<&str, Error> {
-        if self.next >= self.words.len() {
+        if self.next >= self.all.len() {
             return Err(self.wrong("a word is missing"));
         }
         self.next += 1;
-        Ok(&self.words[self.next - 1])
+        Ok(&self.all[self.next - 1])
     }
 
     /// Takes the next word if it is this one.
     fn option(&mut self, option: &str) -> bool {
-        let there = self.words.get(self.next).is_some_and(|word| word == option);
+        let there = self.all.get(self.next).is_some_and(|word| word == option);
         self.next += usize::from(there);
         there
     }
@@ -233,7 +233,7 @@ impl Words<'_> {
 
     fn file(&mut self) -> Result<Target, Error> {
         let by_path = self
-            .words
+            .all
             .get(self.next)
             .is_some_and(|word| word.contains(':'));
         if by_path {
@@ -375,7 +375,7 @@ impl Words<'_> {
             "stat" => FileOp::Stat { at: self.at()? },
             "tree" => {
                 let whole = self
-                    .words
+                    .all
                     .get(self.next)
                     .is_some_and(|word| !word.contains(':'));
                 let at = if whole {
@@ -390,7 +390,7 @@ impl Words<'_> {
             }
             "open" => {
                 let (handle, at) = (self.handle()?, self.at()?);
-                let write = match self.words.get(self.next).map(String::as_str) {
+                let write = match self.all.get(self.next).map(String::as_str) {
                     None => false,
                     Some(mode) => {
                         self.next += 1;
@@ -434,7 +434,7 @@ pub fn size(word: &str) -> Option<u64> {
         .parse::<u64>()
         .ok()?
         .checked_mul(1 << shift)
-        .filter(|&size| size <= i64::MAX as u64)
+        .filter(|&size| i64::try_from(size).is_ok())
 }
 
 /// `DATASET:/PATH`.

@@ -40,7 +40,7 @@ pub struct Blocks {
     /// Number of the last block that ever was (`dn_maxblkid`); lowered by freeing to the end.
     last: u64,
     /// The blocks by number; absent ones are holes.
-    blocks: Arc<BTreeMap<u64, Block>>,
+    allocated: Arc<BTreeMap<u64, Block>>,
 }
 
 impl Default for Blocks {
@@ -49,7 +49,7 @@ impl Default for Blocks {
             size: 0,
             block_size: MIN_BLOCK,
             last: 0,
-            blocks: Arc::default(),
+            allocated: Arc::default(),
         }
     }
 }
@@ -75,7 +75,9 @@ impl Blocks {
 
     /// The blocks that are not holes, by number.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &Block)> {
-        self.blocks.iter().map(|(&number, block)| (number, block))
+        self.allocated
+            .iter()
+            .map(|(&number, block)| (number, block))
     }
 
     /// Makes the block size fit a file that ends at `end`, as long as there is one block only
@@ -99,7 +101,7 @@ impl Blocks {
             return;
         }
         self.block_size = new;
-        let blocks = Arc::make_mut(&mut self.blocks);
+        let blocks = Arc::make_mut(&mut self.allocated);
         if let Some(block) = blocks.get_mut(&0) {
             let mut pieces = block.pieces.to_vec();
             push(&mut pieces, Piece::zeros(new - old));
@@ -113,14 +115,15 @@ impl Blocks {
     /// Replaces `len` bytes of block `number` from `offset` within it on by `with`.
     fn splice(&mut self, number: u64, offset: u64, len: u64, with: &[Piece], terms: Terms) {
         let size = self.block_size;
-        let blocks = Arc::make_mut(&mut self.blocks);
+        let blocks = Arc::make_mut(&mut self.allocated);
         let hole = [Piece::zeros(size)];
         let mut pieces = Vec::new();
         {
             let old = blocks.get(&number).map_or(&hole[..], |block| &block.pieces);
             push_range(&mut pieces, old, 0, offset);
-            with.iter()
-                .for_each(|piece| push(&mut pieces, piece.clone()));
+            for piece in with {
+                push(&mut pieces, piece.clone());
+            }
             push_range(&mut pieces, old, offset + len, size - offset - len);
         }
         if terms.holes && pieces.iter().all(Piece::is_zero) {
@@ -168,7 +171,7 @@ impl Blocks {
         }
         let block = self.block_size;
         let kept = size.div_ceil(block);
-        let blocks = Arc::make_mut(&mut self.blocks);
+        let blocks = Arc::make_mut(&mut self.allocated);
         blocks.split_off(&kept);
         let within = size % block;
         // The rest of the last block is zeroed in place, unless it is a hole (`dnode_partial_zero`).
@@ -189,7 +192,7 @@ impl Blocks {
         while at < end {
             let number = at / self.block_size;
             // A hole that reaches over many blocks is one piece.
-            let (start, block) = match self.blocks.range(number..).next() {
+            let (start, block) = match self.allocated.range(number..).next() {
                 Some((&found, block)) => (found.saturating_mul(self.block_size), Some(block)),
                 None => (u64::MAX, None),
             };
@@ -210,7 +213,7 @@ impl Blocks {
     /// The byte ranges, merged and ascending, of the blocks that `keep` says yes to.
     pub fn ranges(&self, mut keep: impl FnMut(&Block) -> bool) -> Vec<(u64, u64)> {
         let mut ranges: Vec<(u64, u64)> = Vec::new();
-        for (&number, block) in &*self.blocks {
+        for (&number, block) in &*self.allocated {
             if !keep(block) {
                 continue;
             }
@@ -225,8 +228,8 @@ impl Blocks {
 
     /// Gives every block the birth `txg`, as if all were written anew.
     pub fn rewrite(&mut self, txg: u64) {
-        Arc::make_mut(&mut self.blocks)
-            .values_mut()
-            .for_each(|block| block.birth = txg);
+        for block in Arc::make_mut(&mut self.allocated).values_mut() {
+            block.birth = txg;
+        }
     }
 }

@@ -266,7 +266,7 @@ mod tests {
         let random = Source::Random(1).piece(100);
         push(&mut pieces, random.slice(0, 40));
         push(&mut pieces, random.slice(40, 60));
-        assert_eq!(pieces, [random.clone()]);
+        assert_eq!(pieces, std::slice::from_ref(&random));
         push(&mut pieces, random.slice(0, 1));
         assert_eq!(pieces.len(), 2);
     }

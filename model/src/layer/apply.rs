@@ -162,7 +162,9 @@ impl Plan<'_> {
                     .filter(|it| !self.keeps(it))
                     .cloned()
                     .collect();
-                lower.iter().for_each(|path| self.remove(path));
+                for path in &lower {
+                    self.remove(path);
+                }
                 return Ok(());
             }
             LayerContent::Directory(_) => {}

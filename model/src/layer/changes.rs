@@ -76,14 +76,14 @@ pub(super) fn above(path: &str) -> Option<&str> {
 #[must_use]
 pub fn changes(lower: &Tree, upper: &Tree) -> Vec<Change> {
     let (old, new) = (by_path(lower), by_path(upper));
-    let mut changed: BTreeMap<&str, Kind> = BTreeMap::new();
+    let mut found: BTreeMap<&str, Kind> = BTreeMap::new();
     for (&path, entry) in new.iter().filter(|(path, _)| **path != "/") {
         match old.get(path) {
             None => {
-                changed.insert(path, Kind::Added);
+                found.insert(path, Kind::Added);
             }
             Some(before) if differ(before, entry) => {
-                changed.insert(path, Kind::Modified);
+                found.insert(path, Kind::Modified);
             }
             Some(_) => {}
         }
@@ -92,11 +92,11 @@ pub fn changes(lower: &Tree, upper: &Tree) -> Vec<Change> {
         // Only where a directory of both trees lacks it: what went with its directory is not listed.
         let parent = above(path).and_then(|above| new.get(above));
         if parent.is_some_and(|parent| is_directory(parent)) {
-            changed.insert(path, Kind::Deleted);
+            found.insert(path, Kind::Deleted);
         }
     }
     let mut directories = Vec::new();
-    for &path in changed.keys() {
+    for &path in found.keys() {
         let mut path = path;
         while let Some(directory) = above(path).filter(|directory| *directory != "/") {
             directories.push(directory);
@@ -104,10 +104,10 @@ pub fn changes(lower: &Tree, upper: &Tree) -> Vec<Change> {
         }
     }
     for directory in directories {
-        changed.entry(directory).or_insert(Kind::Modified);
+        found.entry(directory).or_insert(Kind::Modified);
     }
-    let changes = changed.into_iter();
-    changes
+    found
+        .into_iter()
         .map(|(path, kind)| Change {
             path: path.into(),
             kind,

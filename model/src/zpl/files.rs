@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::dmu::data::Piece;
 use crate::dmu::{Blocks, ObjectId, Objset, ROOT, Terms};
-use crate::dsl::dataset::DatasetId;
+use crate::dsl::dataset::{Dataset, DatasetId};
 use crate::fault::Fault;
 use crate::machine::State;
 use crate::outcome::Errno;
@@ -144,16 +144,11 @@ fn reach(state: &State, name: &str) -> Result<Reached> {
             mount: Some(mount.id),
             read_only: mount.read_only || state.is_readonly(id),
         }),
-        None if state
-            .dataset(id)
-            .is_some_and(|dataset| dataset.is_snapshot()) =>
-        {
-            Ok(Reached {
-                dataset: id,
-                mount: None,
-                read_only: true,
-            })
-        }
+        None if state.dataset(id).is_some_and(Dataset::is_snapshot) => Ok(Reached {
+            dataset: id,
+            mount: None,
+            read_only: true,
+        }),
         None => Err(Errno::ENOENT),
     }
 }
@@ -697,9 +692,7 @@ fn shared(state: &mut State, at: &At, snapshot: &str) -> Result {
 fn mount(state: &mut State, name: &str, path: &str, read_only: bool) -> Result {
     let on = covered(state, path)?;
     let id = state.find(name).ok_or(Errno::ENOENT)?;
-    let is_snapshot = state
-        .dataset(id)
-        .is_some_and(|dataset| dataset.is_snapshot());
+    let is_snapshot = state.dataset(id).is_some_and(Dataset::is_snapshot);
     let superblock = match state.mounts.first(id) {
         Some(first) => Some(first.read_only),
         None => state.open_files.read_only(id),
@@ -763,19 +756,18 @@ fn make_mountpoint(state: &mut State, path: &str) -> Result {
     let mut directory = ROOT;
     for name in inside.split('/').filter(|name| !name.is_empty()) {
         let found = walk(state, reached, |walk| walk.lookup(directory, name))?;
-        directory = match found {
-            Some(object) => object,
-            None => {
-                reached.may_change()?;
-                create(
-                    state,
-                    reached.dataset,
-                    directory,
-                    name,
-                    Body::directory(directory),
-                    0o755,
-                )?
-            }
+        directory = if let Some(object) = found {
+            object
+        } else {
+            reached.may_change()?;
+            create(
+                state,
+                reached.dataset,
+                directory,
+                name,
+                Body::directory(directory),
+                0o755,
+            )?
         };
     }
     if znode(state, reached.dataset, directory)?.is_directory() {

@@ -195,10 +195,10 @@ impl KernelArm {
             let directory = &path[..end];
             match rustix::fs::mkdir(directory, Mode::from_raw_mode(0o755)) {
                 Ok(()) => self.directories.push(directory.to_owned()),
-                Err(Errno::EXIST) if mounts::is_directory(directory) == Some(true) => {}
+                // `mkdir` may say that the file system is read-only before it looks.
+                Err(Errno::EXIST | Errno::ROFS)
+                    if mounts::is_directory(directory) == Some(true) => {}
                 Err(Errno::EXIST) => return Err(Errno::NOTDIR.into()),
-                // Outside, `mkdir` may say that the file system is read-only before it looks.
-                Err(Errno::ROFS) if mounts::is_directory(directory) == Some(true) => {}
                 Err(errno) => return Err(errno.into()),
             }
         }
@@ -346,7 +346,7 @@ impl KernelArm {
                 Ok(Some(FileResult::Stat(Stat {
                     kind,
                     mode: told.st_mode & 0o7777,
-                    links: u64::from(told.st_nlink),
+                    links: told.st_nlink,
                     uid: told.st_uid,
                     gid: told.st_gid,
                     size: size(&told),
@@ -535,7 +535,7 @@ fn link_target(file: &OwnedFd) -> Result<Arc<str>> {
 fn write(file: &File, offset: u64, data: &ztwin_model::dmu::data::Piece) -> Result {
     let end = offset
         .checked_add(data.len)
-        .filter(|&end| end <= i64::MAX as u64);
+        .filter(|&end| i64::try_from(end).is_ok());
     if end.is_none() {
         return Err(Errno::FBIG.into());
     }
@@ -560,7 +560,7 @@ fn read(file: &File, offset: u64, len: u64) -> Result {
         // A read of nothing still tells whether it is a file.
         let Some(at) = offset
             .checked_add(bytes.len() as u64)
-            .filter(|&at| at <= i64::MAX as u64)
+            .filter(|&at| i64::try_from(at).is_ok())
         else {
             return Err(Errno::INVAL.into());
         };
@@ -637,7 +637,7 @@ fn walk(
             mode: told.st_mode & 0o7777,
             uid: told.st_uid,
             gid: told.st_gid,
-            links: u64::from(told.st_nlink),
+            links: told.st_nlink,
             size: size(&told),
             object: told.st_ino,
             mtime: (
