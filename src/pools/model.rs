@@ -140,3 +140,95 @@ impl Arm for ModelArm {
         Ok(mounts.collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BASE: [&str; 8] = [
+        "vdev /v/a 1G",
+        "zpool create tank /v/a",
+        "zfs create tank/base",
+        "write tank/base:/f 0 300K data=random:1",
+        "zfs snapshot tank/base@s",
+        "zfs clone tank/base@s tank/app",
+        "write tank/app:/f 128K 4K data=random:2",
+        "unlink tank/app:/f",
+    ];
+
+    /// Runs the lines, which must succeed, and returns what the last one printed.
+    fn last(session: &mut impl Session, lines: &[&str]) -> String {
+        let mut out = String::new();
+        for line in lines {
+            let printed = session.run(&line.split(' ').collect::<Vec<_>>()).unwrap();
+            assert!(printed.succeeded(), "{line}: {printed:?}");
+            out = String::from_utf8(printed.out).unwrap();
+        }
+        out
+    }
+
+    #[test]
+    fn a_clone_shares_what_it_did_not_write_and_hides_nothing_below() {
+        let mut session = ModelPools::default().session();
+        let below = last(&mut session, &[&BASE[..5], &["tree tank/base@s"]].concat());
+        let shared = last(
+            &mut session,
+            &[&BASE[5..7], &["shared tank/app:/f tank/base@s"]].concat(),
+        );
+        assert_eq!(shared, "0-128K 256K-384K\n");
+        assert_eq!(last(&mut session, &[BASE[7], "tree tank/base@s"]), below);
+    }
+
+    #[cfg(feature = "faults")]
+    #[test]
+    fn planted_faults_of_files_show() {
+        use ztwin_model::fault::Fault;
+        let session = |fault| ModelPools::default().with_fault(fault).session();
+        let clean = {
+            let mut session = ModelPools::default().session();
+            last(&mut session, &[&BASE[..], &["tree tank/base@s"]].concat())
+        };
+        for fault in [Fault::WriteReachesOrigin, Fault::UnlinkShowsBelow] {
+            let mut session = session(fault);
+            let told = last(&mut session, &[&BASE[..], &["tree tank/base@s"]].concat());
+            assert_ne!(told, clean, "{fault:?}");
+        }
+        let mut session = session(Fault::CloneCopies);
+        let shared = last(
+            &mut session,
+            &[&BASE[..7], &["shared tank/app:/f tank/base@s"]].concat(),
+        );
+        assert_eq!(shared, "\n");
+    }
+
+    #[test]
+    fn words_that_are_no_step_are_wrong_use() {
+        let mut session = ModelPools::default().session();
+        for (line, told) in [
+            (
+                "mkdir",
+                "mkdir: a word is missing; usage: mkdir DATASET:/PATH",
+            ),
+            (
+                "mkdir a:/b c",
+                "mkdir: too many words; usage: mkdir DATASET:/PATH",
+            ),
+            ("mkdir a:b", "mkdir: word 2, 'a:b': expected DATASET:/PATH"),
+            (
+                "chmod 9 a:/b",
+                "chmod: word 2, '9': expected an octal number up to 7777",
+            ),
+            (
+                "read a:/b 1X 2",
+                "read: word 3, '1X': expected a number of bytes, or one with K, M, G or T behind it",
+            ),
+        ] {
+            let printed = session.run(&line.split(' ').collect::<Vec<_>>()).unwrap();
+            assert_eq!(
+                printed,
+                Printed::failed(&format!("ztwin: {told}"), 2),
+                "{line}"
+            );
+        }
+    }
+}
