@@ -75,7 +75,13 @@ impl Names {
         // Where bytes without a name began.
         let mut unnamed = None;
         while at < change.end {
-            let Some((start, end, name)) = self.find(new, at, change.end) else {
+            let all_zero = at == change.start && new[change.clone()].iter().all(|&byte| byte == 0);
+            let found = if all_zero {
+                Some((at, change.end, "zero".to_owned()))
+            } else {
+                self.find(new, at, change.end)
+            };
+            let Some((start, end, name)) = found else {
                 unnamed.get_or_insert(at);
                 at += 1;
                 continue;
@@ -112,7 +118,7 @@ impl Names {
     /// goes to `limit`, or a little further where the bytes behind are its own too.
     fn find(&self, new: &[u8], at: usize, limit: usize) -> Option<(usize, usize, String)> {
         let zeros = new[at..limit].iter().take_while(|&&byte| byte == 0).count();
-        if zeros >= ZEROS.min(limit - at) && zeros > 0 {
+        if zeros >= ZEROS {
             return Some((at, at + zeros, "zero".to_owned()));
         }
         for back in 0..=CHANCE.min(at) {
