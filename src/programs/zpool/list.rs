@@ -32,7 +32,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     for column in columns.split(',') {
         match Column::by_name(column) {
             Some(column) => known.push(column),
-            None if NOT_MODELLED.contains(&column) || column.starts_with("feature@") => {
+            None if is_not_modelled(column) => {
                 return Err(NotModelled(format!("the pool's property '{column}'")));
             }
             None => {
@@ -126,6 +126,11 @@ const NOT_MODELLED: &[&str] = &[
     "dedup_table_quota",
     "last_scrubbed_txg",
 ];
+
+/// Whether there is such a property, which cannot be shown.
+pub(super) fn is_not_modelled(name: &str) -> bool {
+    NOT_MODELLED.contains(&name) || name == "altroot" || name.starts_with("feature@")
+}
 
 /// The cell that is the pool's name.
 const NAME: &str = "<name>";

@@ -4,6 +4,7 @@ use super::console::{Console, Ended, NotModelled};
 
 mod create;
 mod destroy;
+mod get;
 mod list;
 mod sync;
 
@@ -17,7 +18,6 @@ const NOT_MODELLED: &[&str] = &[
     "detach",
     "events",
     "export",
-    "get",
     "help",
     "history",
     "import",
@@ -54,6 +54,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     match command.as_str() {
         "create" => create::run(console, rest),
         "destroy" => destroy::run(console, rest),
+        "get" => get::run(console, rest),
         "list" => list::run(console, rest),
         "sync" => sync::run(console, rest),
         known if NOT_MODELLED.contains(&known) => Err(NotModelled(format!("zpool {known}"))),

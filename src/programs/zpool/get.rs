@@ -1,0 +1,144 @@
+//! `zpool get` (`zpool_do_get`, `zprop_print_one_property`).
+
+use ztwin_model::dsl::reason::Reason;
+
+use super::list;
+use crate::programs::args::{self, Given};
+use crate::programs::console::{Console, Ended, NotModelled};
+
+/// The columns of the table, with their headings.
+const FIELDS: [(&str, &str); 4] = [
+    ("name", "NAME"),
+    ("property", "PROPERTY"),
+    ("value", "VALUE"),
+    ("source", "SOURCE"),
+];
+
+/// The widest word for a pool's health has this many letters (`zprop_width`).
+const HEALTH: usize = 8;
+
+pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
+    let args = args::parse(words, ":jHpo:");
+    let mut fields: Vec<usize> = (0..FIELDS.len()).collect();
+    let (mut scripted, mut exact) = (false, false);
+    for given in args.given {
+        match given {
+            Given::Flag('H') => scripted = true,
+            Given::Flag('p') => exact = true,
+            Given::Value('o', text) if text == "all" => {}
+            Given::Value('o', text) => {
+                fields.clear();
+                for name in text.split(',') {
+                    let Some(field) = FIELDS.iter().position(|(field, _)| *field == name) else {
+                        return Ok(console.usage(&format!("invalid column name '{name}'")));
+                    };
+                    fields.push(field);
+                }
+            }
+            Given::Flag(letter) | Given::Value(letter, _) => {
+                return Err(NotModelled(format!("zpool get -{letter}")));
+            }
+            Given::NoValue(letter) => {
+                return Ok(console.usage(&format!("missing argument for '{letter}' option")));
+            }
+            Given::Unknown(letter) => {
+                return Ok(console.usage(&format!("invalid option '{letter}'")));
+            }
+        }
+    }
+    let Some((names, operands)) = args.operands.split_first() else {
+        return Ok(console.usage("missing property argument"));
+    };
+    let mut properties = Vec::new();
+    for name in names.split(',') {
+        match property(name, exact) {
+            Some(property) => properties.push(property),
+            None if list::is_not_modelled(name) => {
+                return Err(NotModelled(format!("the pool's property '{name}'")));
+            }
+            None => {
+                console.note(&Reason::UnknownPoolProperty(name.into()));
+                return Ok(console.usage(&format!("bad property list: invalid property '{name}'")));
+            }
+        }
+    }
+    let known = |name: &String| console.state().pools.contains_key(name);
+    if let Some(name) = operands.iter().position(|name| !known(name)) {
+        if name > 0 {
+            return Err(NotModelled("zpool get of a vdev".to_owned()));
+        }
+        let name = &operands[name];
+        console.note(&Reason::NoSuchPool(name.as_str().into()));
+        console.complain(&format!(
+            "Cannot get properties of {name}: no such pool available."
+        ));
+        return Ok(1);
+    }
+    let pools: Vec<String> = if operands.is_empty() {
+        console.state().pools.keys().cloned().collect()
+    } else {
+        operands.to_vec()
+    };
+    let mut rows: Vec<[&str; 4]> = Vec::new();
+    for pool in &pools {
+        for (name, value) in &properties {
+            let value = if *name == "name" { pool } else { *value };
+            rows.push([pool, name, value, "-"]);
+        }
+    }
+    if scripted {
+        for row in rows {
+            let cells: Vec<&str> = fields.iter().map(|&field| row[field]).collect();
+            console.say(&cells.join("\t"));
+        }
+        return Ok(0);
+    }
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    let heading = FIELDS.map(|(_, heading)| heading);
+    let least = |field| {
+        let health = properties.iter().any(|(name, _)| *name == "health");
+        if field == 2 && health { HEALTH } else { 0 }
+    };
+    let widths: Vec<usize> = (0..FIELDS.len())
+        .map(|field| {
+            let cells = rows.iter().chain([&heading]).map(|row| row[field].len());
+            cells.max().unwrap_or(0).max(least(field))
+        })
+        .collect();
+    for row in std::iter::once(&heading).chain(&rows) {
+        let mut text = String::new();
+        for (at, &field) in fields.iter().enumerate() {
+            if at + 1 == fields.len() {
+                text.push_str(row[field]);
+            } else {
+                text.push_str(&format!("{:<width$}  ", row[field], width = widths[field]));
+            }
+        }
+        console.say(&text);
+    }
+    Ok(0)
+}
+
+/// A property's full name and its value; the name itself stands for the pool's.
+fn property(name: &str, exact: bool) -> Option<(&'static str, &'static str)> {
+    Some(match name {
+        "name" => ("name", ""),
+        "health" => ("health", "ONLINE"),
+        "size" => ("size", "<space>"),
+        "allocated" | "alloc" => ("allocated", "<space>"),
+        "free" => ("free", "<space>"),
+        "freeing" => ("freeing", "<space>"),
+        "leaked" => ("leaked", "<space>"),
+        "fragmentation" | "frag" => ("fragmentation", "<space>"),
+        "capacity" | "cap" => ("capacity", "<space>"),
+        "dedupratio" | "dedup" if exact => ("dedupratio", "1.00"),
+        "dedupratio" | "dedup" => ("dedupratio", "1.00x"),
+        "expandsize" | "expandsz" => ("expandsize", "-"),
+        "checkpoint" | "ckpoint" => ("checkpoint", "-"),
+        "guid" => ("guid", "<guid>"),
+        "readonly" => ("readonly", "off"),
+        _ => return None,
+    })
+}
