@@ -42,7 +42,26 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     let spared = usize::from(console.state().faulty(Fault::RollbackKeepsNewer));
     let mut failed = false;
     for &snapshot in newer.iter().skip(spared) {
-        for dependent in console.dependents(snapshot) {
+        // Each was opened with its clones when the walk met it, and looks for them again when its turn
+        // comes; by then they are gone, which is said and does no harm (`zfs_iter_clones`).
+        let dependents: Vec<(DatasetId, Vec<String>)> = console
+            .dependents(snapshot)
+            .into_iter()
+            .map(|dependent| {
+                let clones = console.clones(dependent);
+                (
+                    dependent,
+                    clones
+                        .into_iter()
+                        .map(|clone| console.name(clone))
+                        .collect(),
+                )
+            })
+            .collect();
+        for (dependent, clones) in dependents {
+            for clone in clones {
+                let _ = console.open(&clone, Expected::Dataset);
+            }
             failed |= !remove(console, dependent, force);
         }
         failed |= !remove_snapshot(console, snapshot);
