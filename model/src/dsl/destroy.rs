@@ -58,6 +58,10 @@ impl State {
             let Some(snapshot) = self.snapshot(id) else {
                 return Err(Reason::WrongType);
             };
+            // A long hold, such as a mount's, forbids the deferred form too.
+            if defer && self.mounts.holds(id, &self.open_files) {
+                refused.push((name.clone(), Reason::Busy));
+            }
             if !defer {
                 if !snapshot.holds.is_empty() || self.mounts.holds(id, &self.open_files) {
                     refused.push((name.clone(), Reason::Held(name.clone())));
