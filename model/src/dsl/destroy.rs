@@ -58,16 +58,14 @@ impl State {
             let Some(snapshot) = self.snapshot(id) else {
                 return Err(Reason::WrongType);
             };
-            // A long hold, such as a mount's, forbids the deferred form too.
-            if defer && self.mounts.holds(id, &self.open_files) {
+            // A mount is a long hold, which forbids the deferred form too
+            // (`dsl_destroy_snapshot_check_impl`).
+            if self.mounts.holds(id, &self.open_files) {
                 refused.push((name.clone(), Reason::Busy));
-            }
-            if !defer {
-                if !snapshot.holds.is_empty() || self.mounts.holds(id, &self.open_files) {
-                    refused.push((name.clone(), Reason::Held(name.clone())));
-                } else if !snapshot.clones.is_empty() {
-                    refused.push((name.clone(), Reason::Cloned));
-                }
+            } else if !defer && !snapshot.holds.is_empty() {
+                refused.push((name.clone(), Reason::Held(name.clone())));
+            } else if !defer && !snapshot.clones.is_empty() {
+                refused.push((name.clone(), Reason::Cloned));
             }
             found.push(id);
         }

@@ -57,6 +57,9 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
             open_failed(console, name, &Reason::NoSuchPool(name.as_str().into()));
         }
     }
+    // `zpool_do_list` goes over them by name, each once.
+    pools.sort_unstable();
+    pools.dedup();
     if pools.is_empty() {
         return Ok(u8::from(!args.operands.is_empty()));
     }
