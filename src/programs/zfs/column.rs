@@ -170,7 +170,7 @@ pub(super) fn nice_bytes(bytes: u64) -> String {
         .last()
         .unwrap_or(0);
     let (unit, shift) = (UNITS[power], 10 * power);
-    if bytes % (1 << shift) == 0 {
+    if bytes.is_multiple_of(1 << shift) {
         return format!("{}{unit}", bytes >> shift);
     }
     #[allow(clippy::cast_precision_loss)] // As `zfs_nicenum_format` does it, in a double.
@@ -184,7 +184,7 @@ pub(super) fn nice_bytes(bytes: u64) -> String {
 
 impl Console<'_> {
     /// The value of a property as text; with `exact`, numbers to the last digit.
-    pub fn cell(&self, id: DatasetId, column: &Column, exact: bool) -> Cell {
+    pub(super) fn cell(&self, id: DatasetId, column: &Column, exact: bool) -> Cell {
         let told = |text: String| Cell {
             text,
             source: None,

@@ -118,7 +118,9 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         .map(|(id, column, cell)| row(console, *id, column, cell, &fields))
         .collect();
     if scripted {
-        rows.iter().for_each(|row| console.say(&row.join("\t")));
+        for row in &rows {
+            console.say(&row.join("\t"));
+        }
         return Ok(u8::from(failed));
     }
     if found.is_empty() {
@@ -136,7 +138,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
                 text.push_str(cell);
             } else {
                 let width = widths[*field as usize];
-                text.push_str(&format!("{cell:<width$}  "));
+                text += &format!("{cell:<width$}  ");
             }
         }
         console.say(&text);

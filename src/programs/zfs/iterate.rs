@@ -1,6 +1,6 @@
 //! Which datasets `zfs list` and `zfs get` go over, and in what order (`zfs_for_each`).
 
-use ztwin_model::dsl::dataset::DatasetId;
+use ztwin_model::dsl::dataset::{Dataset, DatasetId};
 use ztwin_model::dsl::names::Expected;
 
 use crate::programs::console::Console;
@@ -96,7 +96,7 @@ pub(super) fn walk(
         if console
             .state()
             .dataset(id)
-            .is_some_and(|dataset| dataset.is_snapshot())
+            .is_some_and(Dataset::is_snapshot)
         {
             found.push(id);
         } else if walk.snapshots_of_operands {

@@ -111,8 +111,7 @@ fn columns(fields: &str) -> Result<Result<Vec<Column>, String>, NotModelled> {
 
 fn is_unknown_to_the_model(column: &Column) -> bool {
     match column {
-        Column::WrittenSince(_) => true,
-        Column::Native(Property::Guid | Property::Objsetid) => true,
+        Column::WrittenSince(_) | Column::Native(Property::Guid | Property::Objsetid) => true,
         Column::Native(property) => {
             property.class() == ztwin_model::dsl::property::Class::Status
                 && !matches!(
@@ -132,25 +131,31 @@ fn is_unknown_to_the_model(column: &Column) -> bool {
 }
 
 /// Sorts by the keys given, then by name and, within a filesystem, by age (`zfs_sort`, `zfs_compare`).
-fn sort(console: &Console<'_>, found: &mut Vec<DatasetId>, order: &[Key]) {
+fn sort(console: &Console<'_>, found: &mut [DatasetId], order: &[Key]) {
     iterate::sort_by_name(console, found);
     found.sort_by(|&left, &right| {
         order
             .iter()
-            .map(|(column, reversed)| {
-                let ordering = compare(console, left, right, column);
-                if *reversed {
-                    ordering.reverse()
-                } else {
-                    ordering
-                }
-            })
+            .map(|(column, reversed)| compare(console, left, right, column, *reversed))
             .find(|ordering| ordering.is_ne())
             .unwrap_or(Ordering::Equal)
     });
 }
 
-fn compare(console: &Console<'_>, left: DatasetId, right: DatasetId, column: &Column) -> Ordering {
+fn compare(
+    console: &Console<'_>,
+    left: DatasetId,
+    right: DatasetId,
+    column: &Column,
+    reversed: bool,
+) -> Ordering {
+    let turn = |ordering: Ordering| {
+        if reversed {
+            ordering.reverse()
+        } else {
+            ordering
+        }
+    };
     if let Column::Native(property @ (Property::Creation | Property::Createtxg)) = column {
         let key = |id| {
             console
@@ -161,13 +166,13 @@ fn compare(console: &Console<'_>, left: DatasetId, right: DatasetId, column: &Co
                     _ => dataset.creation_txg,
                 })
         };
-        return key(left).cmp(&key(right));
+        return turn(key(left).cmp(&key(right)));
     }
     let (left, right) = (
         console.cell(left, column, true),
         console.cell(right, column, true),
     );
-    // Those that have a value stand first.
+    // Those that have a value stand first, in either direction.
     match (left.known, right.known) {
         (true, false) => return Ordering::Less,
         (false, true) => return Ordering::Greater,
@@ -175,8 +180,8 @@ fn compare(console: &Console<'_>, left: DatasetId, right: DatasetId, column: &Co
         (true, true) => {}
     }
     match (left.text.parse::<u64>(), right.text.parse::<u64>()) {
-        (Ok(left), Ok(right)) if column.is_right() => left.cmp(&right),
-        _ => left.text.cmp(&right.text),
+        (Ok(left), Ok(right)) if column.is_right() => turn(left.cmp(&right)),
+        _ => turn(left.text.cmp(&right.text)),
     }
 }
 
@@ -215,16 +220,18 @@ fn print(
             }
             let (width, last) = (widths[at], at + 1 == row.len());
             if columns[at].is_right() {
-                text.push_str(&format!("{cell:>width$}"));
+                text += &format!("{cell:>width$}");
             } else if last {
                 text.push_str(cell);
             } else {
-                text.push_str(&format!("{cell:<width$}"));
+                text += &format!("{cell:<width$}");
             }
         }
         console.say(&text);
     };
     let heads: Vec<String> = columns.iter().map(Column::heading).collect();
     line(&heads);
-    rows.iter().for_each(|row| line(row));
+    for row in &rows {
+        line(row);
+    }
 }

@@ -23,6 +23,22 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         [] => return Ok(console.usage("missing pool argument")),
         _ => return Ok(console.usage("too many arguments")),
     };
+    // `zpool_name_valid`.
+    if name.is_empty() {
+        console.refuse(
+            &format!("cannot open '{name}'"),
+            &Reason::PoolNameWithoutLetter,
+        );
+        return Ok(1);
+    }
+    if name.contains('/') {
+        console.note(&Reason::InvalidCharacter('/'));
+        console.complain(&format!(
+            "cannot open '{name}': invalid character '/' in pool name"
+        ));
+        console.complain("use 'zfs destroy' to destroy a dataset");
+        return Ok(1);
+    }
     let Some(root) = console.state().pools.get(name).map(|pool| pool.root) else {
         open_failed(console, name, &Reason::NoSuchPool(name.as_str().into()));
         return Ok(1);

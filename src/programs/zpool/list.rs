@@ -47,7 +47,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     if args.operands.is_empty() {
         pools = console.state().pools.keys().cloned().collect();
         if pools.is_empty() && !scripted {
-            console.complain("no pools available");
+            console.say("no pools available");
         }
     }
     for name in &args.operands {
