@@ -1,5 +1,7 @@
 //! `zfs get` (`zfs_do_get`, `zprop_print_one_property`).
 
+use std::fmt::Write as _;
+
 use ztwin_model::dsl::dataset::DatasetId;
 use ztwin_model::dsl::properties::{Key, Property, Source};
 use ztwin_model::dsl::property::Class;
@@ -138,7 +140,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
                 text.push_str(cell);
             } else {
                 let width = widths[*field as usize];
-                text += &format!("{cell:<width$}  ");
+                let _ = write!(text, "{cell:<width$}  ");
             }
         }
         console.say(&text);

@@ -1,6 +1,7 @@
 //! `zfs list` (`zfs_do_list`).
 
 use std::cmp::Ordering;
+use std::fmt::Write as _;
 
 use ztwin_model::dsl::dataset::DatasetId;
 use ztwin_model::dsl::properties::Property;
@@ -220,11 +221,11 @@ fn print(
             }
             let (width, last) = (widths[at], at + 1 == row.len());
             if columns[at].is_right() {
-                text += &format!("{cell:>width$}");
+                let _ = write!(text, "{cell:>width$}");
             } else if last {
                 text.push_str(cell);
             } else {
-                text += &format!("{cell:<width$}");
+                let _ = write!(text, "{cell:<width$}");
             }
         }
         console.say(&text);
