@@ -151,8 +151,8 @@ impl Names {
 /// Where `new` differs from `old`, differences close to each other as one.
 fn changes(old: &[u8], new: &[u8]) -> Vec<Range<usize>> {
     let mut changes: Vec<Range<usize>> = Vec::new();
-    for at in 0..new.len() {
-        if old.get(at) == Some(&new[at]) {
+    for (at, byte) in new.iter().enumerate() {
+        if old.get(at) == Some(byte) {
             continue;
         }
         match changes.last_mut() {

@@ -75,17 +75,16 @@ pub fn tree(
     let here = home.join("look");
     fs::create_dir_all(&here).map_err(Error::io(format!("making {}", here.display())))?;
     let what = || format!("mounting {dataset} for a moment");
-    match point {
-        Some(point) => rustix::mount::mount_bind(point, &here).map_err(Error::io(what()))?,
-        None => {
-            let mount = |flags| rustix::mount::mount(dataset, &here, "zfs", flags, None);
-            let flags = MountFlags::NOATIME;
-            match mount(flags | MountFlags::RDONLY) {
-                // It is mounted writable in a namespace that this one does not see.
-                Err(rustix::io::Errno::BUSY) => mount(flags).map_err(Error::io(what()))?,
-                Err(rustix::io::Errno::NOENT) => return Ok(None),
-                done => done.map_err(Error::io(what()))?,
-            }
+    if let Some(point) = point {
+        rustix::mount::mount_bind(point, &here).map_err(Error::io(what()))?;
+    } else {
+        let mount = |flags| rustix::mount::mount(dataset, &here, "zfs", flags, None);
+        let flags = MountFlags::NOATIME;
+        match mount(flags | MountFlags::RDONLY) {
+            // It is mounted writable in a namespace that this one does not see.
+            Err(rustix::io::Errno::BUSY) => mount(flags).map_err(Error::io(what()))?,
+            Err(rustix::io::Errno::NOENT) => return Ok(None),
+            done => done.map_err(Error::io(what()))?,
         }
     }
     let entries = walk(home, &here, known);

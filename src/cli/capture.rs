@@ -61,19 +61,18 @@ impl Capture {
         let mut names = Names::default();
         names.declare(&self.command.join(" "));
         let packed = self.pack(&mut names)?;
-        let record = match &self.journal {
-            Some(path) => Record::at(path.clone(), false)?,
-            None => {
-                let name = format!("ztwin-capture-{}", std::process::id());
-                Record::at(std::env::temp_dir().join(name), true)?
-            }
+        let record = if let Some(path) = &self.journal {
+            Record::at(path.clone(), false)?
+        } else {
+            let name = format!("ztwin-capture-{}", std::process::id());
+            Record::at(std::env::temp_dir().join(name), true)?
         };
         let code = self.play(&packed, &record.path)?;
         if code != 0 {
             let what = format!("the session ended with exit code {code}: nothing is written");
             return Err(Failure::Usage(what));
         }
-        let traces = tell(&record.path, &mut names).map_err(failure)?;
+        let traces = tell(&record.path, &mut names).map_err(|error| failure(&error))?;
         self.write(context, &traces, &names)?;
         Ok(Exit::Agree)
     }
@@ -112,7 +111,7 @@ impl Capture {
             }
             fs::create_dir_all(work).map_err(failed)?;
             tar::Archive::new(packed).unpack("/").map_err(failed)?;
-            let code = session::run(work, &self.command).map_err(failure)?;
+            let code = session::run(work, &self.command).map_err(|error| failure(&error))?;
             for name in ["journal", "strace", "blobs"] {
                 copy(&Path::new(HOME).join(name), &home.join(name)).map_err(failed)?;
             }
@@ -266,7 +265,7 @@ impl Drop for Record {
     }
 }
 
-fn failure(error: capture::Error) -> Failure {
+fn failure(error: &capture::Error) -> Failure {
     Failure::Unavailable(Unavailable {
         message: error.to_string(),
     })

@@ -4,16 +4,15 @@
 # Runs a command and says so in the trace. One that fails says how it ended; it never ends the session.
 run() {
     note "\`$*\`"
-    "$@" > /run/said 2>&1 < /dev/null
-    code=$?
-    sed 's/^/    /' /run/said
-    [ $code = 0 ] || note "It fails ($code): $(tail -n 1 /run/said)"
+    { "$@" 2>&1 < /dev/null; echo $? > /run/code; } | tee /run/said
+    code=$(cat /run/code)
+    [ "$code" = 0 ] || note "It fails ($code): $(tail -n 1 /run/said)"
 }
 
 # The same for a command that must fail.
 refused() {
     run "$@"
-    [ $code != 0 ] || { echo "expected a failure of: $*" >&2; exit 1; }
+    [ "$code" != 0 ] || { echo "expected a failure of: $*" >&2; exit 1; }
 }
 
 # Waits for a condition, at most a minute.

@@ -1,5 +1,7 @@
 //! `zpool get` (`zpool_do_get`, `zprop_print_one_property`).
 
+use std::fmt::Write;
+
 use ztwin_model::dsl::reason::Reason;
 
 use super::list;
@@ -113,7 +115,8 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
             if at + 1 == fields.len() {
                 text.push_str(row[field]);
             } else {
-                text.push_str(&format!("{:<width$}  ", row[field], width = widths[field]));
+                // Writing to a string cannot fail.
+                let _ = write!(text, "{:<width$}  ", row[field], width = widths[field]);
             }
         }
         console.say(&text);
