@@ -211,8 +211,21 @@ impl Work<'_> {
             // Zeros behind the old end are a hole, or as good as one; a file of nothing else keeps them.
             let behind = |run: &Run| run.name == "zero" && run.offset >= old.len() as u64;
             let only = fresh && runs.len() == 1;
-            let hole = !only && runs.last().is_some_and(behind);
-            runs.retain(|run| only || !behind(run));
+            // Not those that were written over other data.
+            let end = |run: &Run| run.offset + run.len;
+            let covered = |run: &Run| {
+                let covers = |it: &Run| it != run && it.offset <= run.offset && end(run) <= end(it);
+                runs.iter().any(covers)
+            };
+            let holes: Vec<Run> = runs
+                .iter()
+                .filter(|run| !only && behind(run) && !covered(run))
+                .cloned()
+                .collect();
+            let hole = holes
+                .last()
+                .is_some_and(|last| end(last) == new.len() as u64);
+            runs.retain(|run| !holes.contains(run));
             if fresh && runs.is_empty() {
                 self.step(["write", &at, "0", "0", "data=zero"]);
             }

@@ -61,7 +61,7 @@ impl Names {
     }
 
     /// The writes that lead from `old` to `new`, where `old` has already the length of `new`, or is
-    /// shorter: a whole file is written when it is empty.
+    /// shorter: a whole file is written when it is empty. Later ones may write over earlier ones.
     pub fn runs(&mut self, old: &[u8], new: &[u8]) -> Vec<Run> {
         let mut runs = Vec::new();
         for change in changes(old, new) {
@@ -72,6 +72,7 @@ impl Names {
 
     fn name(&mut self, new: &[u8], change: Range<usize>, runs: &mut Vec<Run>) {
         let mut at = change.start;
+        let first = runs.len();
         // Where bytes without a name began.
         let mut unnamed = None;
         while at < change.end {
@@ -82,6 +83,15 @@ impl Names {
                 self.find(new, at, change.end)
             };
             let Some((start, end, name)) = found else {
+                if let Some((index, end)) = self.goes_on(new, at, change.end, &runs[first..]) {
+                    if let Some(from) = unnamed.take() {
+                        self.keep(&new[from..at], from, runs);
+                    }
+                    let run = &mut runs[first + index];
+                    run.len = end as u64 - run.offset;
+                    at = end;
+                    continue;
+                }
                 unnamed.get_or_insert(at);
                 at += 1;
                 continue;
@@ -90,7 +100,8 @@ impl Names {
                 self.keep(&new[from..at], from, runs);
             }
             // A run may begin before the first byte that differs, but not inside of another run.
-            let floor = runs.last().map_or(0, |run: &Run| run.offset + run.len);
+            let ends = runs.iter().map(|run: &Run| run.offset + run.len);
+            let floor = ends.max().unwrap_or(0);
             let start = if (start as u64) < floor { at } else { start };
             if start == at || name != "zero" {
                 let (offset, len) = (start as u64, (end - start) as u64);
@@ -112,6 +123,26 @@ impl Names {
             name: format!("hash:{hash}"),
         });
         self.unnamed.insert(hash, bytes.to_vec());
+    }
+
+    /// Which of `runs` goes on at `at`, behind data that was written over it, and where it ends then.
+    fn goes_on(&self, new: &[u8], at: usize, limit: usize, runs: &[Run]) -> Option<(usize, usize)> {
+        if limit - at < SURE {
+            return None;
+        }
+        runs.iter().enumerate().find_map(|(index, run)| {
+            let source = self.declared.get(&run.name)?;
+            let position = at as u64 - run.offset;
+            let mut head = [0; SURE];
+            source.read(position, &mut head);
+            if head != new[at..at + SURE] {
+                return None;
+            }
+            let mut all = vec![0; limit - at];
+            source.read(position, &mut all);
+            let same = all.iter().zip(&new[at..]).take_while(|(a, b)| a == b);
+            Some((index, at + same.count()))
+        })
     }
 
     /// A run of declared data, or zeros, that covers `at`: where it starts, ends, and its name. It
@@ -243,6 +274,21 @@ mod tests {
         let mut new = old.clone();
         new.extend(bytes(&Source::Random(7), 2000));
         assert_eq!(names().runs(&old, &new), [run(1000, 2000, "random:7")]);
+    }
+
+    #[test]
+    fn data_behind_what_was_written_over_it_is_still_the_same_run() {
+        let mut new = bytes(&Source::Random(7), 30_000);
+        new[9000..10_000].copy_from_slice(&bytes(&Source::Random(8), 1000));
+        new[20_000..20_600].fill(0);
+        assert_eq!(
+            names().runs(&[], &new),
+            [
+                run(0, 30_000, "random:7"),
+                run(9000, 1000, "random:8"),
+                run(20_000, 600, "zero")
+            ]
+        );
     }
 
     #[test]

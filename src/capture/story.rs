@@ -138,8 +138,9 @@ impl Teller<'_> {
 
     /// A paragraph, with an empty line before and behind it.
     fn prose(&mut self, text: &str) {
-        if !self.items.is_empty() {
-            self.items.push(Item::Prose(String::new()));
+        let blank = Item::Prose(String::new());
+        if self.items.last().is_some_and(|last| *last != blank) {
+            self.items.push(blank);
         }
         for paragraph in text.lines() {
             let mut line = String::new();
