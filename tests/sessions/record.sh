@@ -15,3 +15,7 @@ for script; do
     ${ZTWIN:-cargo run --release --} capture --pool "$pool" -o "traces/$driver" --files "$sessions" -- \
         sh -c "cd sessions/$driver && ./$name"
 done
+# Data of recordings that are gone.
+for data in traces/data/*; do
+    grep -rqF "$(basename "$data")" traces --include='*.trace' || rm "$data"
+done
