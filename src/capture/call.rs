@@ -436,7 +436,7 @@ mod tests {
         let mut b = a.clone();
         b.changed = 9;
         b.size = 9;
-        assert!(!differs(&[a.clone()], &[b.clone()]));
+        assert!(!differs(std::slice::from_ref(&a), std::slice::from_ref(&b)));
         b.mode = 0o700;
         assert!(differs(&[a], &[b]));
     }

@@ -1,6 +1,6 @@
 //! `zfs rollback` (`zfs_do_rollback`, `zfs_rollback`).
 
-use ztwin_model::dsl::dataset::DatasetId;
+use ztwin_model::dsl::dataset::{Dataset, DatasetId};
 use ztwin_model::dsl::names::Expected;
 use ztwin_model::dsl::op::DslOp;
 use ztwin_model::dsl::reason::Reason;
@@ -130,7 +130,7 @@ fn remove(console: &mut Console<'_>, id: DatasetId, force: bool) -> bool {
     if console
         .state()
         .dataset(id)
-        .is_some_and(|dataset| dataset.is_snapshot())
+        .is_some_and(Dataset::is_snapshot)
     {
         return remove_snapshot(console, id);
     }

@@ -1,6 +1,6 @@
 //! What depends on a dataset, in the order in which libzfs meets it (`libzfs_iter.c`).
 
-use ztwin_model::dsl::dataset::DatasetId;
+use ztwin_model::dsl::dataset::{Dataset, DatasetId};
 
 use crate::programs::console::Console;
 
@@ -53,10 +53,7 @@ impl Console<'_> {
     }
 
     fn depend(&self, id: DatasetId, way: &mut Vec<DatasetId>, found: &mut Vec<DatasetId>) {
-        let snapshot = self
-            .state()
-            .dataset(id)
-            .is_some_and(|dataset| dataset.is_snapshot());
+        let snapshot = self.state().dataset(id).is_some_and(Dataset::is_snapshot);
         if snapshot {
             for clone in self.clones(id) {
                 self.depend(clone, way, found);
