@@ -136,7 +136,9 @@ fn a_changed_character_is_noticed_unless_a_named_looseness_covers_it() {
         })
         .collect();
     let mut all = Count::default();
-    counts.into_iter().for_each(|count| all += count);
+    for count in counts {
+        all += count;
+    }
     assert_eq!(
         all.unexcused, 0,
         "{all:?}: a change went unnoticed where nothing is loose"
