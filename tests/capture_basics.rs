@@ -74,11 +74,11 @@ fn every_piece_of_data_is_named_by_a_trace_and_has_the_hash_that_it_is_named_aft
         .filter(|path| path.extension().is_some_and(|it| it == "trace"))
     {
         let text = String::from_utf8(fs::read(path).unwrap()).unwrap();
-        let names = text.split("data=hash:").skip(1);
+        let uses = text.split("data=hash:").skip(1);
         // A message of the corpus says `data=hash:HEX`.
-        let names = names.filter_map(|rest| rest.get(..64));
+        let uses = uses.filter_map(|rest| rest.get(..64));
         let hex = |name: &&str| name.bytes().all(|byte| byte.is_ascii_hexdigit());
-        named.extend(names.filter(hex).map(str::to_owned));
+        named.extend(uses.filter(hex).map(str::to_owned));
     }
     let mut kept = BTreeSet::new();
     let mut size = 0;
