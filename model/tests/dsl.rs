@@ -76,7 +76,7 @@ fn dataset_op() -> impl Strategy<Value = DslOp> {
         ),
         1 => (filesystem(), settings()).prop_map(|(name, settings)| DslOp::Set { name, settings }),
         1 => (snapshot(), settings()).prop_map(|(name, settings)| DslOp::Set { name, settings }),
-        1 => (filesystem(), select(Property::ALL))
+        1 => (filesystem(), select(Property::all(ztwin_model::Release::default()).collect::<Vec<_>>()))
             .prop_map(|(name, property)| DslOp::Inherit { name, key: Key::Native(property) }),
         2 => (snapshots(), tag()).prop_map(|(names, tag)| DslOp::Hold { names, tag }),
         2 => (snapshots(), tag()).prop_map(|(names, tag)| DslOp::Release { names, tag }),

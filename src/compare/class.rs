@@ -70,8 +70,20 @@ pub const USAGE: Class = Class {
     accepts: |_| 0,
 };
 
+/// The order in which ZFS names several children or clones of one dataset: that of a hash with a salt
+/// that each pool draws at random (`zap_cursor_retrieve`).
+///
+/// The model prints the marker in front of each line of such a list; what is expected must have the same
+/// lines there, each as often, in any order. Where a list is one word (`clones`), the marker stands behind
+/// it, and its parts between commas may be in any order. A list counts as one value.
+pub const ORDER: Class = Class {
+    name: "order",
+    marker: "<order>",
+    accepts: |_| 0,
+};
+
 /// All classes, in the order of verdicts.
-pub const CLASSES: [&Class; 5] = [&SPACE, &TIME, &GUID, &TXG, &USAGE];
+pub const CLASSES: [&Class; 6] = [&SPACE, &TIME, &GUID, &TXG, &USAGE, &ORDER];
 
 impl Class {
     /// The class whose marker stands in `word`, and where it stands.

@@ -1,22 +1,25 @@
 //! Whether one line of output is what was expected.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::class::{Class, Excused, USAGE};
-use crate::trace::{Content, Pattern, Piece, Text};
+use super::class::{Class, Excused, ORDER, USAGE};
+use crate::trace::{Content, Pattern, Piece, Placed, Text};
 
 /// Names that `<guid:name>` bound.
 pub(super) type Bound = BTreeMap<String, String>;
 
 /// A line that was printed, where markers may stand.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Got<'a> {
     /// Without its line feed.
-    pub bytes: &'a [u8],
+    pub bytes: Cow<'a, [u8]>,
     /// Whether it ends with a line feed.
     pub newline: bool,
     /// Whether a marker stands in it.
     pub marked: bool,
+    /// Whether it is a part of a list in any order; its marker is taken off.
+    pub listed: bool,
 }
 
 impl<'a> Got<'a> {
@@ -28,12 +31,17 @@ impl<'a> Got<'a> {
                 let (bytes, newline) = line
                     .strip_suffix(b"\n")
                     .map_or((line, false), |l| (l, true));
+                let (bytes, listed) = match unlisted(bytes) {
+                    Some(rest) => (Cow::Owned(rest), true),
+                    None => (Cow::Borrowed(bytes), false),
+                };
                 let marked = bytes.contains(&b'<')
-                    && std::str::from_utf8(bytes).is_ok_and(|text| Class::find(text).is_some());
+                    && std::str::from_utf8(&bytes).is_ok_and(|text| Class::find(text).is_some());
                 Got {
                     bytes,
                     newline,
                     marked,
+                    listed,
                 }
             })
             .collect()
@@ -41,7 +49,38 @@ impl<'a> Got<'a> {
 
     /// Whether it stands for the rest of a usage text.
     pub fn is_usage(&self) -> bool {
-        self.bytes == USAGE.marker.as_bytes()
+        *self.bytes == *USAGE.marker.as_bytes()
+    }
+}
+
+/// The line without the marker of a list in any order, which stands at its start, or behind the `- ` that
+/// drivers put in front of what a program printed.
+fn unlisted(line: &[u8]) -> Option<Vec<u8>> {
+    let start = if line.starts_with(b"- ") { 2 } else { 0 };
+    let rest = line[start..].strip_prefix(ORDER.marker.as_bytes())?;
+    Some([&line[..start], rest].concat())
+}
+
+/// Puts each list that may stand in any order into the order in which `expected` has its lines.
+pub(super) fn reorder(expected: &[Placed], got: &mut [Got<'_>], excused: &mut Excused) {
+    let mut start = 0;
+    while start < got.len() {
+        let count = got[start..].iter().take_while(|line| line.listed).count();
+        let list = &mut got[start..start + count];
+        let mut done = 0;
+        for line in expected {
+            let Content::Literal(wanted) = &line.text.content else {
+                continue;
+            };
+            if let Some(at) = list[done..].iter().position(|it| *it.bytes == **wanted) {
+                list[done..=done + at].rotate_right(1);
+                done += 1;
+            }
+        }
+        if count > 0 {
+            excused.count(&ORDER);
+        }
+        start += count.max(1);
     }
 }
 
@@ -78,9 +117,9 @@ pub(super) fn compare(
         return None;
     }
     let whole = match &expected.content {
-        Content::Literal(bytes) => bytes == got.bytes && !by_words,
+        Content::Literal(bytes) => **bytes == *got.bytes && !by_words,
         Content::Pattern(pieces) => {
-            if let Some(binds) = compare_pieces(pieces, got.bytes, bound) {
+            if let Some(binds) = compare_pieces(pieces, &got.bytes, bound) {
                 return Some(Matched {
                     binds,
                     ..Matched::default()
@@ -95,12 +134,12 @@ pub(super) fn compare(
     if !by_words {
         return None;
     }
-    let words = std::str::from_utf8(got.bytes)
+    let words = std::str::from_utf8(&got.bytes)
         .ok()
         .and_then(|got| compare_words(expected, got, bound));
     // What only looks like a marker is equal all the same.
     words.or_else(|| {
-        matches!(&expected.content, Content::Literal(bytes) if bytes == got.bytes)
+        matches!(&expected.content, Content::Literal(bytes) if **bytes == *got.bytes)
             .then(Matched::default)
     })
 }
@@ -203,6 +242,23 @@ fn compare_words(expected: &Text, got: &str, bound: &Bound) -> Option<Matched> {
                     .pieces
                     .iter()
                     .any(|piece| matches!(piece, Piece::Pattern(_))) => {}
+            Some((class, end)) if class.name == ORDER.name => {
+                let Some(Piece::Literal(wanted)) = first.pieces.first() else {
+                    return None;
+                };
+                let sorted = |list: &[u8]| {
+                    let mut parts: Vec<_> = list
+                        .split(|&byte| byte == b',')
+                        .map(<[u8]>::to_vec)
+                        .collect();
+                    parts.sort_unstable();
+                    parts
+                };
+                if sorted(wanted) != sorted(&word.as_bytes()[..end]) {
+                    return None;
+                }
+                matched.excused.count(class);
+            }
             Some((class, start)) => {
                 let marker = class.marker;
                 let values: Vec<&str> = words[next..]

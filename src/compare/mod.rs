@@ -13,7 +13,7 @@ mod table;
 use crate::pools::{End, Printed};
 use crate::trace::{Content, Ending, Expected, Line, Placed, Text};
 
-pub use class::{CLASSES, Class, Excused, GUID, SPACE, TIME, TXG, USAGE};
+pub use class::{CLASSES, Class, Excused, GUID, ORDER, SPACE, TIME, TXG, USAGE};
 pub use picture::{Names, Picture};
 pub use replay::{
     Divergence, Report, check_on, check_trace, compare_recorded, diff_trace, play, record_trace,
@@ -33,6 +33,8 @@ pub struct Comparer {
 pub struct Verdict {
     /// How many values were not compared.
     pub excused: Excused,
+    /// The lines in which they stood: the offset in the step's body ([`Placed::offset`]), and the class.
+    pub loose: Vec<(usize, &'static str)>,
     /// Where the two differ; `None` when they agree.
     pub difference: Option<Difference>,
 }
@@ -78,6 +80,16 @@ enum Pair {
     Got(usize),
 }
 
+impl Verdict {
+    /// Notes the values that were excused in a line.
+    fn excuse(&mut self, line: &Placed, excused: &Excused) {
+        self.excused.add(excused);
+        let classes = excused.by_class().filter(|&(_, number)| number > 0);
+        self.loose
+            .extend(classes.map(|(class, _)| (line.offset, class.name)));
+    }
+}
+
 impl Comparer {
     /// A comparer at the start of a trace.
     #[must_use]
@@ -87,17 +99,14 @@ impl Comparer {
 
     /// Compares what a step should print with what it printed, where markers may stand.
     pub fn step(&mut self, expected: &Expected, got: &Printed) -> Verdict {
-        let mut excused = Excused::default();
-        let (got_out, got_err) = (Got::lines(&got.out), Got::lines(&got.err));
-        let out = self.stream(&expected.out, &got_out, &mut excused);
-        let err = self.stream(&expected.err, &got_err, &mut excused);
+        let mut verdict = Verdict::default();
+        let (mut got_out, mut got_err) = (Got::lines(&got.out), Got::lines(&got.err));
+        let out = self.stream(&expected.out, &mut got_out, &mut verdict);
+        let err = self.stream(&expected.err, &mut got_err, &mut verdict);
         let not_modelled = got.end == End::NotModelled;
         let agree = |pairs: &[Pair]| pairs.iter().all(|pair| matches!(pair, Pair::Both(..)));
         if agree(&out) && agree(&err) && expected.end == got.end && !not_modelled {
-            return Verdict {
-                excused,
-                difference: None,
-            };
+            return verdict;
         }
         let mut lines = Vec::new();
         show(&mut lines, &out, &expected.out, &got_out, Line::Out);
@@ -123,22 +132,24 @@ impl Comparer {
                 show_end(Side::Got, got.end, None);
             }
         }
-        Verdict {
-            excused,
-            difference: Some(Difference {
-                lines,
-                not_modelled,
-            }),
-        }
+        verdict.difference = Some(Difference {
+            lines,
+            not_modelled,
+        });
+        verdict
     }
 
     /// What was printed, as lines of a trace; where a pattern was expected and matches, the pattern.
     fn keep_patterns(&mut self, expected: &Expected, printed: &Printed) -> Vec<Line> {
         let mut lines = printed.lines();
-        let mut excused = Excused::default();
-        let (out, err) = (Got::lines(&printed.out), Got::lines(&printed.err));
-        for (placed, got, first) in [(&expected.out, &out, 0), (&expected.err, &err, out.len())] {
-            for pair in self.stream(placed, got, &mut excused) {
+        let mut verdict = Verdict::default();
+        let (mut out, mut err) = (Got::lines(&printed.out), Got::lines(&printed.err));
+        let first = out.len();
+        for (placed, got, first) in [
+            (&expected.out, &mut out, 0),
+            (&expected.err, &mut err, first),
+        ] {
+            for pair in self.stream(placed, got, &mut verdict) {
                 let Pair::Both(i, j) = pair else { continue };
                 if let Line::Out(text) | Line::Err(text) = &mut lines[first + j] {
                     text.clone_from(&placed[i].text);
@@ -149,7 +160,13 @@ impl Comparer {
     }
 
     /// Aligns the lines of a stream.
-    fn stream(&mut self, expected: &[Placed], got: &[Got<'_>], excused: &mut Excused) -> Vec<Pair> {
+    fn stream(
+        &mut self,
+        expected: &[Placed],
+        got: &mut [Got<'_>],
+        verdict: &mut Verdict,
+    ) -> Vec<Pair> {
+        line::reorder(expected, got, &mut verdict.excused);
         let by_words = got.iter().any(|line| line.marked);
         let same = |i: usize, j: usize| {
             line::compare(&expected[i].text, &got[j], by_words, &self.bound).is_some()
@@ -180,7 +197,7 @@ impl Comparer {
                 continue;
             };
             self.bound.extend(matched.binds);
-            excused.add(&matched.excused);
+            verdict.excuse(&expected[i], &matched.excused);
             rows.push((pairs.len(), matched.cells));
             pairs.push(pair);
         }
@@ -191,7 +208,11 @@ impl Comparer {
             }
         }
         if usage {
-            excused.count(&USAGE);
+            verdict.excused.count(&USAGE);
+            let rest = expected[last..].iter();
+            verdict
+                .loose
+                .extend(rest.map(|line| (line.offset, USAGE.name)));
             pairs.extend((last..expected.len()).map(|i| Pair::Both(i, last)));
         }
         pairs
@@ -278,11 +299,11 @@ fn show(
                         (expected[*i].text.clone(), Some(expected[*i].offset))
                     }
                     (Pair::Got(j), Side::Got) => {
-                        let Got { bytes, newline, .. } = got[*j];
+                        let Got { bytes, newline, .. } = &got[*j];
                         (
                             Text {
                                 content: Content::Literal(bytes.to_vec()),
-                                newline,
+                                newline: *newline,
                             },
                             None,
                         )

@@ -125,7 +125,7 @@ impl<A: Arm> Runner<A> {
             .map(|row| row.split('\t').collect())
             .collect();
         let names: Vec<String> = rows.iter().map(|row| row[0].to_owned()).collect();
-        let properties = Property::ALL.iter().map(|property| property.name());
+        let properties = Property::all(self.arm.release()).map(Property::name);
         let properties = properties.collect::<Vec<_>>().join(",");
         let got = self.program(
             &["get", "-H", "-p", "-o", "name,property,value,source"],

@@ -26,7 +26,7 @@ pub(super) struct Console<'m> {
     /// Standard output.
     pub out: String,
     /// Standard error.
-    pub err: String,
+    pub err: Vec<u8>,
     /// The names of the reasons for which something was refused.
     pub reasons: Vec<&'static str>,
 }
@@ -36,7 +36,7 @@ impl<'m> Console<'m> {
         Console {
             machine,
             out: String::new(),
-            err: String::new(),
+            err: Vec::new(),
             reasons: Vec::new(),
         }
     }
@@ -56,23 +56,23 @@ impl<'m> Console<'m> {
     }
 
     /// A line of standard error.
-    pub fn complain(&mut self, line: &str) {
-        self.err.push_str(line);
-        self.err.push('\n');
+    pub fn complain(&mut self, line: impl AsRef<[u8]>) {
+        self.err.extend_from_slice(line.as_ref());
+        self.err.push(b'\n');
     }
 
     /// Says why something is refused: `heading: reason`.
     pub fn refuse(&mut self, heading: &str, reason: &Reason) {
         self.note(reason);
-        let text = message::text(reason, self.release());
-        self.complain(&format!("{heading}: {text}"));
+        let text = message::bytes(reason, self.release());
+        self.complain([heading.as_bytes(), b": ", &text].concat());
     }
 
     /// Says why something is refused, on a line of its own.
     pub fn tell(&mut self, reason: &Reason) {
         self.note(reason);
-        let text = message::text(reason, self.release());
-        self.complain(&text);
+        let text = message::bytes(reason, self.release());
+        self.complain(text);
     }
 
     /// Notes a reason whose text was said already.

@@ -4,15 +4,31 @@ use ztwin_model::Release;
 use ztwin_model::dsl::reason::Reason;
 use ztwin_model::outcome::Errno;
 
+/// The text for a reason, as it follows `cannot ...: `, in bytes: of a character that is not allowed in a
+/// name ZFS shows the first byte.
+pub(super) fn bytes(reason: &Reason, release: Release) -> Vec<u8> {
+    match reason {
+        Reason::InvalidCharacter(byte) => [
+            b"invalid character '",
+            std::slice::from_ref(byte),
+            b"' in name",
+        ]
+        .concat(),
+        _ => text(reason, release).into_bytes(),
+    }
+}
+
 /// The text for a reason, as it follows `cannot ...: `.
-pub(super) fn text(reason: &Reason, release: Release) -> String {
+fn text(reason: &Reason, release: Release) -> String {
     match reason {
         Reason::EmptyComponent => {
             "empty component or misplaced '@' or '#' delimiter in name".to_owned()
         }
         Reason::TrailingSlash => "trailing slash in name".to_owned(),
         Reason::LeadingSlash => "leading slash in name".to_owned(),
-        Reason::InvalidCharacter(c) => format!("invalid character '{c}' in name"),
+        Reason::InvalidCharacter(byte) => {
+            format!("invalid character '{}' in name", char::from(*byte))
+        }
         Reason::PercentInName => "invalid character % in name".to_owned(),
         Reason::MultipleDelimiters => "multiple '@' and/or '#' delimiters in name".to_owned(),
         Reason::SelfReference => "self reference, '.' is found in name".to_owned(),
@@ -102,6 +118,7 @@ pub(super) fn text(reason: &Reason, release: Release) -> String {
         Reason::NoSuchMountpoint => "no such pool or dataset".to_owned(),
         Reason::UnmountFailed => "unmount failed".to_owned(),
         Reason::AlreadyMounted => "filesystem already mounted".to_owned(),
+        Reason::MountAttributes => "mount failed".to_owned(),
         Reason::NotAMountpoint => "not a mountpoint".to_owned(),
         Reason::NotMounted => "not currently mounted".to_owned(),
         Reason::MountFailed(Errno::EBUSY) => "mountpoint or dataset is busy".to_owned(),
@@ -127,6 +144,7 @@ pub(super) fn text(reason: &Reason, release: Release) -> String {
         Reason::VdevTooSmall => {
             "one or more devices is less than the minimum size (64M)".to_owned()
         }
+        Reason::VdevDegraded => "one or more devices is currently unavailable".to_owned(),
         Reason::TooFewVdevs(kind, needed) => {
             format!("{kind} requires at least {needed} devices")
         }

@@ -46,7 +46,7 @@ pub fn run_noting(machine: &mut Machine, words: &[String]) -> (Printed, Vec<&'st
     let printed = match ended {
         Ok(code) => Printed {
             out: out.into_bytes(),
-            err: err.into_bytes(),
+            err,
             end: End::Exit(code),
         },
         Err(NotModelled(what)) => {

@@ -1,6 +1,7 @@
 //! Mounting as libzfs does it: mountpoints that are made and removed, and what is taken off and put back
 //! around a change (`libzfs_mount.c`, `libzfs_changelist.c`).
 
+use ztwin_model::Release;
 use ztwin_model::dsl::dataset::DatasetId;
 use ztwin_model::dsl::properties::{Property, Source, Value};
 use ztwin_model::dsl::reason::Reason;
@@ -23,14 +24,19 @@ impl Console<'_> {
 
     /// `zfs_mount`: mounts it where it belongs; one that is not to be mounted is fine.
     pub fn mount(&mut self, id: DatasetId, overlay: bool) -> bool {
+        self.mount_with(id, overlay, false)
+    }
+
+    /// As [`Console::mount`]; with `read_only` whatever the property says.
+    pub fn mount_with(&mut self, id: DatasetId, overlay: bool, read_only: bool) -> bool {
         match self.mountable(id) {
-            Some(path) => self.mount_at(id, &path, overlay),
+            Some(path) => self.mount_at(id, &path, overlay, read_only),
             None => true,
         }
     }
 
     /// `zfs_mount_at`.
-    fn mount_at(&mut self, id: DatasetId, path: &str, overlay: bool) -> bool {
+    fn mount_at(&mut self, id: DatasetId, path: &str, overlay: bool, read_only: bool) -> bool {
         let name = self.name(id);
         if !self.exists(path)
             && let Err(errno) = self.call(FileOp::MakeMountpoint { path: path.into() })
@@ -51,7 +57,7 @@ impl Console<'_> {
         let mount = FileOp::Mount {
             dataset: name.as_str().into(),
             path: path.into(),
-            read_only: false,
+            read_only: read_only || self.state().is_readonly(id),
         };
         match self.call(mount) {
             Ok(_) => true,
@@ -63,6 +69,43 @@ impl Console<'_> {
                 false
             }
         }
+    }
+
+    /// `zfs_mount_setattr`, until 2.1 `zfs_mount` with `remount`: gives what is mounted the `readonly` of the
+    /// property, whatever option it was mounted with.
+    pub fn remount(&mut self, id: DatasetId) -> bool {
+        let name = self.name(id);
+        let read_only = self.state().is_readonly(id);
+        let mounted: Vec<String> = self
+            .state()
+            .mounts
+            .of(id)
+            .map(|mount| mount.path.clone())
+            .collect();
+        if self.release() == Release::V2_1 {
+            // Where the property says that it is mounted, if it is mounted anywhere.
+            let path = self.mountable(id).filter(|_| !mounted.is_empty());
+            let failed = path.map(|path| self.call(remounting(&path, read_only)));
+            return match failed {
+                Some(Err(errno)) => {
+                    let heading = format!("cannot mount '{name}'");
+                    self.refuse(&heading, &Reason::MountFailed(errno));
+                    false
+                }
+                _ => true,
+            };
+        }
+        // Of a legacy one all mounts.
+        let legacy = self.is(id, Property::Mountpoint, "legacy");
+        let count = if legacy { mounted.len() } else { 1 };
+        for path in mounted.iter().take(count) {
+            if self.call(remounting(path, read_only)).is_err() {
+                let heading = format!("cannot set mount attributes for '{name}'");
+                self.refuse(&heading, &Reason::MountAttributes);
+                return false;
+            }
+        }
+        true
     }
 
     /// Whether there is something at a path in a pool.
@@ -155,6 +198,13 @@ impl Console<'_> {
             return 1;
         }
         0
+    }
+}
+
+fn remounting(path: &str, read_only: bool) -> FileOp {
+    FileOp::Remount {
+        path: path.into(),
+        read_only,
     }
 }
 

@@ -1,5 +1,6 @@
 //! `-o property=value`: reading them, and checking them all before anything is done (`zfs_valid_proplist`).
 
+use ztwin_model::Release;
 use ztwin_model::dsl::properties::{Key, Value};
 use ztwin_model::dsl::reason::Reason;
 use ztwin_model::dsl::value::{self, Target};
@@ -38,10 +39,14 @@ impl Given {
     }
 
     /// Checks them all; the first that is wrong is the reason.
-    pub fn check(&self, on: Target) -> Result<Result<Vec<(Key, Value)>, Reason>, NotModelled> {
+    pub fn check(
+        &self,
+        on: Target,
+        release: Release,
+    ) -> Result<Result<Vec<(Key, Value)>, Reason>, NotModelled> {
         let mut checked = Vec::new();
         for (name, text) in self.iter() {
-            match value::parse(name, text, on) {
+            match value::parse(name, text, on, release) {
                 Ok(Some(setting)) => checked.push(setting),
                 Ok(None) => {
                     return Err(NotModelled(format!(

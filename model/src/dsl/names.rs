@@ -82,7 +82,7 @@ fn components(name: &str) -> Result<(), Reason> {
                 Reason::EmptyComponent
             });
         }
-        if let Some(bad) = component.chars().find(|&c| !valid(c)) {
+        if let Some(bad) = component.bytes().find(|&byte| !valid(byte)) {
             return Err(Reason::InvalidCharacter(bad));
         }
         let mut after = after.chars();
@@ -105,8 +105,8 @@ fn components(name: &str) -> Result<(), Reason> {
     }
 }
 
-fn valid(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':' | ' ' | '%')
+fn valid(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':' | b' ' | b'%')
 }
 
 /// Checks the name of a new pool (`pool_namecheck`).
@@ -114,7 +114,7 @@ pub fn check_pool(name: &str) -> Result<(), Reason> {
     if name.len() > MAX_NAME {
         return Err(Reason::NameTooLong);
     }
-    if let Some(bad) = name.chars().find(|&c| !valid(c) || c == '%') {
+    if let Some(bad) = name.bytes().find(|&byte| !valid(byte) || byte == b'%') {
         return Err(Reason::InvalidCharacter(bad));
     }
     if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {

@@ -52,7 +52,7 @@ impl State {
                 None => None,
             };
         }
-        (property.default_value(), Source::Default)
+        (property.default_value(self.release), Source::Default)
     }
 
     /// `recordsize`: the largest block of a file that is created now, in bytes.

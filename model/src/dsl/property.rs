@@ -1,4 +1,8 @@
 //! The properties that ZFS defines, as a table (`zfs_prop_init`).
+//!
+//! The table is that of OpenZFS 2.4; what older releases do not have or have otherwise stands below it.
+
+use crate::release::Release;
 
 /// What kinds of datasets a property is for.
 pub type Kinds = u8;
@@ -76,8 +80,7 @@ macro_rules! properties {
         pub enum Property { $(#[doc = $doc] $name,)* }
 
         impl Property {
-            /// All of them.
-            pub const ALL: &'static [Property] = &[$(Property::$name,)*];
+            const ALL: &'static [Property] = &[$(Property::$name,)*];
 
             /// Its name, such as `recordsize`.
             #[must_use]
@@ -97,15 +100,13 @@ macro_rules! properties {
                 match self { $(Property::$name => $kinds,)* }
             }
 
-            /// What values it takes.
-            #[must_use]
-            pub const fn kind(self) -> Kind {
+            /// What values it takes in the newest release.
+            const fn newest_kind(self) -> Kind {
                 match self { $(Property::$name => $kind,)* }
             }
 
-            /// Its value where it is set nowhere; of no meaning for one that is only told.
-            #[must_use]
-            pub const fn default_value(self) -> Value {
+            /// Its value in the newest release where it is set nowhere.
+            const fn newest_default(self) -> Value {
                 match self { $(Property::$name => $default,)* }
             }
         }
@@ -141,7 +142,7 @@ properties! {
     Aclinherit = "aclinherit", Class::Inherited, FILESYSTEM, Kind::Words(&Words { text: "discard | noallow | restricted | passthrough | passthrough-x", words: &["discard", "noallow", "restricted", "passthrough", "passthrough-x"], aliases: &[] }), Value::Word("restricted"), "How access lists are inherited.";
     Createtxg = "createtxg", Class::Status, FILESYSTEM | SNAPSHOT, Kind::Told, Value::Number(0), "The transaction group of its creation.";
     Canmount = "canmount", Class::Own, FILESYSTEM, Kind::Words(&Words { text: "on | off | noauto", words: &["on", "off", "noauto"], aliases: &[] }), Value::Word("on"), "Whether it is mounted by itself.";
-    Xattr = "xattr", Class::Inherited, FILESYSTEM | SNAPSHOT, Kind::Words(&Words { text: "on | off | dir | sa", words: &["on", "off", "dir"], aliases: &[("sa", "on")] }), Value::Word("on"), "How extended attributes are kept.";
+    Xattr = "xattr", Class::Inherited, FILESYSTEM | SNAPSHOT, Kind::Words(&Words { text: "on | off | dir | sa", words: &["sa", "off", "dir"], aliases: &[("on", "sa")] }), Value::Word("sa"), "How extended attributes are kept.";
     Copies = "copies", Class::Inherited, FILESYSTEM | VOLUME, Kind::Words(&Words { text: "1 | 2 | 3", words: &["1", "2", "3"], aliases: &[] }), Value::Word("1"), "How often blocks are stored.";
     Version = "version", Class::Own, FILESYSTEM | SNAPSHOT, Kind::Words(&Words { text: "1 | 2 | 3 | 4 | 5 | current", words: &["1", "2", "3", "4", "5"], aliases: &[("current", "5")] }), Value::Word("5"), "The version of the on-disk file system.";
     Utf8only = "utf8only", Class::Once, FILESYSTEM | SNAPSHOT, Kind::Words(&Words { text: "on | off", words: &["on", "off"], aliases: &[] }), Value::Word("off"), "Whether names must be UTF-8.";
@@ -196,12 +197,128 @@ properties! {
     Volthreading = "volthreading", Class::Own, VOLUME, Kind::Words(&Words { text: "on | off", words: &["on", "off"], aliases: &[] }), Value::Word("on"), "Whether a volume uses threads.";
     Direct = "direct", Class::Inherited, FILESYSTEM, Kind::Words(&Words { text: "disabled | standard | always", words: &["disabled", "standard", "always"], aliases: &[] }), Value::Word("standard"), "Whether reads and writes pass the cache by.";
     Longname = "longname", Class::Inherited, FILESYSTEM, Kind::Words(&Words { text: "on | off", words: &["on", "off"], aliases: &[] }), Value::Word("off"), "Whether names of files may be longer than 255 bytes.";
+    Defaultuserquota = "defaultuserquota", Class::Own, FILESYSTEM | SNAPSHOT, Kind::Quota, Value::Number(0), "The most space a user without a quota may take.";
+    Defaultgroupquota = "defaultgroupquota", Class::Own, FILESYSTEM | SNAPSHOT, Kind::Quota, Value::Number(0), "The most space a group without a quota may take.";
+    Defaultprojectquota = "defaultprojectquota", Class::Own, FILESYSTEM | SNAPSHOT, Kind::Quota, Value::Number(0), "The most space a project without a quota may take.";
+    Defaultuserobjquota = "defaultuserobjquota", Class::Own, FILESYSTEM | SNAPSHOT, Kind::Quota, Value::Number(0), "The most objects a user without a quota may have.";
+    Defaultgroupobjquota = "defaultgroupobjquota", Class::Own, FILESYSTEM | SNAPSHOT, Kind::Quota, Value::Number(0), "The most objects a group without a quota may have.";
+    Defaultprojectobjquota = "defaultprojectobjquota", Class::Own, FILESYSTEM | SNAPSHOT, Kind::Quota, Value::Number(0), "The most objects a project without a quota may have.";
 }
 
+const CHECKSUM_2_1: Words = Words {
+    text: "on | off | fletcher2 | fletcher4 | sha256 | sha512 | skein | edonr",
+    words: &[
+        "on",
+        "off",
+        "fletcher2",
+        "fletcher4",
+        "sha256",
+        "sha512",
+        "skein",
+        "edonr",
+        "noparity",
+    ],
+    aliases: &[],
+};
+
+const DEDUP_2_1: Words = Words {
+    text: "on | off | verify | sha256[,verify] | sha512[,verify] | skein[,verify] | edonr,verify",
+    words: &[
+        "on",
+        "off",
+        "verify",
+        "sha256",
+        "sha256,verify",
+        "sha512",
+        "sha512,verify",
+        "skein",
+        "skein,verify",
+        "edonr,verify",
+    ],
+    aliases: &[],
+};
+
+const SNAPDIR_2_1: Words = Words {
+    text: "hidden | visible",
+    words: &["hidden", "visible"],
+    aliases: &[],
+};
+
+/// `on` is a directory of attributes.
+const XATTR_2_1: Words = Words {
+    text: "on | off | dir | sa",
+    words: &["on", "off", "sa"],
+    aliases: &[("dir", "on")],
+};
+
+/// `on` is attributes in the dnode, and the word for it.
+const XATTR_2_3: Words = Words {
+    text: "on | off | dir | sa",
+    words: &["on", "off", "dir"],
+    aliases: &[("sa", "on")],
+};
+
 impl Property {
+    /// All that a release has.
+    pub fn all(release: Release) -> impl Iterator<Item = Property> {
+        let all = Property::ALL.iter().copied();
+        all.filter(move |property| property.since() <= release)
+    }
+
+    /// The first release line that has it.
+    #[must_use]
+    pub const fn since(self) -> Release {
+        match self {
+            Property::SnapshotsChanged
+            | Property::Prefetch
+            | Property::Volthreading
+            | Property::Direct
+            | Property::Longname => Release::V2_3,
+            Property::Defaultuserquota
+            | Property::Defaultgroupquota
+            | Property::Defaultprojectquota
+            | Property::Defaultuserobjquota
+            | Property::Defaultgroupobjquota
+            | Property::Defaultprojectobjquota => Release::V2_4,
+            _ => Release::V2_1,
+        }
+    }
+
+    /// What values it takes.
+    #[must_use]
+    pub fn kind(self, release: Release) -> Kind {
+        match (self, release) {
+            (Property::Checksum, Release::V2_1) => Kind::Words(&CHECKSUM_2_1),
+            (Property::Dedup, Release::V2_1) => Kind::Words(&DEDUP_2_1),
+            (Property::Snapdir, Release::V2_1) => Kind::Words(&SNAPDIR_2_1),
+            (Property::Xattr, Release::V2_1) => Kind::Words(&XATTR_2_1),
+            (Property::Xattr, Release::V2_3) => Kind::Words(&XATTR_2_3),
+            _ => self.newest_kind(),
+        }
+    }
+
+    /// Its value where it is set nowhere; of no meaning for one that is only told.
+    #[must_use]
+    pub fn default_value(self, release: Release) -> Value {
+        match (self, release) {
+            (Property::Compression | Property::Relatime, Release::V2_1) => Value::Word("off"),
+            (Property::Xattr, Release::V2_1 | Release::V2_3) => Value::Word("on"),
+            _ => self.newest_default(),
+        }
+    }
+
+    /// The largest `recordsize`, in bytes (the module's parameter `zfs_max_recordsize`).
+    #[must_use]
+    pub const fn largest_record(release: Release) -> u64 {
+        match release {
+            Release::V2_1 => 1 << 20,
+            Release::V2_3 | Release::V2_4 => 16 << 20,
+        }
+    }
+
     /// The property of this name, or of this short name (`zfs_name_to_prop`).
     #[must_use]
-    pub fn by_name(name: &str) -> Option<Property> {
+    pub fn by_name(name: &str, release: Release) -> Option<Property> {
         let full = match name {
             "avail" => "available",
             "refer" => "referenced",
@@ -228,10 +345,7 @@ impl Property {
             "redund_md" => "redundant_metadata",
             name => name,
         };
-        Property::ALL
-            .iter()
-            .copied()
-            .find(|property| property.name() == full)
+        Property::all(release).find(|property| property.name() == full)
     }
 
     /// Whether datasets below inherit it.
@@ -248,8 +362,8 @@ impl Property {
 
     /// Whether a word that it knows.
     #[must_use]
-    pub fn word(self, word: &str) -> Option<&'static str> {
-        let Kind::Words(known) = self.kind() else {
+    pub fn word(self, word: &str, release: Release) -> Option<&'static str> {
+        let Kind::Words(known) = self.kind(release) else {
             return None;
         };
         let alias = known.aliases.iter().find(|(alias, _)| *alias == word);

@@ -31,8 +31,8 @@ reasons! {
     TrailingSlash;
     /// The name starts with a slash.
     LeadingSlash;
-    /// This character may not stand in a name.
-    InvalidCharacter(char);
+    /// This byte may not stand in a name.
+    InvalidCharacter(u8);
     /// A `%` in the name of something that is made or changed.
     PercentInName;
     /// More than one `@` or `#`.
@@ -89,6 +89,8 @@ reasons! {
     HasChildren;
     /// It is in use: mounted, or a file in it is open.
     Busy;
+    /// A file is open for writing through the mount that is to become read-only.
+    MountAttributes;
     /// The mount is in use: a file is open through it, or another mount stands on it.
     MountBusy;
     /// There is a newer snapshot than the one to roll back to.
@@ -195,6 +197,8 @@ reasons! {
     MountpointInUse;
     /// A device smaller than 64 MiB.
     VdevTooSmall;
+    /// A device is too small, and the vdev that it is a part of could do without it.
+    VdevDegraded;
     /// A mirror or raidz with too few devices: its name, and the number it needs.
     TooFewVdevs(Arc<str>, u64);
     /// The property of a pool does not exist.

@@ -87,9 +87,8 @@ impl State {
 
     /// What a dataset inherits, as settings of its own (a planted fault).
     fn inherited(&self, id: DatasetId) -> Vec<(Key, crate::dsl::property::Value)> {
-        Property::ALL
-            .iter()
-            .filter_map(|&property| match self.property(id, property) {
+        Property::all(self.release)
+            .filter_map(|property| match self.property(id, property) {
                 (value, Source::Inherited(_)) => Some((Key::Native(property), value)),
                 _ => None,
             })

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::dsl::properties::Key;
 use crate::dsl::property::{Class, FILESYSTEM, Kind, Property, SNAPSHOT, Value};
 use crate::dsl::reason::Reason;
+use crate::release::Release;
 
 /// The longest value of a property, in bytes.
 const MAX_VALUE: usize = 8191;
@@ -23,23 +24,31 @@ pub enum Target {
     Snapshot,
 }
 
-/// Whether it is the name of a user's property (`zfs_prop_user`): small letters, digits and `_ - . :` with
-/// a colon among them.
+/// Whether it is the name of a user's property (`zfs_prop_user`): small letters, digits, `_ - . :` and,
+/// since 2.2, `+`, with a colon among them.
 #[must_use]
-pub fn is_user(name: &str) -> bool {
+pub fn is_user(name: &str, release: Release) -> bool {
     name.contains(':')
         && name.chars().all(|c| {
-            c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-' | '.' | ':' | '+')
+            c.is_ascii_lowercase()
+                || c.is_ascii_digit()
+                || matches!(c, '_' | '-' | '.' | ':')
+                || (c == '+' && release > Release::V2_1)
         })
 }
 
 /// Checks what is to be set and turns it into a value. `None` when the rules of its values are not modelled.
-pub fn parse(name: &str, text: &str, on: Target) -> Result<Option<(Key, Value)>, Reason> {
+pub fn parse(
+    name: &str,
+    text: &str,
+    on: Target,
+    release: Release,
+) -> Result<Option<(Key, Value)>, Reason> {
     let named: Arc<str> = name.into();
-    let Some(property) = Property::by_name(name) else {
+    let Some(property) = Property::by_name(name, release) else {
         return if name == "name" && on != Target::Snapshot {
             Err(Reason::ReadonlyProperty(named))
-        } else if !is_user(name) {
+        } else if !is_user(name, release) {
             Err(if on == Target::Snapshot {
                 Reason::NotOnSnapshots
             } else {
@@ -68,9 +77,9 @@ pub fn parse(name: &str, text: &str, on: Target) -> Result<Option<(Key, Value)>,
         }
         _ => {}
     }
-    let value = match property.kind() {
+    let value = match property.kind(release) {
         Kind::Told | Kind::Unmodelled => return Ok(None),
-        Kind::Words(words) => match property.word(text) {
+        Kind::Words(words) => match property.word(text, release) {
             Some(word) => Value::Word(word),
             None => return Err(Reason::NotOneOf(property.name().into(), words.text)),
         },
@@ -85,7 +94,8 @@ pub fn parse(name: &str, text: &str, on: Target) -> Result<Option<(Key, Value)>,
         },
         Kind::BlockSize => {
             let bytes = size_or_none(text)?;
-            let fits = (512..=16 << 20).contains(&bytes) && bytes.is_power_of_two();
+            let fits = (512..=Property::largest_record(release)).contains(&bytes)
+                && bytes.is_power_of_two();
             match property {
                 Property::Recordsize if !fits => {
                     return Err(Reason::BadBlockSize(property.name().into()));
@@ -109,14 +119,14 @@ pub fn parse(name: &str, text: &str, on: Target) -> Result<Option<(Key, Value)>,
     if property == Property::Version && on != Target::NewFilesystem && value != Value::Word("5") {
         return Err(Reason::Downgrade);
     }
-    if changes_rules(property, &value) {
+    if changes_rules(property, &value, release) {
         return Ok(None);
     }
     Ok(Some((Key::Native(property), value)))
 }
 
 /// Values under which files or space follow rules that are not modelled.
-fn changes_rules(property: Property, value: &Value) -> bool {
+fn changes_rules(property: Property, value: &Value, release: Release) -> bool {
     match property {
         Property::Casesensitivity
         | Property::Normalization
@@ -125,7 +135,13 @@ fn changes_rules(property: Property, value: &Value) -> bool {
         | Property::Pbkdf2iters
         | Property::Zoned
         | Property::Longname
-        | Property::Version => *value != property.default_value(),
+        | Property::Defaultuserquota
+        | Property::Defaultgroupquota
+        | Property::Defaultprojectquota
+        | Property::Defaultuserobjquota
+        | Property::Defaultgroupobjquota
+        | Property::Defaultprojectobjquota
+        | Property::Version => *value != property.default_value(release),
         _ => false,
     }
 }

@@ -41,12 +41,22 @@ impl State {
             return Err(Reason::VdevTwice);
         }
         let mut raw_size = 0u64;
-        for device in vdevs.iter().flat_map(|vdev| &vdev.devices) {
-            let size = self.vdevs.get(&**device).copied().unwrap_or(0);
-            if size < SMALLEST_DEVICE {
+        for vdev in vdevs {
+            let sizes = vdev.devices.iter();
+            let sizes = sizes.map(|device| self.vdevs.get(&**device).copied().unwrap_or(0));
+            let small = sizes.clone().filter(|&size| size < SMALLEST_DEVICE).count();
+            // `vdev_create`: one that opens without all of its devices is not healthy enough.
+            let spared = match vdev.shape {
+                Shape::Single => 0,
+                Shape::Mirror => vdev.devices.len() - 1,
+                Shape::Raidz(parity) => usize::from(parity),
+            };
+            if small > spared {
                 return Err(Reason::VdevTooSmall);
+            } else if small > 0 {
+                return Err(Reason::VdevDegraded);
             }
-            raw_size = raw_size.saturating_add(size);
+            raw_size = sizes.fold(raw_size, u64::saturating_add);
         }
         let settings_of_pool: BTreeMap<_, _> = properties.iter().cloned().collect();
         let ashift = settings_of_pool

@@ -8,6 +8,7 @@ use crate::dsl::dataset::{Dataset, DatasetId};
 use crate::fault::Fault;
 use crate::machine::State;
 use crate::outcome::Errno;
+use crate::release::Release;
 use crate::zpl::mount::MountId;
 use crate::zpl::op::{At, FileKind, FileOp, FileResult, Result, Stat, Target, Unmount};
 use crate::zpl::open::{Handle, OpenFile};
@@ -106,8 +107,13 @@ pub(super) fn apply(op: &FileOp, state: &mut State) -> Result {
             path,
             read_only,
         } => mount(state, dataset, path, *read_only),
-        FileOp::Remount { dataset, read_only } => {
-            let id = state.find(dataset).ok_or(Errno::ENOENT)?;
+        FileOp::Remount { path, read_only } => {
+            let mount = state.mounts.at(path).ok_or(Errno::EINVAL)?;
+            let (id, becomes) = (mount.id, *read_only && !mount.read_only);
+            // `mnt_hold_writers`; a remount of a superblock that is read-only by now does not look.
+            if becomes && state.release > Release::V2_1 && state.open_files.writes_through(id) {
+                return Err(Errno::EBUSY);
+            }
             state.mounts.remount(id, *read_only);
             Ok(None)
         }

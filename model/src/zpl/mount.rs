@@ -179,11 +179,11 @@ impl Mounts {
         id
     }
 
-    /// Gives the oldest mount of a dataset another `ro` flag.
-    pub(crate) fn remount(&mut self, dataset: DatasetId, read_only: bool) {
+    /// Gives a mount another `ro` flag.
+    pub(crate) fn remount(&mut self, id: MountId, read_only: bool) {
         let mut mounts = self.table.iter_mut();
-        if let Some(first) = mounts.find(|mount| mount.dataset == dataset) {
-            first.read_only = read_only;
+        if let Some(mount) = mounts.find(|mount| mount.id == id) {
+            mount.read_only = read_only;
         }
     }
 

@@ -174,11 +174,12 @@ pub enum FileOp {
         /// Mount it read-only.
         read_only: bool,
     },
-    /// `mount(2)` with `MS_REMOUNT`, of a filesystem's oldest mount: what the programs do when property
-    /// `readonly` changes. Nothing happens when it is not mounted.
+    /// `mount_setattr(2)`, until 2.1 `mount(2)` with `MS_REMOUNT`: what the programs do when the property
+    /// `readonly` changes. `EINVAL` when nothing of ZFS is mounted there, `EBUSY` when a file is open for
+    /// writing through the mount.
     Remount {
-        /// The full name of a filesystem.
-        dataset: Arc<str>,
+        /// An absolute path.
+        path: Arc<str>,
         /// Make it read-only.
         read_only: bool,
     },

@@ -70,6 +70,13 @@ impl OpenFiles {
         self.files.values().any(|file| file.mount == Some(mount))
     }
 
+    /// Whether a file is open for writing through this mount.
+    #[must_use]
+    pub fn writes_through(&self, mount: MountId) -> bool {
+        let mut files = self.files.values();
+        files.any(|file| file.mount == Some(mount) && file.writable)
+    }
+
     /// Whether this object is open.
     #[must_use]
     pub fn has(&self, dataset: DatasetId, object: ObjectId) -> bool {

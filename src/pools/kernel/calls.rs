@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -92,6 +93,8 @@ pub(super) struct KernelArm {
     foreign: BTreeSet<String>,
     /// Directories that were made outside, in order.
     directories: Vec<String>,
+    /// Where ZFS may have made directories to mount on; nothing was there before.
+    places: BTreeSet<String>,
     /// What [`TXG_TIMEOUT`] was.
     txg_timeout: Option<String>,
 }
@@ -120,6 +123,7 @@ impl KernelArm {
             pools: BTreeSet::new(),
             foreign,
             directories: Vec::new(),
+            places: BTreeSet::new(),
             txg_timeout: before.filter(|_| changed),
         })
     }
@@ -176,6 +180,9 @@ impl KernelArm {
         for directory in self.directories.iter().rev() {
             // One that something else is in by now stays.
             let _ = std::fs::remove_dir(directory);
+        }
+        for place in &self.places {
+            mounts::remove_empty(Path::new(place));
         }
         self.journal.done();
         Ok(())
@@ -439,11 +446,13 @@ impl KernelArm {
     fn rename(&self, from: &At, to: &At) -> Result {
         let source = self.reach(&from.dataset)?;
         let old = parent_in(&source, &from.path)?;
-        let target = self.reach(&to.dataset)?;
-        let new = parent_in(&target, &to.path)?;
         if from.dataset != to.dataset {
+            let target = self.reach(&to.dataset)?;
+            parent_in(&target, &to.path)?;
             return Err(Errno::XDEV.into());
         }
+        // Through the same mount: a snapshot is mounted anew each time it is reached.
+        let new = parent_in(&source, &to.path)?;
         let (Some((old, old_name)), Some((new, new_name))) = (old, new) else {
             return Err(Errno::BUSY.into());
         };
@@ -458,7 +467,13 @@ impl KernelArm {
             // The file is looked up before the new name.
             rustix::fs::statat(directory, *name, AtFlags::SYMLINK_NOFOLLOW)?;
         }
-        let (new, new_name) = self.parent(to, Errno::EXIST)?;
+        let target = if from.dataset == to.dataset {
+            // Through the same mount: a snapshot is mounted anew each time it is reached.
+            source.try_clone()?
+        } else {
+            self.reach(&to.dataset)?
+        };
+        let (new, new_name) = parent_in(&target, &to.path)?.ok_or(Errno::EXIST)?;
         match old {
             Some((old, name)) => rustix::fs::linkat(old, name, new, new_name, AtFlags::empty())?,
             None => rustix::fs::linkat(source, "", new, new_name, AtFlags::EMPTY_PATH)?,
@@ -682,6 +697,13 @@ impl Arm for KernelArm {
             .map(|vdev| self.device(&vdev.named))
             .collect();
         guard::check(words, &self.foreign, &vdevs)?;
+        for place in guard::places(words) {
+            if let Some(missing) = mounts::first_missing(&place)
+                && self.places.insert(missing.clone())
+            {
+                self.journal.note(&format!("place {missing}"))?;
+            }
+        }
         let new = guard::created(words).filter(|name| !self.pools.contains(*name));
         if let Some(name) = new {
             if guard::imported(self.limit)?.contains(name) {

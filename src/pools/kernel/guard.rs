@@ -66,6 +66,25 @@ pub(super) fn created(words: &[String]) -> Option<&str> {
     }
 }
 
+/// Where a command may make ZFS create directories to mount on: at a new pool's name, and at a mountpoint
+/// that it sets.
+pub(super) fn places(words: &[String]) -> Vec<String> {
+    let pool = created(words).map(|name| format!("/{name}"));
+    let set = words.iter().filter_map(|word| {
+        let path = word.strip_prefix("-o").unwrap_or(word);
+        let path = path.strip_prefix("-O").unwrap_or(path);
+        path.strip_prefix("mountpoint=")
+    });
+    let behind = words
+        .windows(2)
+        .filter(|pair| matches!(pair[0].as_str(), "-m" | "-R"))
+        .map(|pair| pair[1].as_str());
+    pool.into_iter()
+        .chain(set.chain(behind).map(str::to_owned))
+        .filter(|place| place.starts_with('/'))
+        .collect()
+}
+
 /// The pools that the steps make.
 pub(super) fn pools_created(commands: &[Command]) -> BTreeSet<String> {
     commands
@@ -182,6 +201,18 @@ mod tests {
         );
         assert_eq!(created(&words("zpool list tank")), None);
         assert_eq!(created(&words("zfs create tank/a")), None);
+    }
+
+    #[test]
+    fn the_places_of_mountpoints_are_found() {
+        let places = |line: &str| places(&words(line)).join(" ");
+        assert_eq!(
+            places("zpool create -m /m -O mountpoint=/o tank /v/a"),
+            "/tank /o /m"
+        );
+        assert_eq!(places("zfs set mountpoint=/x tank/a"), "/x");
+        assert_eq!(places("zfs create -omountpoint=/y tank/a"), "/y");
+        assert_eq!(places("zfs set mountpoint=legacy tank/a"), "");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What a run made, on disk before it is made, so that a later run can remove it after a crash.
 //!
-//! One file a run, locked while it lives. A line is `vdev PATH`, `loop DEVICE`, `pool NAME` or
-//! `pool NAME GUID`.
+//! One file a run, locked while it lives. A line is `vdev PATH`, `loop DEVICE`, `place PATH`,
+//! `pool NAME` or `pool NAME GUID`.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 
-use super::{child, unavailable};
+use super::{child, mounts, unavailable};
 use crate::pools::Unavailable;
 
 /// The journal of this run.
@@ -70,6 +70,8 @@ impl Journal {
 struct Made {
     vdevs: Vec<String>,
     loops: Vec<String>,
+    /// Where ZFS may have made directories; nothing was there before.
+    places: Vec<String>,
     /// Pools with their GUID, where that was noted.
     pools: Vec<(String, Option<String>)>,
 }
@@ -80,6 +82,7 @@ fn parse(text: &str) -> Made {
         match line.split_once(' ') {
             Some(("vdev", path)) => made.vdevs.push(path.to_owned()),
             Some(("loop", device)) => made.loops.push(device.to_owned()),
+            Some(("place", path)) => made.places.push(path.to_owned()),
             Some(("pool", rest)) => {
                 let (name, guid) = match rest.split_once(' ') {
                     Some((name, guid)) => (name, Some(guid.to_owned())),
@@ -133,6 +136,9 @@ pub(super) fn remove_leftovers(directory: &Path, limit: Duration) -> Result<(), 
             // It was noted before it was made.
             let _ = fs::remove_file(vdev);
         }
+        for place in &made.places {
+            mounts::remove_empty(Path::new(place));
+        }
         // The directories that vdevs of this run had; nothing else is in there.
         let _ = fs::remove_dir_all(path.with_file_name(format!("{name}.d")));
         fs::remove_file(&path).map_err(|error| failed("remove", &path, &error))?;
@@ -177,12 +183,15 @@ mod tests {
 
     #[test]
     fn a_journal_tells_what_was_made() {
-        let made = parse("vdev /v/a\npool tank\npool tank 123\nloop /dev/loop3\npool other\n");
+        let made = parse(
+            "vdev /v/a\npool tank\npool tank 123\nplace /tank\nloop /dev/loop3\npool other\n",
+        );
         assert_eq!(
             made,
             Made {
                 vdevs: vec!["/v/a".into()],
                 loops: vec!["/dev/loop3".into()],
+                places: vec!["/tank".into()],
                 pools: vec![("tank".into(), Some("123".into())), ("other".into(), None)],
             }
         );

@@ -1,6 +1,8 @@
 //! The kernel's mount table, and ways to reach a dataset.
 
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatxFlags};
 use rustix::io::Errno;
@@ -194,9 +196,62 @@ pub(super) fn is_directory(path: &str) -> Option<bool> {
     )
 }
 
+/// The topmost directory of an absolute path that is not there; none when all are, or the path climbs.
+pub(super) fn first_missing(path: &str) -> Option<String> {
+    let climbs = |name: &str| matches!(name, "." | "..");
+    if !path.starts_with('/') || path.split('/').any(climbs) {
+        return None;
+    }
+    let mut reached = String::new();
+    for name in path.split('/').filter(|name| !name.is_empty()) {
+        reached.push('/');
+        reached.push_str(name);
+        if std::fs::symlink_metadata(&reached).is_err() {
+            return Some(reached);
+        }
+    }
+    None
+}
+
+/// Removes a directory and those in it, as far as they hold nothing but directories.
+pub(super) fn remove_empty(path: &Path) {
+    let device = |path: &Path| {
+        let told = std::fs::symlink_metadata(path).ok()?;
+        told.is_dir().then(|| told.dev())
+    };
+    let (Some(own), Ok(entries)) = (device(path), std::fs::read_dir(path)) else {
+        return;
+    };
+    for entry in entries.filter_map(Result::ok) {
+        // What somebody mounted there is not looked into.
+        if device(&entry.path()) == Some(own) {
+            remove_empty(&entry.path());
+        }
+    }
+    // One that holds something else stays, and so does what something is mounted on.
+    let _ = std::fs::remove_dir(path);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_directories_without_files_are_removed() {
+        let top = tempfile::tempdir().unwrap();
+        let path = |name: &str| top.path().join(name);
+        let named = |name: &str| path(name).display().to_string();
+        assert_eq!(first_missing(&named("a/b/c")), Some(named("a")));
+        std::fs::create_dir_all(path("a/b/c")).unwrap();
+        std::fs::create_dir_all(path("a/kept")).unwrap();
+        std::fs::write(path("a/kept/file"), "x").unwrap();
+        assert_eq!(first_missing(&named("a/b/c")), None);
+        assert_eq!(first_missing(&named("a/../nope")), None);
+        assert_eq!(first_missing("relative"), None);
+        remove_empty(&path("a"));
+        assert!(!path("a/b").exists());
+        assert!(path("a/kept/file").exists());
+    }
 
     #[test]
     fn zfs_mounts_are_picked_out_of_the_kernels_list() {

@@ -45,7 +45,8 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         }
     }
     let heading = format!("cannot create '{name}'");
-    let checked = check_new(console, name).map(|()| properties.check(Target::Filesystem));
+    let checked =
+        check_new(console, name).map(|()| properties.check(Target::Filesystem, console.release()));
     let cloned = match checked {
         Err(reason) => Err(reason),
         Ok(settings) => match settings? {

@@ -1,10 +1,12 @@
 //! Columns of `zfs list` and properties of `zfs get`: their names, widths, and values as text
 //! (`zfs_prop_get`, `zfs_expand_proplist`).
 
+use ztwin_model::Release;
 use ztwin_model::dsl::dataset::DatasetId;
 use ztwin_model::dsl::properties::{Property, Source, Value};
 use ztwin_model::dsl::property::{Class, FILESYSTEM, Kind, SNAPSHOT};
 
+use super::walk;
 use crate::programs::console::Console;
 
 /// A property that is listed.
@@ -29,6 +31,8 @@ pub(super) struct Cell {
     pub text: String,
     /// Where it comes from; none where nothing is set or can be.
     pub source: Option<Source>,
+    /// Whether a mount option overrides what is set, as long as the mount lasts.
+    pub temporary: bool,
     /// Whether there is a value at all.
     pub known: bool,
 }
@@ -43,11 +47,11 @@ const ABSENT: &[&str] = &[
 
 impl Column {
     /// The column of this name, if there is one (`zprop_name_to_prop`, `zfs_prop_user`).
-    pub fn by_name(name: &str) -> Option<Column> {
+    pub fn by_name(name: &str, release: Release) -> Option<Column> {
         if name == "name" {
             return Some(Column::Name);
         }
-        if let Some(property) = Property::by_name(name) {
+        if let Some(property) = Property::by_name(name, release) {
             return Some(Column::Native(property));
         }
         if let Some(absent) = ABSENT.iter().find(|absent| **absent == name) {
@@ -56,7 +60,7 @@ impl Column {
         if let Some(snapshot) = name.strip_prefix("written@") {
             return Some(Column::WrittenSince(snapshot.to_owned()));
         }
-        ztwin_model::dsl::value::is_user(name).then(|| Column::User(name.to_owned()))
+        ztwin_model::dsl::value::is_user(name, release).then(|| Column::User(name.to_owned()))
     }
 
     /// As `zfs get` names it.
@@ -89,12 +93,12 @@ impl Column {
 
     /// The width before any value is seen, and whether values make it wider (`zprop_width`). With exact
     /// numbers they always do.
-    pub fn width(&self, exact: bool) -> (usize, bool) {
+    pub fn width(&self, exact: bool, release: Release) -> (usize, bool) {
         let heading = self.heading().len();
         let Column::Native(property) = self else {
             return (heading, true);
         };
-        match property.kind() {
+        match property.kind(release) {
             _ if matches!(property, Property::Creation | Property::SnapshotsChanged) => {
                 (heading, true)
             }
@@ -117,7 +121,8 @@ impl Column {
 
 /// Properties that are numbers to ZFS.
 fn is_number(property: Property) -> bool {
-    match property.kind() {
+    // Which are does not differ between releases.
+    match property.kind(Release::V2_4) {
         Kind::Size | Kind::Quota | Kind::BlockSize | Kind::Limit => true,
         Kind::Told => !matches!(
             property,
@@ -187,8 +192,8 @@ impl Console<'_> {
     pub(super) fn cell(&self, id: DatasetId, column: &Column, exact: bool) -> Cell {
         let told = |text: String| Cell {
             text,
-            source: None,
             known: true,
+            ..Cell::default()
         };
         match column {
             Column::Name => told(self.name(id)),
@@ -202,6 +207,7 @@ impl Console<'_> {
                     text: text.to_string(),
                     source: Some(source),
                     known: true,
+                    ..Cell::default()
                 },
                 _ => Cell {
                     text: "-".to_owned(),
@@ -220,6 +226,7 @@ impl Console<'_> {
                         text: "<space>".to_owned(),
                         source: Some(Source::Local),
                         known: true,
+                        ..Cell::default()
                     },
                     _ => Cell {
                         text: "-".to_owned(),
@@ -250,24 +257,23 @@ impl Console<'_> {
             return match self.status(id, property) {
                 Some(text) => Cell {
                     text,
-                    source: None,
                     known: true,
+                    ..Cell::default()
                 },
                 None => none,
             };
         }
         let (value, source) = self.state().property(id, property);
+        let kind = property.kind(self.release());
         let text = match value {
             _ if property == Property::Mountpoint
                 && !matches!(value, Value::Word("none" | "legacy")) =>
             {
                 self.state().mountpoint(id).unwrap_or_default()
             }
-            Value::Number(u64::MAX) if property.kind() == Kind::Limit && !exact => {
-                "none".to_owned()
-            }
+            Value::Number(u64::MAX) if kind == Kind::Limit && !exact => "none".to_owned(),
             Value::Number(0)
-                if matches!(property.kind(), Kind::Quota | Kind::Size)
+                if matches!(kind, Kind::Quota | Kind::Size)
                     && property != Property::Pbkdf2iters
                     && !exact =>
             {
@@ -277,7 +283,7 @@ impl Console<'_> {
                 number.to_string()
             }
             Value::Number(0) => "0".to_owned(),
-            Value::Number(number) if property.kind() == Kind::Limit => number.to_string(),
+            Value::Number(number) if kind == Kind::Limit => number.to_string(),
             Value::Number(number) => nice_bytes(number),
             Value::Word(word) => word.to_owned(),
             Value::Text(text) => text.to_string(),
@@ -290,9 +296,15 @@ impl Console<'_> {
                 | Property::Normalization
                 | Property::Casesensitivity
         );
+        // `get_numeric_property` looks at the options of the mount.
+        let mounted = self.state().mounts.first(id);
+        let temporary = property == Property::Readonly
+            && mounted.is_some_and(|mount| mount.read_only)
+            && !self.state().is_readonly(id);
         Cell {
-            text,
+            text: if temporary { "on".to_owned() } else { text },
             source: (!fixed).then_some(source),
+            temporary,
             known: true,
         }
     }
@@ -326,7 +338,7 @@ impl Console<'_> {
                     return None;
                 }
                 let names: Vec<_> = clones.into_iter().map(|clone| self.name(clone)).collect();
-                names.join(",")
+                format!("{}{}", names.join(","), walk::marker(names.len() > 1))
             }
             Property::DeferDestroy => if dataset.snapshot()?.deferred {
                 "on"

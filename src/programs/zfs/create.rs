@@ -45,7 +45,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
             "too many arguments"
         }));
     };
-    if dry && let Err(reason) = properties.check(Target::NewFilesystem)? {
+    if dry && let Err(reason) = properties.check(Target::NewFilesystem, console.release())? {
         console.refuse(&format!("cannot verify '{name}'"), &reason);
         return Ok(1);
     }
@@ -121,7 +121,7 @@ fn create(
         console.refuse(&heading, &Reason::AlreadyExists);
         return Ok(false);
     }
-    let settings = match properties.check(Target::NewFilesystem)? {
+    let settings = match properties.check(Target::NewFilesystem, console.release())? {
         Ok(settings) => settings,
         Err(reason) => {
             console.refuse(&heading, &reason);

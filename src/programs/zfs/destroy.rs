@@ -8,6 +8,7 @@ use ztwin_model::dsl::op::DslOp;
 use ztwin_model::dsl::reason::Reason;
 use ztwin_model::fault::Fault;
 
+use super::walk;
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended, NotModelled};
 
@@ -23,6 +24,8 @@ struct Destroy {
     defer: bool,
     /// Snapshots that are destroyed together.
     batch: Vec<Arc<str>>,
+    /// ZFS meets them in an order that nobody can tell.
+    shuffled: bool,
     /// Something could not be destroyed.
     failed: bool,
 }
@@ -99,7 +102,9 @@ impl Destroy {
         }
         if self.clones {
             for &snapshot in &found {
-                for dependent in console.dependents(snapshot) {
+                let dependents = console.dependents(snapshot);
+                self.shuffled = dependents.shuffled;
+                for dependent in dependents.found {
                     if !self.one(console, dependent) {
                         return Ok(1);
                     }
@@ -140,19 +145,22 @@ impl Destroy {
             }
         }
         if self.recurse {
-            for child in console.children(id) {
+            let children = console.children(id);
+            self.shuffled |= children.len() > 1;
+            for child in children {
                 self.gather(console, child, spec, found);
             }
         }
     }
 
     fn tell(&self, console: &mut Console<'_>, name: &str) {
-        let line = match (self.parsable, self.dry) {
-            (true, _) => format!("destroy\t{name}"),
-            (false, true) => format!("would destroy {name}"),
-            (false, false) => format!("will destroy {name}"),
+        let marker = walk::marker(self.shuffled);
+        let verb = match (self.parsable, self.dry) {
+            (true, _) => "destroy\t",
+            (false, true) => "would destroy ",
+            (false, false) => "will destroy ",
         };
-        console.say(&line);
+        console.say(&format!("{marker}{verb}{name}"));
     }
 
     fn filesystem(&mut self, console: &mut Console<'_>, target: &str) -> Ended {
@@ -179,7 +187,9 @@ impl Destroy {
         if !self.clones && !self.check_dependents(console, id, target) {
             return Ok(1);
         }
-        for dependent in console.dependents(id) {
+        let dependents = console.dependents(id);
+        self.shuffled = dependents.shuffled;
+        for dependent in dependents.found {
             let outside = !is_below(&console.name(dependent), target);
             if outside && console.state().faulty(Fault::DestroySparesClone) {
                 continue;
@@ -195,28 +205,28 @@ impl Destroy {
     /// `destroy_check_dependent` for a filesystem: without `-r` what is below it is in the way, with `-r`
     /// the clones elsewhere.
     fn check_dependents(&self, console: &mut Console<'_>, id: DatasetId, target: &str) -> bool {
-        let mut first = true;
-        for dependent in console.dependents(id) {
-            let name = console.name(dependent);
-            let below = is_below(&name, target);
-            if below == self.recurse {
-                continue;
-            }
-            if first {
-                let (what, flag) = if below {
-                    console.note(&Reason::HasChildren);
-                    ("children", "-r")
-                } else {
-                    console.note(&Reason::Cloned);
-                    ("dependent clones", "-R")
-                };
-                console.complain(&format!("cannot destroy '{target}': filesystem has {what}"));
-                console.complain(&format!("use '{flag}' to destroy the following datasets:"));
-                first = false;
-            }
-            console.complain(&name);
+        let dependents = console.dependents(id);
+        let names = dependents.found.iter().map(|&id| console.name(id));
+        let in_the_way: Vec<_> = names
+            .filter(|name| is_below(name, target) != self.recurse)
+            .collect();
+        if in_the_way.is_empty() {
+            return true;
         }
-        first
+        let (what, flag) = if self.recurse {
+            console.note(&Reason::Cloned);
+            ("dependent clones", "-R")
+        } else {
+            console.note(&Reason::HasChildren);
+            ("children", "-r")
+        };
+        console.complain(format!("cannot destroy '{target}': filesystem has {what}"));
+        console.complain(format!("use '{flag}' to destroy the following datasets:"));
+        let marker = walk::marker(dependents.shuffled && in_the_way.len() > 1);
+        for name in in_the_way {
+            console.complain(format!("{marker}{name}"));
+        }
+        false
     }
 
     /// `destroy_callback`: snapshots wait until the next filesystem, and go together. False ends it all.
@@ -254,8 +264,10 @@ impl Destroy {
         match console.dataset(DslOp::DestroySnapshots { names, defer }) {
             Ok(()) => true,
             Err(Reason::Snapshots(each)) => {
+                // `dsl_destroy_snapshots_nvl` has them in a table of Lua, whose order is another each time.
+                let marker = walk::marker(each.len() > 1);
                 for (name, reason) in &each {
-                    console.refuse(&format!("cannot destroy snapshot {name}"), reason);
+                    console.refuse(&format!("{marker}cannot destroy snapshot {name}"), reason);
                 }
                 false
             }
@@ -320,7 +332,7 @@ fn select(console: &Console<'_>, id: DatasetId, part: &str) -> Option<Vec<Datase
 /// `destroy_check_dependent` for a snapshot: lists its clones.
 fn check_clones(console: &mut Console<'_>, snapshot: DatasetId) -> bool {
     let dependents = console.dependents(snapshot);
-    if dependents.is_empty() {
+    if dependents.found.is_empty() {
         return true;
     }
     let name = console.name(snapshot);
@@ -328,9 +340,10 @@ fn check_clones(console: &mut Console<'_>, snapshot: DatasetId) -> bool {
         "cannot destroy '{name}': snapshot has dependent clones"
     ));
     console.complain("use '-R' to destroy the following datasets:");
-    for dependent in dependents {
+    let marker = dependents.marker();
+    for dependent in dependents.found {
         let name = console.name(dependent);
-        console.complain(&name);
+        console.complain(format!("{marker}{name}"));
     }
     console.note(&Reason::Cloned);
     false

@@ -27,6 +27,7 @@ struct Sources {
     local: bool,
     default: bool,
     inherited: bool,
+    temporary: bool,
     none: bool,
 }
 
@@ -37,6 +38,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         local: true,
         default: true,
         inherited: true,
+        temporary: true,
         none: true,
     };
     let (mut scripted, mut exact) = (false, false);
@@ -87,7 +89,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     }
     let mut columns = Vec::new();
     for name in list.split(',').filter(|_| !all) {
-        match Column::by_name(name) {
+        match Column::by_name(name, console.release()) {
             Some(column) => columns.push(column),
             None if is_not_modelled(name) => {
                 return Err(NotModelled(format!("the property {name}")));
@@ -150,10 +152,9 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
 
 /// All properties that can have a source, then a user's, in the order of `zfs get all`.
 fn every(console: &Console<'_>, id: DatasetId) -> Vec<Column> {
-    let settable = Property::ALL
-        .iter()
-        .filter(|property| property.class() != Class::Status);
-    let mut columns: Vec<_> = settable.map(|property| Column::Native(*property)).collect();
+    let settable =
+        Property::all(console.release()).filter(|property| property.class() != Class::Status);
+    let mut columns: Vec<_> = settable.map(Column::Native).collect();
     let mut users = std::collections::BTreeSet::new();
     let mut at = console.state().dataset(id);
     while let Some(dataset) = at {
@@ -178,6 +179,7 @@ fn every(console: &Console<'_>, id: DatasetId) -> Vec<Column> {
 impl Sources {
     fn allow(self, cell: &Cell) -> bool {
         match cell.source {
+            _ if cell.temporary => self.temporary,
             Some(Source::Local) => self.local,
             Some(Source::Default) => self.default,
             Some(Source::Inherited(_)) => self.inherited,
@@ -215,6 +217,7 @@ fn sources_of(text: &str) -> Result<Sources, String> {
         local: false,
         default: false,
         inherited: false,
+        temporary: false,
         none: false,
     };
     for name in text.split(',') {
@@ -223,8 +226,9 @@ fn sources_of(text: &str) -> Result<Sources, String> {
             "default" => sources.default = true,
             "inherited" => sources.inherited = true,
             "none" => sources.none = true,
-            // Nothing is received or set for the time of a mount in a modelled pool.
-            "received" | "temporary" => {}
+            "temporary" => sources.temporary = true,
+            // Nothing is received in a modelled pool.
+            "received" => {}
             _ => return Err(name.to_owned()),
         }
     }
@@ -249,6 +253,7 @@ fn row(
     fields: &[Field],
 ) -> Vec<String> {
     let source = match cell.source {
+        _ if cell.temporary => "temporary".to_owned(),
         Some(Source::Local) => "local".to_owned(),
         Some(Source::Default) => "default".to_owned(),
         Some(Source::Inherited(from)) => format!("inherited from {}", console.name(from)),
@@ -285,7 +290,7 @@ fn widths(
         .max()
         .unwrap_or(0);
     let value = columns.iter().map(|column| {
-        let (width, grows) = column.width(exact);
+        let (width, grows) = column.width(exact, console.release());
         let cells = found
             .iter()
             .map(|&id| console.cell(id, column, exact).text.chars().count());

@@ -31,14 +31,14 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     if datasets.is_empty() {
         return Ok(console.usage("missing dataset argument"));
     }
-    let key = match Property::by_name(name) {
+    let key = match Property::by_name(name, console.release()) {
         Some(property) => {
             if let Some(code) = check(console, property, name, received) {
                 return Ok(code);
             }
             Key::Native(property)
         }
-        None if value::is_user(name) => Key::User(name.as_str().into()),
+        None if value::is_user(name, console.release()) => Key::User(name.as_str().into()),
         None => {
             console.note(&Reason::UnknownProperty(name.as_str().into()));
             return Ok(console.usage(&format!("invalid property '{name}'")));
@@ -125,6 +125,7 @@ fn inherit(console: &mut Console<'_>, id: DatasetId, key: &Key, property: &str) 
         console.refuse(&heading, &Reason::NotForThisType);
         return false;
     }
+    let name_is_snapshot = name.contains('@');
     let mut changes = match key {
         Key::Native(property @ (Property::Mountpoint | Property::Canmount)) => {
             Changelist::of_mountpoint(console, id, *property)
@@ -141,5 +142,7 @@ fn inherit(console: &mut Console<'_>, id: DatasetId, key: &Key, property: &str) 
     if let Err(reason) = &inherited {
         console.refuse(&heading, reason);
     }
-    changes.postfix(console) && inherited.is_ok()
+    let done = changes.postfix(console) && inherited.is_ok();
+    let remounts = *key == Key::Native(Property::Readonly) && !name_is_snapshot;
+    done && (!remounts || console.remount(id))
 }

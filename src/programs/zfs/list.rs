@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::fmt::Write as _;
 
+use ztwin_model::Release;
 use ztwin_model::dsl::dataset::DatasetId;
 use ztwin_model::dsl::properties::Property;
 
@@ -33,10 +34,12 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
                 Err(complaint) => return Ok(console.usage(&complaint)),
             },
             Given::Value('o', text) => fields = Some(text),
-            Given::Value(letter @ ('s' | 'S'), name) => match Column::by_name(&name) {
-                Some(column) => order.push((column, letter == 'S')),
-                None => return Ok(console.usage(&format!("invalid property '{name}'"))),
-            },
+            Given::Value(letter @ ('s' | 'S'), name) => {
+                match Column::by_name(&name, console.release()) {
+                    Some(column) => order.push((column, letter == 'S')),
+                    None => return Ok(console.usage(&format!("invalid property '{name}'"))),
+                }
+            }
             Given::Value(_, text) => match iterate::types(&text) {
                 Ok(types) => walk.types = Some(types),
                 Err(complaint) => return Ok(console.usage(&complaint)),
@@ -53,7 +56,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         }
         Some(fields) => fields,
     };
-    let columns = match columns(fields)? {
+    let columns = match columns(fields, console.release())? {
         Ok(columns) => columns,
         Err(name) => {
             return Ok(console.usage(&format!("bad property list: invalid property '{name}'")));
@@ -100,13 +103,13 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
 }
 
 /// The columns of `-o`, or the name that is none of them.
-fn columns(fields: &str) -> Result<Result<Vec<Column>, String>, NotModelled> {
+fn columns(fields: &str, release: Release) -> Result<Result<Vec<Column>, String>, NotModelled> {
     if fields == "all" {
         return Err(NotModelled("zfs list -o all".to_owned()));
     }
     Ok(fields
         .split(',')
-        .map(|name| Column::by_name(name).ok_or_else(|| name.to_owned()))
+        .map(|name| Column::by_name(name, release).ok_or_else(|| name.to_owned()))
         .collect())
 }
 
@@ -204,7 +207,7 @@ fn print(
         .iter()
         .enumerate()
         .map(|(at, column)| {
-            let (width, grows) = column.width(exact);
+            let (width, grows) = column.width(exact, console.release());
             let widest = rows
                 .iter()
                 .map(|row| row[at].chars().count())

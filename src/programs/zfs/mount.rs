@@ -12,13 +12,17 @@ use crate::programs::mounting::Changelist;
 
 pub(super) fn mount(console: &mut Console<'_>, words: &[String]) -> Ended {
     let args = args::parse(words, "ajRlvo:Of");
-    let (mut all, mut overlay) = (false, false);
+    let (mut all, mut overlay, mut read_only) = (false, false, false);
     for given in args.given {
         match given {
             Given::Flag('a') => all = true,
             Given::Flag('O') => overlay = true,
             Given::Flag('l' | 'v') => {}
-            Given::Flag(letter) | Given::Value(letter, _) => {
+            Given::Value(_, options) if options == "ro" => read_only = true,
+            Given::Value(_, options) => {
+                return Err(NotModelled(format!("the mount options '{options}'")));
+            }
+            Given::Flag(letter) => {
                 return Err(NotModelled(format!("zfs mount -{letter}")));
             }
             Given::NoValue(_) => return Ok(console.usage("missing property argument")),
@@ -39,7 +43,7 @@ pub(super) fn mount(console: &mut Console<'_>, words: &[String]) -> Ended {
             wanted.sort();
             let mut failed = false;
             for (_, id) in wanted {
-                failed |= !console.mount(id, overlay);
+                failed |= !console.mount_with(id, overlay, read_only);
             }
             Ok(u8::from(failed))
         }
@@ -60,7 +64,8 @@ pub(super) fn mount(console: &mut Console<'_>, words: &[String]) -> Ended {
             let Some(id) = console.open(name, Expected::Filesystem) else {
                 return Ok(1);
             };
-            Ok(u8::from(!mount_one(console, id, name, overlay)))
+            let mounted = mount_one(console, id, name, overlay, read_only);
+            Ok(u8::from(!mounted))
         }
         _ => Ok(console.usage("too many arguments")),
     }
@@ -81,7 +86,13 @@ fn every(console: &Console<'_>) -> Vec<DatasetId> {
 }
 
 /// `share_mount_one`.
-fn mount_one(console: &mut Console<'_>, id: DatasetId, name: &str, overlay: bool) -> bool {
+fn mount_one(
+    console: &mut Console<'_>,
+    id: DatasetId,
+    name: &str,
+    overlay: bool,
+    read_only: bool,
+) -> bool {
     let heading = format!("cannot mount '{name}'");
     if console.is(id, Property::Mountpoint, "legacy") {
         console.refuse(&heading, &Reason::LegacyMountpoint);
@@ -95,7 +106,7 @@ fn mount_one(console: &mut Console<'_>, id: DatasetId, name: &str, overlay: bool
     } else if console.state().mounts.is_mounted(id) {
         Reason::AlreadyMounted
     } else {
-        return console.mount(id, overlay);
+        return console.mount_with(id, overlay, read_only);
     };
     console.refuse(&heading, &reason);
     false

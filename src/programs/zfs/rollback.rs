@@ -1,5 +1,6 @@
 //! `zfs rollback` (`zfs_do_rollback`, `zfs_rollback`).
 
+use ztwin_model::Release;
 use ztwin_model::dsl::dataset::{Dataset, DatasetId};
 use ztwin_model::dsl::names::Expected;
 use ztwin_model::dsl::op::DslOp;
@@ -7,6 +8,7 @@ use ztwin_model::dsl::reason::Reason;
 use ztwin_model::fault::Fault;
 
 use super::destroy::destroy;
+use super::walk;
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended};
 use crate::programs::mounting::Changelist;
@@ -44,8 +46,10 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     for &snapshot in newer.iter().skip(spared) {
         // Each was opened with its clones when the walk met it, and looks for them again when its turn
         // comes; by then they are gone, which is said and does no harm (`zfs_iter_clones`).
-        let dependents: Vec<(DatasetId, Vec<String>)> = console
-            .dependents(snapshot)
+        let dependents = console.dependents(snapshot);
+        let marker = dependents.marker();
+        let dependents: Vec<(DatasetId, Vec<String>)> = dependents
+            .found
             .into_iter()
             .map(|dependent| {
                 let clones = console.clones(dependent);
@@ -60,7 +64,12 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
             .collect();
         for (dependent, clones) in dependents {
             for clone in clones {
-                let _ = console.open(&clone, Expected::Dataset);
+                if console.state().find(&clone).is_none() {
+                    console.refuse(
+                        &format!("{marker}cannot open '{clone}'"),
+                        &Reason::NoSuchDataset,
+                    );
+                }
             }
             failed |= !remove(console, dependent, force);
         }
@@ -94,17 +103,23 @@ fn newer(console: &Console<'_>, id: DatasetId) -> Vec<DatasetId> {
 
 /// `rollback_check`: newer snapshots need `-r`, their clones `-R`.
 fn check(console: &mut Console<'_>, target: &str, newer: &[DatasetId], recurse: bool) -> bool {
+    let mut shuffled = false;
     let in_the_way: Vec<_> = if recurse {
-        newer
+        let dependents: Vec<_> = newer
             .iter()
-            .flat_map(|&snapshot| console.dependents(snapshot))
-            .collect()
+            .map(|&snapshot| console.dependents(snapshot))
+            .collect();
+        shuffled = dependents.iter().any(|it| it.shuffled);
+        dependents.into_iter().flat_map(|it| it.found).collect()
     } else {
         newer.to_vec()
     };
     if in_the_way.is_empty() {
         return true;
     }
+    // Until 2.1 the snapshots are not sorted (`zfs_iter_snapshots`).
+    let sorted = console.release() > Release::V2_1;
+    let marker = walk::marker(in_the_way.len() > 1 && (shuffled || !sorted));
     if recurse {
         console.note(&Reason::Cloned);
         console.complain(&format!(
@@ -120,7 +135,7 @@ fn check(console: &mut Console<'_>, target: &str, newer: &[DatasetId], recurse: 
     }
     for dataset in in_the_way {
         let name = console.name(dataset);
-        console.complain(&name);
+        console.complain(format!("{marker}{name}"));
     }
     false
 }

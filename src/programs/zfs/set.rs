@@ -6,7 +6,6 @@ use ztwin_model::dsl::names::Expected;
 use ztwin_model::dsl::op::DslOp;
 use ztwin_model::dsl::properties::{Key, Property, Value};
 use ztwin_model::dsl::value::Target;
-use ztwin_model::zpl::op::FileOp;
 
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended, NotModelled};
@@ -91,7 +90,7 @@ fn set(
     } else {
         Target::Filesystem
     };
-    let settings = match given.check(on)? {
+    let settings = match given.check(on, console.release())? {
         Ok(settings) => settings,
         Err(reason) => {
             console.refuse(&heading, &reason);
@@ -137,14 +136,9 @@ fn set(
         }
     }
     if remounts && done && !snapshot {
-        // Its oldest mount is mounted anew with what the property says, whatever option it had.
-        let remount = FileOp::Remount {
-            dataset: name.into(),
-            read_only: console.state().is_readonly(id),
-        };
-        if console.call(remount).is_err() {
+        done = console.remount(id);
+        if !done {
             console.complain("property may be set but unable to remount filesystem");
-            done = false;
         }
     }
     for mut change in changes {

@@ -67,7 +67,7 @@ fn snapshot(
             return Ok(1);
         }
     }
-    let settings = match properties.check(Target::Snapshot)? {
+    let settings = match properties.check(Target::Snapshot, console.release())? {
         Ok(settings) => settings,
         Err(reason) => {
             console.refuse("cannot create snapshots ", &reason);

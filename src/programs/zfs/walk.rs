@@ -1,8 +1,32 @@
 //! What depends on a dataset, in the order in which libzfs meets it (`libzfs_iter.c`).
 
+use ztwin_model::Release;
 use ztwin_model::dsl::dataset::{Dataset, DatasetId};
 
+use crate::compare::ORDER;
 use crate::programs::console::Console;
+
+/// What depends on a dataset, and whether ZFS would meet it in this order.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Dependents {
+    /// Each before what it depends on.
+    pub found: Vec<DatasetId>,
+    /// Somewhere on the way are several children or clones, which ZFS meets in an order that nobody can
+    /// tell.
+    pub shuffled: bool,
+}
+
+impl Dependents {
+    /// What stands in front of each line of a list of them.
+    pub fn marker(&self) -> &'static str {
+        marker(self.shuffled && self.found.len() > 1)
+    }
+}
+
+/// What stands in front of each line of a list, in any order or not.
+pub(super) fn marker(shuffled: bool) -> &'static str {
+    if shuffled { ORDER.marker } else { "" }
+}
 
 impl Console<'_> {
     /// The filesystems right below one. ZFS meets them in the order of a hash with a random salt; here
@@ -44,33 +68,40 @@ impl Console<'_> {
 
     /// `zfs_iter_dependents`: everything that must go before `id` can, each before what it depends on.
     /// A clone below a filesystem that is on the way already is left out.
-    pub fn dependents(&self, id: DatasetId) -> Vec<DatasetId> {
-        let mut found = Vec::new();
-        self.depend(id, &mut Vec::new(), &mut found);
+    pub(super) fn dependents(&self, id: DatasetId) -> Dependents {
+        let mut dependents = Dependents::default();
+        self.depend(id, &mut Vec::new(), &mut dependents);
         // The last one is `id` itself.
-        found.pop();
-        found
+        dependents.found.pop();
+        dependents
     }
 
-    fn depend(&self, id: DatasetId, way: &mut Vec<DatasetId>, found: &mut Vec<DatasetId>) {
+    fn depend(&self, id: DatasetId, way: &mut Vec<DatasetId>, dependents: &mut Dependents) {
         let snapshot = self.state().dataset(id).is_some_and(Dataset::is_snapshot);
         if snapshot {
-            for clone in self.clones(id) {
-                self.depend(clone, way, found);
+            let clones = self.clones(id);
+            dependents.shuffled |= clones.len() > 1;
+            for clone in clones {
+                self.depend(clone, way, dependents);
             }
         } else {
             if way.contains(&id) {
                 return;
             }
             way.push(id);
-            for child in self.children(id) {
-                self.depend(child, way, found);
+            let children = self.children(id);
+            dependents.shuffled |= children.len() > 1;
+            for child in children {
+                self.depend(child, way, dependents);
             }
-            for snapshot in self.snapshots(id) {
-                self.depend(snapshot, way, found);
+            let snapshots = self.snapshots(id);
+            // Only since 2.2 are they sorted (`iter_dependents_cb`).
+            dependents.shuffled |= snapshots.len() > 1 && self.release() == Release::V2_1;
+            for snapshot in snapshots {
+                self.depend(snapshot, way, dependents);
             }
             way.pop();
         }
-        found.push(id);
+        dependents.found.push(id);
     }
 }

@@ -37,11 +37,12 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     let args = args::parse(words, ":fndR:m:o:O:t:");
     let mut of_pool = settings::Given::default();
     let mut of_root = settings::Given::default();
-    let mut force = false;
+    let (mut force, mut dry) = (false, false);
     let mut mountpoint = None;
     for given in args.given {
         match given {
             Given::Flag('f') => force = true,
+            Given::Flag('n') => dry = true,
             Given::Flag('d') => {}
             Given::Value('m', path) => mountpoint = Some(path),
             Given::Value('o', text) => {
@@ -72,7 +73,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     };
     let heading = format!("cannot create '{name}'");
     if name.contains('/') {
-        console.note(&Reason::InvalidCharacter('/'));
+        console.note(&Reason::InvalidCharacter(b'/'));
         console.complain(&format!("{heading}: invalid character '/' in pool name"));
         console.complain("use 'zfs create' to create a dataset");
         return Ok(1);
@@ -86,19 +87,22 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     if let Some(path) = &mountpoint {
         of_root.add_default("mountpoint", path);
     }
+    if dry {
+        show_layout(console, name, &vdevs);
+        return Ok(0);
+    }
     if let Err(reason) = names::check_pool(name) {
         if let Reason::InvalidCharacter(bad) = reason {
             console.note(&reason);
-            console.complain(&format!(
-                "{heading}: invalid character '{bad}' in pool name"
-            ));
+            let text = format!("{heading}: invalid character '");
+            console.complain([text.as_bytes(), &[bad], b"' in pool name"].concat());
         } else {
             console.refuse(&heading, &reason);
         }
         console.complain("pool name may have been omitted");
         return Ok(1);
     }
-    let settings = match of_root.check(Target::NewFilesystem)? {
+    let settings = match of_root.check(Target::NewFilesystem, console.release())? {
         Ok(settings) => settings,
         Err(reason) => {
             console.refuse(&heading, &reason);
@@ -129,6 +133,27 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         .find(name)
         .is_none_or(|root| console.mount(root, false));
     Ok(u8::from(!mounted))
+}
+
+/// `print_vdev_tree`: what would be made.
+fn show_layout(console: &mut Console<'_>, pool: &str, vdevs: &[Vdev]) {
+    console.say(&format!(
+        "would create '{pool}' with the following layout:\n\n\t{pool}"
+    ));
+    for vdev in vdevs {
+        let kind = match vdev.shape {
+            Shape::Single => None,
+            Shape::Mirror => Some("mirror".to_owned()),
+            Shape::Raidz(parity) => Some(format!("raidz{parity}")),
+        };
+        let indent = if kind.is_some() { "    " } else { "  " };
+        if let Some(kind) = kind {
+            console.say(&format!("\t  {kind}"));
+        }
+        for device in &vdev.devices {
+            console.say(&format!("\t{indent}{device}"));
+        }
+    }
 }
 
 /// Where the root filesystem will be mounted must be empty, as far as it lies in a pool.
@@ -184,7 +209,9 @@ fn add_of_root(console: &mut Console<'_>, given: &mut settings::Given, text: &st
         console.complain("missing '=' for -O option");
         return false;
     };
-    if Property::by_name(name).is_none() && !value::is_user(name) {
+    if Property::by_name(name, console.release()).is_none()
+        && !value::is_user(name, console.release())
+    {
         console.note(&Reason::UnknownProperty(name.into()));
         console.complain(&format!(
             "property '{name}' is not a valid filesystem property"

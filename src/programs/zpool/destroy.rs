@@ -32,7 +32,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         return Ok(1);
     }
     if name.contains('/') {
-        console.note(&Reason::InvalidCharacter('/'));
+        console.note(&Reason::InvalidCharacter(b'/'));
         console.complain(&format!(
             "cannot open '{name}': invalid character '/' in pool name"
         ));

@@ -113,7 +113,6 @@ const NOT_MODELLED: &[&str] = &[
     "failmode",
     "listsnapshots",
     "autoexpand",
-    "readonly",
     "ashift",
     "comment",
     "freeing",
@@ -159,6 +158,7 @@ impl Column {
             "dedupratio" | "dedup" => ("DEDUP", 5, true, "<space>"),
             "health" => ("HEALTH", 8, true, "ONLINE"),
             "altroot" => ("ALTROOT", 7, false, "-"),
+            "readonly" => ("RDONLY", 6, false, "off"),
             "guid" => ("GUID", 5, true, "<guid>"),
             _ => return None,
         };

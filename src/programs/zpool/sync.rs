@@ -1,5 +1,7 @@
 //! `zpool sync` (`zpool_do_sync`).
 
+use std::collections::BTreeSet;
+
 use ztwin_model::dsl::reason::Reason;
 use ztwin_model::spa::op::PoolOp;
 
@@ -13,13 +15,21 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
             return Ok(console.usage(&format!("invalid option '{letter}'")));
         }
     }
-    let names = if args.operands.is_empty() {
-        console.state().pools.keys().cloned().collect()
-    } else {
-        args.operands
-    };
     let mut code = 0;
-    for pool in names {
+    let mut found = BTreeSet::new();
+    if args.operands.is_empty() {
+        found.extend(console.state().pools.keys().cloned());
+    }
+    // `pool_list_get`: all are opened first, and one that is named twice is an error that nobody tells.
+    for pool in args.operands {
+        if !console.state().pools.contains_key(&pool) {
+            open_failed(console, &pool, &Reason::NoSuchPool(pool.as_str().into()));
+            code = 1;
+        } else if !found.insert(pool) {
+            code = 1;
+        }
+    }
+    for pool in found {
         if let Err(reason) = console.pool(PoolOp::Sync { pool: pool.clone() }) {
             open_failed(console, &pool, &reason);
             code = 1;
