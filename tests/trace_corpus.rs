@@ -1,10 +1,13 @@
 //! The corpus: what every trace in it has to be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use ztwin::pools::blobs::Blobs;
+use ztwin::pools::model::ModelPools;
 use ztwin::trace::{CORPUS, Item, Trace};
+use ztwin_model::dsl::reason::Reason;
 
 /// All traces: the name and the text of each.
 fn corpus() -> Vec<(String, Vec<u8>)> {
@@ -310,5 +313,26 @@ fn every_command_and_flag_has_a_trace() {
             }
         }
     }
+    none(&wrong);
+}
+
+#[test]
+fn every_reason_of_refusal_has_a_trace() {
+    let blobs = Blobs::in_directory(&Path::new(env!("CARGO_MANIFEST_DIR")).join("traces/data"));
+    let mut seen = BTreeSet::new();
+    for (name, text) in corpus() {
+        let Ok(trace) = Trace::parse(&name, &text) else {
+            continue;
+        };
+        for release in trace.releases() {
+            let model = ModelPools::new(release, blobs.clone());
+            seen.extend(model.reasons(&trace.commands()).expect("the model runs"));
+        }
+    }
+    let wrong: Vec<String> = Reason::KINDS
+        .iter()
+        .filter(|kind| !seen.contains(*kind))
+        .map(|kind| format!("no trace is refused for {kind}"))
+        .collect();
     none(&wrong);
 }

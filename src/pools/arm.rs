@@ -8,6 +8,7 @@ use ztwin_model::Release;
 use ztwin_model::dsl::properties::Property;
 use ztwin_model::layer::Tree;
 use ztwin_model::outcome::Errno;
+use ztwin_model::zpl::mount::MountOptions;
 use ztwin_model::zpl::op::{At, FileOp, FileResult};
 
 use super::blobs::Blobs;
@@ -259,7 +260,7 @@ impl<A: Arm> Session for Runner<A> {
                 self.call(&FileOp::Mount {
                     dataset: dataset.as_str().into(),
                     path: path.as_str().into(),
-                    read_only: *read_only,
+                    options: MountOptions::plain(*read_only),
                 })
             }
             Verb::File(op) => self.call(op),

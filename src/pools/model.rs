@@ -1,5 +1,7 @@
 //! The model as something with pools.
 
+use std::collections::BTreeSet;
+
 use ztwin_model::dmu::ROOT;
 use ztwin_model::zpl::op::FileOp;
 use ztwin_model::{Machine, Op, Outcome, Release};
@@ -42,6 +44,20 @@ impl ModelPools {
     /// A session on a fresh machine.
     #[must_use]
     pub fn session(&self) -> impl Session + use<> {
+        self.runner()
+    }
+
+    /// The names of the reasons for which the model refuses something in these steps
+    /// ([`ztwin_model::dsl::reason::Reason::KINDS`]).
+    pub fn reasons(&self, commands: &[Command]) -> Result<BTreeSet<&'static str>, Unavailable> {
+        let mut runner = self.runner();
+        for command in commands {
+            runner.step(command)?;
+        }
+        Ok(runner.arm.reasons)
+    }
+
+    fn runner(&self) -> Runner<ModelArm> {
         let machine = Machine::new(self.release);
         #[cfg(feature = "faults")]
         let machine = match self.fault {
@@ -52,6 +68,7 @@ impl ModelPools {
             ModelArm {
                 machine,
                 digests: Digests::default(),
+                reasons: BTreeSet::new(),
             },
             self.blobs.clone(),
         )
@@ -83,6 +100,7 @@ impl Pools for ModelPools {
 struct ModelArm {
     machine: Machine,
     digests: Digests,
+    reasons: BTreeSet<&'static str>,
 }
 
 impl Arm for ModelArm {
@@ -96,7 +114,9 @@ impl Arm for ModelArm {
     }
 
     fn program(&mut self, words: &[String], _input: &[u8]) -> Result<Printed, Unavailable> {
-        Ok(programs::run(&mut self.machine, words))
+        let (printed, reasons) = programs::run_noting(&mut self.machine, words);
+        self.reasons.extend(reasons);
+        Ok(printed)
     }
 
     fn call(&mut self, op: &FileOp) -> Result<Called, Unavailable> {
@@ -134,7 +154,7 @@ impl Arm for ModelArm {
             Some(Mounted {
                 dataset: state.name_of(mount.dataset)?,
                 path: mount.path.clone(),
-                read_only: mount.read_only || state.is_readonly(mount.dataset),
+                read_only: mount.options.read_only || state.is_readonly(mount.dataset),
             })
         });
         Ok(mounts.collect())

@@ -94,13 +94,9 @@ fn text(reason: &Reason, release: Release) -> String {
         Reason::BadNumber(text) => format!("bad numeric value '{text}'"),
         Reason::BadUnit(unit) => format!("invalid numeric suffix '{unit}'"),
         Reason::NumberTooLarge => "numeric value is too large".to_owned(),
-        Reason::BadBlockSize(name) => {
-            let most = if release == Release::V2_1 {
-                "1M"
-            } else {
-                "16M"
-            };
-            format!("'{name}' must be power of 2 from 512B to {most}")
+        Reason::BadBlockSize(name, largest) => {
+            let most = largest >> 20;
+            format!("'{name}' must be power of 2 from 512B to {most}M")
         }
         Reason::BadMountpoint => {
             "'mountpoint' must be an absolute path, 'none', or 'legacy'".to_owned()

@@ -3,9 +3,10 @@
 
 use ztwin_model::Release;
 use ztwin_model::dsl::dataset::DatasetId;
-use ztwin_model::dsl::properties::{Property, Source, Value};
+use ztwin_model::dsl::properties::{Key, Property, Source, Value};
 use ztwin_model::dsl::reason::Reason;
 use ztwin_model::outcome::{Errno, Outcome};
+use ztwin_model::zpl::mount::MountOptions;
 use ztwin_model::zpl::op::{At, FileOp, FileResult, Unmount};
 
 use super::console::Console;
@@ -54,10 +55,12 @@ impl Console<'_> {
             );
             return false;
         }
+        let mut options = MountOptions::of(self.state(), id);
+        options.read_only |= read_only;
         let mount = FileOp::Mount {
             dataset: name.as_str().into(),
             path: path.into(),
-            read_only: read_only || self.state().is_readonly(id),
+            options,
         };
         match self.call(mount) {
             Ok(_) => true,
@@ -71,21 +74,35 @@ impl Console<'_> {
         }
     }
 
-    /// `zfs_mount_setattr`, until 2.1 `zfs_mount` with `remount`: gives what is mounted the `readonly` of the
-    /// property, whatever option it was mounted with.
-    pub fn remount(&mut self, id: DatasetId) -> bool {
+    /// `zfs_mount_setattr`: gives what is mounted the options that changed properties ask for, whatever it
+    /// was mounted with. Until 2.1 `zfs_mount` with `remount`: all options, if the last property that
+    /// changes is one of them.
+    pub fn remount(&mut self, id: DatasetId, changed: &[Key]) -> bool {
         let name = self.name(id);
-        let read_only = self.state().is_readonly(id);
-        let mounted: Vec<String> = self
-            .state()
-            .mounts
-            .of(id)
-            .map(|mount| mount.path.clone())
+        let with_option: Vec<Property> = changed
+            .iter()
+            .filter_map(|key| match key {
+                Key::Native(property) if MountOptions::PROPERTIES.contains(property) => {
+                    Some(*property)
+                }
+                _ => None,
+            })
+            .collect();
+        let mounts = self.state().mounts.of(id);
+        let mounted: Vec<_> = mounts
+            .map(|mount| (mount.path.clone(), mount.options))
             .collect();
         if self.release() == Release::V2_1 {
             // Where the property says that it is mounted, if it is mounted anywhere.
-            let path = self.mountable(id).filter(|_| !mounted.is_empty());
-            let failed = path.map(|path| self.call(remounting(&path, read_only)));
+            let last = changed.last().is_some_and(|key| {
+                let other = [Property::Xattr, Property::Nbmand].map(Key::Native);
+                other.contains(key) || with_option.iter().any(|it| *key == Key::Native(*it))
+            });
+            let options = MountOptions::of(self.state(), id);
+            let path = self
+                .mountable(id)
+                .filter(|_| last && !mounted.is_empty());
+            let failed = path.map(|path| self.call(remounting(&path, options)));
             return match failed {
                 Some(Err(errno)) => {
                     let heading = format!("cannot mount '{name}'");
@@ -98,8 +115,11 @@ impl Console<'_> {
         // Of a legacy one all mounts.
         let legacy = self.is(id, Property::Mountpoint, "legacy");
         let count = if legacy { mounted.len() } else { 1 };
-        for path in mounted.iter().take(count) {
-            if self.call(remounting(path, read_only)).is_err() {
+        for (path, mut options) in mounted.into_iter().take(count) {
+            for property in &with_option {
+                options.follow(self.state(), id, *property);
+            }
+            if self.call(remounting(&path, options)).is_err() {
                 let heading = format!("cannot set mount attributes for '{name}'");
                 self.refuse(&heading, &Reason::MountAttributes);
                 return false;
@@ -188,23 +208,25 @@ impl Console<'_> {
         }
     }
 
-    /// `zfs_mount_and_share`: mounts what was just made.
+    /// `zfs_mount_and_share`: mounts what was just made. Since 2.4 it is no failure of the command when that
+    /// cannot be.
     pub fn mount_new(&mut self, name: &str) -> u8 {
+        let failed = u8::from(self.release() < Release::V2_4);
         let Some(id) = self.state().find(name) else {
-            return 1;
+            return failed;
         };
         if self.is(id, Property::Canmount, "on") && !self.mount(id, false) {
             self.complain("filesystem successfully created, but not mounted");
-            return 1;
+            return failed;
         }
         0
     }
 }
 
-fn remounting(path: &str, read_only: bool) -> FileOp {
+fn remounting(path: &str, options: MountOptions) -> FileOp {
     FileOp::Remount {
         path: path.into(),
-        read_only,
+        options,
     }
 }
 

@@ -135,8 +135,8 @@ reasons! {
     BadUnit(Arc<str>);
     /// The number does not fit 64 bits.
     NumberTooLarge;
-    /// A block size that is no power of two between the bounds.
-    BadBlockSize(Arc<str>);
+    /// A block size that is no power of two between 512 and the largest, in bytes: the property, the largest.
+    BadBlockSize(Arc<str>, u64);
     /// A mountpoint that is neither a path nor `none` nor `legacy`.
     BadMountpoint;
     /// A quota of 0: `none` is the word for it.

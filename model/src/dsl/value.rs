@@ -16,6 +16,8 @@ const MAX_PROPERTY_NAME: usize = 255;
 /// What a property is set on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
+    /// The root filesystem of a pool that is being made.
+    NewPool,
     /// A filesystem that is being made.
     NewFilesystem,
     /// A filesystem that exists.
@@ -24,16 +26,15 @@ pub enum Target {
     Snapshot,
 }
 
-/// Whether it is the name of a user's property (`zfs_prop_user`): small letters, digits, `_ - . :` and,
-/// since 2.2, `+`, with a colon among them.
+/// Whether it is the name of a user's property (`zfs_prop_user`): small letters, digits and `_ - . :` with
+/// a colon among them.
 #[must_use]
-pub fn is_user(name: &str, release: Release) -> bool {
+pub fn is_user(name: &str) -> bool {
     name.contains(':')
         && name.chars().all(|c| {
             c.is_ascii_lowercase()
                 || c.is_ascii_digit()
                 || matches!(c, '_' | '-' | '.' | ':')
-                || (c == '+' && release > Release::V2_1)
         })
 }
 
@@ -48,7 +49,7 @@ pub fn parse(
     let Some(property) = Property::by_name(name, release) else {
         return if name == "name" && on != Target::Snapshot {
             Err(Reason::ReadonlyProperty(named))
-        } else if !is_user(name, release) {
+        } else if !is_user(name) {
             Err(if on == Target::Snapshot {
                 Reason::NotOnSnapshots
             } else {
@@ -72,7 +73,7 @@ pub fn parse(
     }
     match property.class() {
         Class::Status => return Err(Reason::ReadonlyProperty(named)),
-        Class::Once if on != Target::NewFilesystem => {
+        Class::Once if !matches!(on, Target::NewPool | Target::NewFilesystem) => {
             return Err(Reason::ReadonlyProperty(named));
         }
         _ => {}
@@ -94,11 +95,18 @@ pub fn parse(
         },
         Kind::BlockSize => {
             let bytes = size_or_none(text)?;
-            let fits = (512..=Property::largest_record(release)).contains(&bytes)
-                && bytes.is_power_of_two();
+            // Before there is a pool to ask, libzfs takes what any pool could.
+            let largest = match on {
+                Target::NewPool => Property::largest_record(Release::V2_4),
+                _ => Property::largest_record(release),
+            };
+            let fits = (512..=largest).contains(&bytes) && bytes.is_power_of_two();
             match property {
                 Property::Recordsize if !fits => {
-                    return Err(Reason::BadBlockSize(property.name().into()));
+                    return Err(Reason::BadBlockSize(property.name().into(), largest));
+                }
+                Property::Recordsize if bytes > Property::largest_record(release) => {
+                    return Ok(None);
                 }
                 Property::Recordsize => Value::Number(bytes),
                 _ => return Ok(None),
@@ -116,7 +124,8 @@ pub fn parse(
         },
         Kind::Text => Value::Text(text.into()),
     };
-    if property == Property::Version && on != Target::NewFilesystem && value != Value::Word("5") {
+    if property == Property::Version
+        && !matches!(on, Target::NewPool | Target::NewFilesystem) && value != Value::Word("5") {
         return Err(Reason::Downgrade);
     }
     if changes_rules(property, &value, release) {

@@ -9,7 +9,7 @@ use crate::fault::Fault;
 use crate::machine::State;
 use crate::outcome::Errno;
 use crate::release::Release;
-use crate::zpl::mount::MountId;
+use crate::zpl::mount::{MountId, MountOptions};
 use crate::zpl::op::{At, FileKind, FileOp, FileResult, Result, Stat, Target, Unmount};
 use crate::zpl::open::{Handle, OpenFile};
 use crate::zpl::walk::{Name, Walk};
@@ -105,16 +105,16 @@ pub(super) fn apply(op: &FileOp, state: &mut State) -> Result {
         FileOp::Mount {
             dataset,
             path,
-            read_only,
-        } => mount(state, dataset, path, *read_only),
-        FileOp::Remount { path, read_only } => {
+            options,
+        } => mount(state, dataset, path, *options),
+        FileOp::Remount { path, options } => {
             let mount = state.mounts.at(path).ok_or(Errno::EINVAL)?;
-            let (id, becomes) = (mount.id, *read_only && !mount.read_only);
+            let (id, becomes) = (mount.id, options.read_only && !mount.options.read_only);
             // `mnt_hold_writers`; a remount of a superblock that is read-only by now does not look.
             if becomes && state.release > Release::V2_1 && state.open_files.writes_through(id) {
                 return Err(Errno::EBUSY);
             }
-            state.mounts.remount(id, *read_only);
+            state.mounts.remount(id, *options);
             Ok(None)
         }
         FileOp::Unmount { path, how } => unmount(state, path, *how),
@@ -148,7 +148,7 @@ fn reach(state: &State, name: &str) -> Result<Reached> {
         Some(mount) => Ok(Reached {
             dataset: id,
             mount: Some(mount.id),
-            read_only: mount.read_only || state.is_readonly(id),
+            read_only: mount.options.read_only || state.is_readonly(id),
         }),
         None if state.dataset(id).is_some_and(Dataset::is_snapshot) => Ok(Reached {
             dataset: id,
@@ -695,17 +695,17 @@ fn shared(state: &mut State, at: &At, snapshot: &str) -> Result {
 /// `zpl_mount`, `zfs_domount`. All mounts of a filesystem have one superblock, so they must agree with it
 /// whether it is read-only, which property `readonly` makes it too; a snapshot's always is and takes
 /// both. A second mount at the same place is refused by Linux (`graft_tree`).
-fn mount(state: &mut State, name: &str, path: &str, read_only: bool) -> Result {
+fn mount(state: &mut State, name: &str, path: &str, options: MountOptions) -> Result {
     let on = covered(state, path)?;
     let id = state.find(name).ok_or(Errno::ENOENT)?;
     let is_snapshot = state.dataset(id).is_some_and(Dataset::is_snapshot);
     let superblock = match state.mounts.first(id) {
-        Some(first) => Some(first.read_only),
+        Some(first) => Some(first.options.read_only),
         None => state.open_files.read_only(id),
     };
     if let Some(superblock) = superblock
         && !is_snapshot
-        && read_only != (superblock || state.is_readonly(id))
+        && options.read_only != (superblock || state.is_readonly(id))
     {
         return Err(Errno::EBUSY);
     }
@@ -716,7 +716,7 @@ fn mount(state: &mut State, name: &str, path: &str, read_only: bool) -> Result {
     {
         return Err(Errno::EBUSY);
     }
-    state.mounts.add(id, path, read_only, on);
+    state.mounts.add(id, path, options, on);
     Ok(None)
 }
 
@@ -756,7 +756,7 @@ fn make_mountpoint(state: &mut State, path: &str) -> Result {
     let reached = Reached {
         dataset: mount.dataset,
         mount: None,
-        read_only: mount.read_only || state.is_readonly(mount.dataset),
+        read_only: mount.options.read_only || state.is_readonly(mount.dataset),
     };
     let inside = place.inside.to_owned();
     let mut directory = ROOT;
@@ -794,7 +794,7 @@ fn remove_mountpoint(state: &mut State, path: &str) -> Result {
     let reached = Reached {
         dataset: mount.dataset,
         mount: None,
-        read_only: mount.read_only || state.is_readonly(mount.dataset),
+        read_only: mount.options.read_only || state.is_readonly(mount.dataset),
     };
     let inside = place.inside.to_owned();
     let Name { directory, name } = walk(state, reached, |walk| walk.parent(&inside))?;

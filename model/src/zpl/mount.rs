@@ -5,6 +5,8 @@
 
 use crate::dmu::ObjectId;
 use crate::dsl::dataset::DatasetId;
+use crate::dsl::property::{Property, Value};
+use crate::machine::State;
 use crate::zpl::open::OpenFiles;
 
 /// The number of a mount, never used twice on a machine.
@@ -20,10 +22,91 @@ pub struct Mount {
     pub dataset: DatasetId,
     /// Where it is mounted: an absolute path.
     pub path: String,
-    /// Whether it was mounted with `ro`.
-    pub read_only: bool,
+    /// Its options.
+    pub options: MountOptions,
     /// The mount it stands on, with the directory there that it covers; none outside.
     pub on: Option<(MountId, ObjectId)>,
+}
+
+/// The options of a mount that properties speak of too. `zfs get` believes them (`get_numeric_property`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[allow(clippy::struct_excessive_bools, reason = "they are flags of the kernel's")]
+pub struct MountOptions {
+    /// `ro`
+    pub read_only: bool,
+    /// `noatime`
+    pub noatime: bool,
+    /// `relatime`
+    pub relatime: bool,
+    /// `nodev`
+    pub nodevices: bool,
+    /// `noexec`
+    pub noexec: bool,
+    /// `nosuid`
+    pub nosetuid: bool,
+}
+
+impl MountOptions {
+    /// The properties that it has an option for.
+    pub const PROPERTIES: [Property; 6] = [
+        Property::Atime,
+        Property::Relatime,
+        Property::Devices,
+        Property::Exec,
+        Property::Setuid,
+        Property::Readonly,
+    ];
+
+    /// Those of `mount(2)` without flags, or with `MS_RDONLY`.
+    #[must_use]
+    pub fn plain(read_only: bool) -> Self {
+        MountOptions {
+            read_only,
+            relatime: true,
+            ..MountOptions::default()
+        }
+    }
+
+    /// Those that a dataset's properties ask for (`zfs_add_options`).
+    #[must_use]
+    pub fn of(state: &State, id: DatasetId) -> Self {
+        let mut options = MountOptions::default();
+        for property in Self::PROPERTIES {
+            options.follow(state, id, property);
+        }
+        options
+    }
+
+    /// Takes over what one property asks for (`zfs_add_options_setattr`).
+    pub fn follow(&mut self, state: &State, id: DatasetId, property: Property) {
+        let on = |property| state.property(id, property).0 == Value::Word("on");
+        match property {
+            Property::Atime | Property::Relatime => {
+                self.noatime = !on(Property::Atime);
+                self.relatime = !self.noatime && on(Property::Relatime);
+            }
+            Property::Devices => self.nodevices = !on(property),
+            Property::Exec => self.noexec = !on(property),
+            Property::Setuid => self.nosetuid = !on(property),
+            Property::Readonly => self.read_only = on(property),
+            _ => {}
+        }
+    }
+
+    /// The value that `zfs get` believes in against the property's own, which is `on` or not
+    /// (`get_numeric_property`): most options show in the mount table only when they forbid.
+    #[must_use]
+    pub fn overrides(self, property: Property, on: bool) -> Option<&'static str> {
+        match property {
+            Property::Readonly => (self.read_only && !on).then_some("on"),
+            Property::Relatime => (self.relatime && !on).then_some("on"),
+            Property::Atime => (self.noatime && on).then_some("off"),
+            Property::Devices => (self.nodevices && on).then_some("off"),
+            Property::Exec => (self.noexec && on).then_some("off"),
+            Property::Setuid => (self.nosetuid && on).then_some("off"),
+            _ => None,
+        }
+    }
 }
 
 /// A place in the machine's path space.
@@ -164,7 +247,7 @@ impl Mounts {
         &mut self,
         dataset: DatasetId,
         path: &str,
-        read_only: bool,
+        options: MountOptions,
         on: Option<(MountId, ObjectId)>,
     ) -> MountId {
         let id = MountId(self.next);
@@ -173,17 +256,17 @@ impl Mounts {
             id,
             dataset,
             path: path.to_owned(),
-            read_only,
+            options,
             on,
         });
         id
     }
 
-    /// Gives a mount another `ro` flag.
-    pub(crate) fn remount(&mut self, id: MountId, read_only: bool) {
+    /// Gives a mount other options.
+    pub(crate) fn remount(&mut self, id: MountId, options: MountOptions) {
         let mut mounts = self.table.iter_mut();
         if let Some(mount) = mounts.find(|mount| mount.id == id) {
-            mount.read_only = read_only;
+            mount.options = options;
         }
     }
 

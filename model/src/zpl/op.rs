@@ -7,6 +7,7 @@ use crate::layer::Tree;
 use crate::machine::State;
 use crate::outcome::{Errno, Outcome};
 use crate::zpl::files;
+use crate::zpl::mount::MountOptions;
 use crate::zpl::open::Handle;
 
 /// A file by the dataset it is in and the path from that dataset's root, which starts with `/`.
@@ -171,8 +172,8 @@ pub enum FileOp {
         dataset: Arc<str>,
         /// An absolute path.
         path: Arc<str>,
-        /// Mount it read-only.
-        read_only: bool,
+        /// How.
+        options: MountOptions,
     },
     /// `mount_setattr(2)`, until 2.1 `mount(2)` with `MS_REMOUNT`: what the programs do when the property
     /// `readonly` changes. `EINVAL` when nothing of ZFS is mounted there, `EBUSY` when a file is open for
@@ -180,8 +181,8 @@ pub enum FileOp {
     Remount {
         /// An absolute path.
         path: Arc<str>,
-        /// Make it read-only.
-        read_only: bool,
+        /// The options that it gets.
+        options: MountOptions,
     },
     /// `umount2(2)`. `EINVAL` when nothing of ZFS is mounted there.
     Unmount {

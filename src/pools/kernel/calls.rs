@@ -398,12 +398,12 @@ impl KernelArm {
             FileOp::Mount {
                 dataset,
                 path,
-                read_only,
+                options,
             } => {
                 if !self.owns(dataset) {
                     return Err(Errno::NOENT.into());
                 }
-                mounts::mount_at(dataset, path, *read_only)?;
+                mounts::mount_at(dataset, path, options.read_only)?;
                 Ok(None)
             }
             // The programs do it themselves.
@@ -634,7 +634,9 @@ fn walk(
                 let above = if path == "/" { "" } else { &path };
                 for entry in Dir::read_from(open(OFlags::RDONLY | OFlags::DIRECTORY)?)? {
                     let name = entry?.file_name().to_string_lossy().into_owned();
-                    if name != "." && name != ".." {
+                    // With `snapdir=visible` the control directory shows; it is no file of the dataset.
+                    let control = full == "/" && name == ".zfs";
+                    if name != "." && name != ".." && !control {
                         rest.push(format!("{above}/{name}"));
                     }
                 }

@@ -60,7 +60,7 @@ impl Column {
         if let Some(snapshot) = name.strip_prefix("written@") {
             return Some(Column::WrittenSince(snapshot.to_owned()));
         }
-        ztwin_model::dsl::value::is_user(name, release).then(|| Column::User(name.to_owned()))
+        ztwin_model::dsl::value::is_user(name).then(|| Column::User(name.to_owned()))
     }
 
     /// As `zfs get` names it.
@@ -254,9 +254,12 @@ impl Console<'_> {
             return none;
         }
         if property.class() == Class::Status {
+            // `get_numeric_property` has a source for counts that nobody keeps.
+            let counts = matches!(property, Property::FilesystemCount | Property::SnapshotCount);
             return match self.status(id, property) {
                 Some(text) => Cell {
                     text,
+                    source: counts.then_some(Source::Default),
                     known: true,
                     ..Cell::default()
                 },
@@ -272,6 +275,8 @@ impl Console<'_> {
                 self.state().mountpoint(id).unwrap_or_default()
             }
             Value::Number(u64::MAX) if kind == Kind::Limit && !exact => "none".to_owned(),
+            // `zfs_prop_get` has no case of its own for these.
+            Value::Number(0) if property.since() == Release::V2_4 => "0".to_owned(),
             Value::Number(0)
                 if matches!(kind, Kind::Quota | Kind::Size)
                     && property != Property::Pbkdf2iters
@@ -295,16 +300,15 @@ impl Console<'_> {
                 | Property::Utf8only
                 | Property::Normalization
                 | Property::Casesensitivity
-        );
+        ) || property.since() == Release::V2_4;
         // `get_numeric_property` looks at the options of the mount.
         let mounted = self.state().mounts.first(id);
-        let temporary = property == Property::Readonly
-            && mounted.is_some_and(|mount| mount.read_only)
-            && !self.state().is_readonly(id);
+        let on = text == "on";
+        let temporary = mounted.and_then(|mount| mount.options.overrides(property, on));
         Cell {
-            text: if temporary { "on".to_owned() } else { text },
+            text: temporary.map_or(text, str::to_owned),
             source: (!fixed).then_some(source),
-            temporary,
+            temporary: temporary.is_some(),
             known: true,
         }
     }

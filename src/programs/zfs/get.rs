@@ -67,7 +67,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
                 Ok(given) => sources = given,
                 Err(name) => return Ok(console.usage(&format!("invalid source '{name}'"))),
             },
-            Given::Value(_, text) => match iterate::types(&text) {
+            Given::Value(_, text) => match iterate::types(&text, console.release()) {
                 Ok(types) => walk.types = Some(types),
                 Err(complaint) => return Ok(console.usage(&complaint)),
             },

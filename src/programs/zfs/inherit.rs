@@ -38,7 +38,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
             }
             Key::Native(property)
         }
-        None if value::is_user(name, console.release()) => Key::User(name.as_str().into()),
+        None if value::is_user(name) => Key::User(name.as_str().into()),
         None => {
             console.note(&Reason::UnknownProperty(name.as_str().into()));
             return Ok(console.usage(&format!("invalid property '{name}'")));
@@ -143,6 +143,5 @@ fn inherit(console: &mut Console<'_>, id: DatasetId, key: &Key, property: &str) 
         console.refuse(&heading, reason);
     }
     let done = changes.postfix(console) && inherited.is_ok();
-    let remounts = *key == Key::Native(Property::Readonly) && !name_is_snapshot;
-    done && (!remounts || console.remount(id))
+    done && (name_is_snapshot || console.remount(id, std::slice::from_ref(key)))
 }

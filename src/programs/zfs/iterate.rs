@@ -1,5 +1,6 @@
 //! Which datasets `zfs list` and `zfs get` go over, and in what order (`zfs_for_each`).
 
+use ztwin_model::Release;
 use ztwin_model::dsl::dataset::{Dataset, DatasetId};
 use ztwin_model::dsl::names::Expected;
 
@@ -36,10 +37,13 @@ pub(super) fn depth(text: &str) -> Result<u64, String> {
 }
 
 /// The value of `-t`, or the complaint about it.
-pub(super) fn types(text: &str) -> Result<Types, String> {
+pub(super) fn types(text: &str, release: Release) -> Result<Types, String> {
     let mut types = Types::default();
     for name in text.split(',') {
         match name {
+            "fs" | "vol" if release == Release::V2_1 => {
+                return Err(format!("invalid type '{name}'"));
+            }
             "filesystem" | "fs" => types.filesystems = true,
             "snapshot" | "snap" => types.snapshots = true,
             "all" => {

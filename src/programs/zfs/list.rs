@@ -40,7 +40,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
                     None => return Ok(console.usage(&format!("invalid property '{name}'"))),
                 }
             }
-            Given::Value(_, text) => match iterate::types(&text) {
+            Given::Value(_, text) => match iterate::types(&text, console.release()) {
                 Ok(types) => walk.types = Some(types),
                 Err(complaint) => return Ok(console.usage(&complaint)),
             },

@@ -45,13 +45,13 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     if datasets.iter().any(|operand| operand.contains('=')) {
         return Ok(console.usage("invalid argument order"));
     }
-    let failed = failure(console);
     let mut given = settings::Given::default();
     for property in properties {
         if !given.add(console, property) {
-            return Ok(failed);
+            return Ok(255);
         }
     }
+    let failed = failure(console);
     let mut code = 0;
     for name in datasets {
         match console.open(name, Expected::Dataset) {
@@ -66,7 +66,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     Ok(code)
 }
 
-/// The exit code of a `zfs set` that fails.
+/// The exit code of a `zfs set` that the kernel or the check of the values refuses (`set_callback`).
 fn failure(console: &Console<'_>) -> u8 {
     if console.release() == Release::V2_1 {
         1
@@ -123,8 +123,7 @@ fn set(
         changes.push(change);
     }
     let mut done = true;
-    let readonly = Key::Native(Property::Readonly);
-    let remounts = settings.iter().any(|(key, _)| *key == readonly);
+    let changed: Vec<Key> = settings.iter().map(|(key, _)| key.clone()).collect();
     for setting in settings {
         let op = DslOp::Set {
             name: name.into(),
@@ -135,8 +134,8 @@ fn set(
             done = false;
         }
     }
-    if remounts && done && !snapshot {
-        done = console.remount(id);
+    if done && !snapshot {
+        done = console.remount(id, &changed);
         if !done {
             console.complain("property may be set but unable to remount filesystem");
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ztwin_model::Release;
 use ztwin_model::dsl::names;
 use ztwin_model::dsl::property::Property;
 use ztwin_model::dsl::reason::Reason;
@@ -102,7 +103,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         console.complain("pool name may have been omitted");
         return Ok(1);
     }
-    let settings = match of_root.check(Target::NewFilesystem, console.release())? {
+    let settings = match of_root.check(Target::NewPool, console.release())? {
         Ok(settings) => settings,
         Err(reason) => {
             console.refuse(&heading, &reason);
@@ -195,8 +196,12 @@ fn add_of_pool(
     if name != "ashift" {
         let reason = Reason::UnknownPoolProperty(name.into());
         console.note(&reason);
-        console.complain(&format!(
-            "property '{name}' is not a valid pool or vdev property"
+        let what = match console.release() {
+            Release::V2_1 => "pool",
+            Release::V2_3 | Release::V2_4 => "pool or vdev",
+        };
+        console.complain(format!(
+            "property '{name}' is not a valid {what} property"
         ));
         return Ok(false);
     }
@@ -210,7 +215,7 @@ fn add_of_root(console: &mut Console<'_>, given: &mut settings::Given, text: &st
         return false;
     };
     if Property::by_name(name, console.release()).is_none()
-        && !value::is_user(name, console.release())
+        && !value::is_user(name)
     {
         console.note(&Reason::UnknownProperty(name.into()));
         console.complain(&format!(

@@ -1,10 +1,13 @@
 //! `zpool get` (`zpool_do_get`, `zprop_print_one_property`).
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use ztwin_model::Release;
 use ztwin_model::dsl::reason::Reason;
 
 use super::list;
+use super::sync::open_failed;
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended, NotModelled};
 
@@ -64,6 +67,25 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
             }
         }
     }
+    if console.release() == Release::V2_1 {
+        // There are no properties of vdevs yet (`for_each_pool`).
+        let mut known = BTreeSet::new();
+        let mut code = 0;
+        for name in operands {
+            if !console.state().pools.contains_key(name) {
+                open_failed(console, name, &Reason::NoSuchPool(name.as_str().into()));
+                code = 1;
+            } else if !known.insert(name.clone()) {
+                code = 1;
+            }
+        }
+        if known.is_empty() && code > 0 {
+            return Ok(code);
+        }
+        let known: Vec<String> = known.into_iter().collect();
+        table(console, &known, &properties, &fields, scripted);
+        return Ok(code);
+    }
     let known = |name: &String| console.state().pools.contains_key(name);
     if let Some(name) = operands.iter().position(|name| !known(name)) {
         if name > 0 {
@@ -76,6 +98,18 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         ));
         return Ok(1);
     }
+    table(console, operands, &properties, &fields, scripted);
+    Ok(0)
+}
+
+/// Prints the properties of these pools, or of all.
+fn table(
+    console: &mut Console<'_>,
+    operands: &[String],
+    properties: &[(&'static str, &'static str)],
+    fields: &[usize],
+    scripted: bool,
+) {
     let pools: Vec<String> = if operands.is_empty() {
         console.state().pools.keys().cloned().collect()
     } else {
@@ -83,7 +117,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     };
     let mut rows: Vec<[&str; 4]> = Vec::new();
     for pool in &pools {
-        for (name, value) in &properties {
+        for (name, value) in properties {
             let value = if *name == "name" { pool } else { *value };
             rows.push([pool, name, value, "-"]);
         }
@@ -93,10 +127,10 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
             let cells: Vec<&str> = fields.iter().map(|&field| row[field]).collect();
             console.say(&cells.join("\t"));
         }
-        return Ok(0);
+        return;
     }
     if rows.is_empty() {
-        return Ok(0);
+        return;
     }
     let heading = FIELDS.map(|(_, heading)| heading);
     let least = |field| {
@@ -121,7 +155,6 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         }
         console.say(&text);
     }
-    Ok(0)
 }
 
 /// A property's full name and its value; the name itself stands for the pool's.
