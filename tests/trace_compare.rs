@@ -174,6 +174,75 @@ fn a_usage_text_is_excused_behind_its_first_lines() {
 }
 
 #[test]
+fn the_rest_of_a_usage_text_is_one_pattern() {
+    let recorded = "  missing argument\n  usage:\n  ~ <usage>\n";
+    for rest in ["<usage>\n", "\tcreate [-p] <filesystem>\n\nmore\n"] {
+        let got = format!("missing argument\nusage:\n{rest}");
+        assert_eq!(agrees(recorded, &got), "usage 1");
+        differs(recorded, &got.replace("missing", "Missing"));
+        differs(recorded, &got.replace("usage:", "use:"));
+    }
+    differs(recorded, "missing argument\nusage:\n");
+    differs(recorded, "missing argument\n");
+    // Only behind the word.
+    differs(
+        "  missing argument\n  ~ <usage>\n",
+        "missing argument\n<usage>\n",
+    );
+    let alone = Trace::parse("t.trace", b"  $ x\n  ~ a <usage>\n").expect_err("not alone");
+    assert!(alone.to_string().contains("alone on its line"), "{alone}");
+}
+
+#[test]
+fn recording_does_not_copy_usage_texts() {
+    let long = "missing argument\nusage:\n\tcreate [-p] <filesystem>\n\nmore\n";
+    let before = trace("  $ x\n  $ y\n");
+    let fresh = [printed(long, long, 2), printed("usage\nof\n", "", 0)];
+    let (after, _) = record_trace(&before, &recorded("2.3.9"), Release::V2_3, &fresh, &fresh);
+    let text = "  @ recorded openzfs-2.3.9 linux-6.12 trixie 2026-11-21\n  $ x\n  missing argument\n  usage:\n  \
+        ~ <usage>\n  ! missing argument\n  ! usage:\n  !~ <usage>\n  [2]\n  $ y\n  usage\n  of\n";
+    assert_eq!(after.to_string(), text);
+    // Recorded again on another release with another help, nothing changes.
+    let other = [
+        printed(&long.replace("more", "less"), long, 2),
+        fresh[1].clone(),
+    ];
+    let (again, changed) = record_trace(&after, &recorded("2.4.4"), Release::V2_4, &other, &other);
+    assert_eq!(changed, 0);
+    assert!(!again.to_string().contains("? openzfs"), "{again}");
+}
+
+#[test]
+fn a_list_in_any_order_has_the_same_lines() {
+    let recorded = "  in the way:\n  b\n  a\n  a\n  - c\n";
+    let list = |lines: &[&str]| {
+        let lines = lines.iter().map(|line| match line.strip_prefix("- ") {
+            Some(rest) => format!("- <order>{rest}\n"),
+            None => format!("<order>{line}\n"),
+        });
+        format!("in the way:\n{}", lines.collect::<String>())
+    };
+    assert_eq!(agrees(recorded, &list(&["a", "b", "- c", "a"])), "order 1");
+    assert_eq!(agrees(recorded, &list(&["b", "a", "a", "- c"])), "order 1");
+    for other in [
+        &["a", "b", "- c"][..],
+        &["a", "b", "- c", "c"],
+        &["a", "b", "b", "- c"],
+        &["a", "a", "a", "- c"],
+        &["a", "b", "- c", "a", "a"],
+    ] {
+        differs(recorded, &list(other));
+    }
+    // Without the marker the order counts.
+    differs(recorded, "in the way:\na\nb\na\n- c\n");
+    // What stands around the list does not move into it.
+    differs("  b\n  in the way:\n  a\n", &list(&["b", "a"]));
+    assert_eq!(agrees("  s\tb,c,a\t-\n", "s\ta,b,c<order>\t-\n"), "order 1");
+    differs("  s\tb,c,a\t-\n", "s\ta,b,d<order>\t-\n");
+    differs("  s\tb,c,a,a\t-\n", "s\ta,b,c<order>\t-\n");
+}
+
+#[test]
 fn lines_are_aligned() {
     assert_eq!(
         differs("  a\n  b\n  c\n  d\n", "a\nx\nc\nd\ne\n"),

@@ -113,7 +113,7 @@ pub(super) fn compare(
     by_words: bool,
     bound: &Bound,
 ) -> Option<Matched> {
-    if expected.newline != got.newline {
+    if expected.newline != got.newline || is_usage(expected) {
         return None;
     }
     let whole = match &expected.content {
@@ -142,6 +142,11 @@ pub(super) fn compare(
         matches!(&expected.content, Content::Literal(bytes) if **bytes == *got.bytes)
             .then(Matched::default)
     })
+}
+
+/// Whether it is the pattern for the rest of a usage text: it stands for lines, and no line agrees with it.
+pub(super) fn is_usage(text: &Text) -> bool {
+    matches!(&text.content, Content::Pattern(pieces) if pieces[..] == [Piece::Pattern(Pattern::Usage)])
 }
 
 /// A word of an expected line, with the blanks in front of it.
@@ -336,6 +341,7 @@ fn compare_pieces(pieces: &[Piece], bytes: &[u8], bound: &Bound) -> Option<Vec<(
             Piece::Pattern(Pattern::Guid(_)) => {
                 (digits > 0).then_some(digits).into_iter().collect()
             }
+            Piece::Pattern(Pattern::Usage) => Vec::new(),
             Piece::Pattern(Pattern::Any) => (0..=rest.len()).collect(),
         };
         for length in lengths {

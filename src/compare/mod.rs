@@ -171,18 +171,26 @@ impl Comparer {
         let same = |i: usize, j: usize| {
             line::compare(&expected[i].text, &got[j], by_words, &self.bound).is_some()
         };
-        let (last, usage) = match got.iter().position(Got::is_usage) {
-            // It stands for all lines to the end.
-            Some(j)
-                if j + 1 == got.len()
-                    && j < expected.len()
-                    && expected[..=j].iter().any(starts_usage) =>
-            {
-                (j, true)
-            }
-            _ => (got.len(), false),
+        // From where on the rest of a usage text stands, on either side.
+        let marker = got.iter().position(Got::is_usage);
+        let pattern = expected.iter().position(|line| line::is_usage(&line.text));
+        let (expected_last, last) = match (pattern, marker) {
+            (Some(i), Some(j)) => (i, j),
+            (Some(i), None) => (i, i),
+            (None, Some(j)) => (j, j),
+            (None, None) => (expected.len(), got.len()),
         };
-        let expected_last = if usage { last } else { expected.len() };
+        let usage = (pattern.is_some() || marker.is_some())
+            && expected_last < expected.len()
+            && last < got.len()
+            && expected[..=expected_last].iter().any(starts_usage)
+            && pattern.is_none_or(|i| i + 1 == expected.len())
+            && marker.is_none_or(|j| j + 1 == got.len());
+        let (expected_last, last) = if usage {
+            (expected_last, last)
+        } else {
+            (expected.len(), got.len())
+        };
         let mut pairs = Vec::new();
         let mut rows: Vec<(usize, Vec<Cell>)> = Vec::new();
         for pair in align(expected_last, last, same) {
@@ -209,11 +217,11 @@ impl Comparer {
         }
         if usage {
             verdict.excused.count(&USAGE);
-            let rest = expected[last..].iter();
+            let rest = expected[expected_last..].iter();
             verdict
                 .loose
                 .extend(rest.map(|line| (line.offset, USAGE.name)));
-            pairs.extend((last..expected.len()).map(|i| Pair::Both(i, last)));
+            pairs.extend((expected_last..expected.len()).map(|i| Pair::Both(i, last)));
         }
         pairs
     }

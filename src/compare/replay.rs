@@ -7,7 +7,7 @@ use super::{Comparer, Difference, Excused};
 use crate::pools::blobs::Blobs;
 use crate::pools::model::ModelPools;
 use crate::pools::{Command, End, Pools, Printed, Unavailable};
-use crate::trace::{Expected, Recorded, Trace};
+use crate::trace::{Expected, Recorded, Trace, without_usage};
 
 /// What a comparison of a whole trace found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -198,8 +198,9 @@ fn compare_fresh(
     model: Option<&Printed>,
 ) -> Fresh {
     let before = comparer.clone();
-    let Some(difference) = comparer.step(recorded, fresh).difference else {
-        return Fresh::Agrees(Excused::default());
+    let verdict = comparer.step(recorded, fresh);
+    let Some(difference) = verdict.difference else {
+        return Fresh::Agrees(verdict.excused);
     };
     if let Some(model) = model {
         let mut through = before;
@@ -267,7 +268,8 @@ pub fn record_trace(
         if let Fresh::Differs(_) = compare_fresh(&mut comparer, &expected, fresh, model.get(i)) {
             comparer = before;
             changed += 1;
-            step.set_lines(release, &others, comparer.keep_patterns(&expected, fresh));
+            let lines = comparer.keep_patterns(&expected, fresh);
+            step.set_lines(release, &others, without_usage(lines));
         }
     }
     let known = trace

@@ -99,9 +99,7 @@ impl Console<'_> {
                 other.contains(key) || with_option.iter().any(|it| *key == Key::Native(*it))
             });
             let options = MountOptions::of(self.state(), id);
-            let path = self
-                .mountable(id)
-                .filter(|_| last && !mounted.is_empty());
+            let path = self.mountable(id).filter(|_| last && !mounted.is_empty());
             let failed = path.map(|path| self.call(remounting(&path, options)));
             return match failed {
                 Some(Err(errno)) => {

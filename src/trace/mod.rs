@@ -24,6 +24,7 @@ pub use corpus::CORPUS;
 pub use error::TraceError;
 pub use guard::{Arm, Comparison, Condition, Guard, Operator};
 pub use outcome::{Expected, Placed};
+pub use record::without_usage;
 pub use text::{Content, Pattern, Piece, Text};
 pub use word::quote;
 

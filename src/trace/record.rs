@@ -6,8 +6,8 @@ use ztwin_model::Release;
 
 use super::guard::line_of;
 use super::{
-    Arm, Comparison, Condition, Element, Ending, Guard, Item, Line, Meta, Operator, Recorded, Step,
-    Text, Trace,
+    Arm, Comparison, Condition, Content, Element, Ending, Guard, Item, Line, Meta, Operator,
+    Pattern, Piece, Recorded, Step, Text, Trace,
 };
 use crate::pools::{End, Printed};
 
@@ -58,6 +58,44 @@ impl Step {
         all.sort_by_key(|(release, _)| *release);
         self.body = merge(&all);
     }
+}
+
+/// Puts the pattern `<usage>` in the place of the rest of a usage text, which is not copied into traces.
+#[must_use]
+pub fn without_usage(lines: Vec<Line>) -> Vec<Line> {
+    let mut kept: Vec<Line> = Vec::with_capacity(lines.len());
+    // Whether the stream that the last line belongs to is in the middle of a usage text.
+    let (mut is_err, mut inside) = (false, false);
+    for line in lines {
+        let (text, of_err) = match &line {
+            Line::Out(text) => (text, false),
+            Line::Err(text) => (text, true),
+            Line::End(_) => {
+                kept.push(line);
+                continue;
+            }
+        };
+        inside &= of_err == is_err;
+        is_err = of_err;
+        if inside {
+            let rest = Text {
+                content: Content::Pattern(vec![Piece::Pattern(Pattern::Usage)]),
+                newline: true,
+            };
+            let rest = if is_err {
+                Line::Err(rest)
+            } else {
+                Line::Out(rest)
+            };
+            if kept.last() != Some(&rest) {
+                kept.push(rest);
+            }
+            continue;
+        }
+        inside = matches!(&text.content, Content::Literal(bytes) if bytes.starts_with(b"usage:"));
+        kept.push(line);
+    }
+    kept
 }
 
 /// A body that prints for each release, given in ascending order, its lines.

@@ -40,6 +40,9 @@ pub enum Pattern {
     Guid(String),
     /// `<*>`: anything, also nothing.
     Any,
+    /// `<usage>`, alone on a line: the rest of the stream, behind a line that starts with `usage:`. The
+    /// long help of OpenZFS is not copied into traces.
+    Usage,
 }
 
 /// Where a line stands, as far as its form depends on it.
@@ -347,9 +350,12 @@ fn read_pieces(text: &str, escaped: bool) -> Result<Vec<Piece>, TextError> {
         let pattern = Pattern::read(inner).ok_or_else(|| {
             fail(
                 width,
-                "one of the patterns <range:a..b>, <set:a|b>, <guid:name>, <*>",
+                "one of the patterns <range:a..b>, <set:a|b>, <guid:name>, <*>, <usage>",
             )
         })?;
+        if pattern == Pattern::Usage && (!pieces.is_empty() || end + 1 < rest.len()) {
+            return Err(fail(width, "<usage> alone on its line"));
+        }
         pieces.push(Piece::Pattern(pattern));
         rest = &rest[end + 1..];
         at += width;
@@ -368,6 +374,9 @@ impl Pattern {
         }
         if inner == "*" {
             return Some(Pattern::Any);
+        }
+        if inner == "usage" {
+            return Some(Pattern::Usage);
         }
         let (kind, value) = inner.split_once(':')?;
         match kind {
@@ -403,6 +412,7 @@ impl fmt::Display for Pattern {
             Pattern::Set(members) => write!(f, "<set:{}>", members.join("|")),
             Pattern::Guid(name) => write!(f, "<guid:{name}>"),
             Pattern::Any => f.write_str("<*>"),
+            Pattern::Usage => f.write_str("<usage>"),
         }
     }
 }

@@ -32,9 +32,7 @@ pub enum Target {
 pub fn is_user(name: &str) -> bool {
     name.contains(':')
         && name.chars().all(|c| {
-            c.is_ascii_lowercase()
-                || c.is_ascii_digit()
-                || matches!(c, '_' | '-' | '.' | ':')
+            c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-' | '.' | ':')
         })
 }
 
@@ -125,7 +123,9 @@ pub fn parse(
         Kind::Text => Value::Text(text.into()),
     };
     if property == Property::Version
-        && !matches!(on, Target::NewPool | Target::NewFilesystem) && value != Value::Word("5") {
+        && !matches!(on, Target::NewPool | Target::NewFilesystem)
+        && value != Value::Word("5")
+    {
         return Err(Reason::Downgrade);
     }
     if changes_rules(property, &value, release) {

@@ -30,7 +30,10 @@ pub struct Mount {
 
 /// The options of a mount that properties speak of too. `zfs get` believes them (`get_numeric_property`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[allow(clippy::struct_excessive_bools, reason = "they are flags of the kernel's")]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "they are flags of the kernel's"
+)]
 pub struct MountOptions {
     /// `ro`
     pub read_only: bool,

@@ -255,7 +255,10 @@ impl Console<'_> {
         }
         if property.class() == Class::Status {
             // `get_numeric_property` has a source for counts that nobody keeps.
-            let counts = matches!(property, Property::FilesystemCount | Property::SnapshotCount);
+            let counts = matches!(
+                property,
+                Property::FilesystemCount | Property::SnapshotCount
+            );
             return match self.status(id, property) {
                 Some(text) => Cell {
                     text,

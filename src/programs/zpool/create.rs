@@ -200,9 +200,7 @@ fn add_of_pool(
             Release::V2_1 => "pool",
             Release::V2_3 | Release::V2_4 => "pool or vdev",
         };
-        console.complain(format!(
-            "property '{name}' is not a valid {what} property"
-        ));
+        console.complain(format!("property '{name}' is not a valid {what} property"));
         return Ok(false);
     }
     Ok(given.add(console, text))
@@ -214,9 +212,7 @@ fn add_of_root(console: &mut Console<'_>, given: &mut settings::Given, text: &st
         console.complain("missing '=' for -O option");
         return false;
     };
-    if Property::by_name(name, console.release()).is_none()
-        && !value::is_user(name)
-    {
+    if Property::by_name(name, console.release()).is_none() && !value::is_user(name) {
         console.note(&Reason::UnknownProperty(name.into()));
         console.complain(&format!(
             "property '{name}' is not a valid filesystem property"
