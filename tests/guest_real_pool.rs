@@ -18,6 +18,9 @@ use ztwin::guest::image::{Cache, Spec};
 use ztwin::guest::wire::{Job, Stream};
 use ztwin::pools::{Blobs, Command, End, GuestPools, Pools, Printed};
 
+#[path = "common/conformance.rs"]
+mod conformance;
+
 static TURN: Mutex<()> = Mutex::new(());
 
 fn turn() -> MutexGuard<'static, ()> {
@@ -209,6 +212,12 @@ fn a_guest_plays_many_traces_and_runs_programs() {
         .to_string();
     assert!(error.contains("running no-such-program"), "{error}");
     assert_eq!(play(&mut pools, &TRACE[..2]).len(), 2);
+}
+
+#[test]
+fn a_real_pool_conforms() {
+    let _turn = turn();
+    conformance::conforms(&mut pools(options()).0);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::dmu::data::Piece;
 use crate::dmu::{Blocks, ObjectId, Objset, ROOT, Terms};
 use crate::dsl::dataset::{Dataset, DatasetId};
+use crate::dsl::property::{Property, Value};
 use crate::fault::Fault;
 use crate::machine::State;
 use crate::outcome::Errno;
@@ -30,6 +31,33 @@ struct Reached {
     mount: Option<MountId>,
     /// Whether changes are refused.
     read_only: bool,
+}
+
+/// What about a system call the model does not know.
+pub(super) fn not_modelled(op: &FileOp, state: &State) -> Option<&'static str> {
+    match op {
+        FileOp::Rename { from, .. } => {
+            let (reached, object) = find_link(state, from).ok()?;
+            let through = state.mounts.get(reached.mount?)?;
+            let moves = znode(state, reached.dataset, object).ok()?.is_directory();
+            let top = format!("{}{}/", through.path.trim_end_matches('/'), from.path);
+            let mut mounts = state.mounts.iter();
+            let below = mounts.any(|mount| {
+                mount.on.is_some_and(|(on, _)| on == through.id) && mount.path.starts_with(&top)
+            });
+            (moves && below).then_some("the rename of a directory with a mount below it")
+        }
+        FileOp::Shared { at, .. } => {
+            let id = state.find(&at.dataset)?;
+            let plain = ["on", "off", "fletcher2", "fletcher4", "noparity"];
+            let checksum = state.property(id, Property::Checksum).0;
+            // `zio_nop_write`: a block that is written again as it was keeps its birth.
+            let keeps = !plain.iter().any(|word| checksum == Value::Word(word));
+            (keeps && state.compresses(id))
+                .then_some("what is shared under a checksum strong enough for nopwrite")
+        }
+        _ => None,
+    }
 }
 
 /// Runs one system call. On an error nothing has changed.

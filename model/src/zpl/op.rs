@@ -269,6 +269,9 @@ impl FileKind {
 
 impl FileOp {
     pub(crate) fn apply(&self, state: &mut State) -> Outcome {
+        if let Some(what) = files::not_modelled(self, state) {
+            return Outcome::NotModelled(what);
+        }
         match files::apply(self, state) {
             Ok(None) => Outcome::Done,
             Ok(Some(result)) => Outcome::File(result),

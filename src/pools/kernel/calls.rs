@@ -81,6 +81,8 @@ pub(super) struct KernelArm {
     release: Release,
     limit: Duration,
     loop_devices: bool,
+    /// Whether this is a host that has other things to do.
+    private: bool,
     journal: Journal,
     handles: Handles,
     /// The vdev files that were made.
@@ -116,6 +118,7 @@ impl KernelArm {
             release,
             limit: options.limit,
             loop_devices: options.loop_devices,
+            private: options.private,
             journal,
             handles: Handles::new(),
             vdevs: Vec::new(),
@@ -720,12 +723,15 @@ impl Arm for KernelArm {
         printed.err = self.as_named(printed.err);
         if let Some(name) = guard::created(words).filter(|_| printed.succeeded()) {
             self.pools.insert(name.to_owned());
-            // With -n nothing was made, and there is no GUID.
-            let get = ["get", "-H", "-o", "value", "guid", name].map(str::to_owned);
-            let guid = child::run("zpool", &get, &[], self.limit)?;
-            if guid.succeeded() {
-                let guid = String::from_utf8_lossy(&guid.out).trim().to_owned();
-                self.journal.note(&format!("pool {name} {guid}"))?;
+            // A guest that dies leaves nothing, and needs no GUID to find it.
+            if self.private {
+                // With -n nothing was made, and there is no GUID.
+                let get = ["get", "-H", "-o", "value", "guid", name].map(str::to_owned);
+                let guid = child::run("zpool", &get, &[], self.limit)?;
+                if guid.succeeded() {
+                    let guid = String::from_utf8_lossy(&guid.out).trim().to_owned();
+                    self.journal.note(&format!("pool {name} {guid}"))?;
+                }
             }
         }
         Ok(printed)

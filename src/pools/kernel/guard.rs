@@ -94,8 +94,20 @@ pub(super) fn pools_created(commands: &[Command]) -> BTreeSet<String> {
         .collect()
 }
 
+/// Where the kernel has a directory for each imported pool.
+const KSTAT: &str = "/proc/spl/kstat/zfs";
+
 /// The imported pools.
 pub(super) fn imported(limit: Duration) -> Result<BTreeSet<String>, Unavailable> {
+    // To look there is quicker than to start a program, which counts in a guest that is emulated.
+    if let Ok(entries) = std::fs::read_dir(KSTAT) {
+        let pools = entries
+            .filter_map(Result::ok)
+            .filter(|it| it.path().is_dir());
+        return Ok(pools
+            .map(|it| it.file_name().to_string_lossy().into_owned())
+            .collect());
+    }
     let out = child::must("zpool", &["list", "-H", "-o", "name"], limit)?;
     Ok(out.lines().map(str::to_owned).collect())
 }

@@ -1,0 +1,60 @@
+//! The model keeps the contract of everything that can be driven; `guest_real_pool` holds a real pool to
+//! the same body.
+
+use ztwin::pools::{Blobs, End, ModelPools, Session};
+use ztwin_model::Release;
+
+#[path = "common/conformance.rs"]
+mod conformance;
+
+#[test]
+fn the_model_conforms() {
+    for release in Release::ALL {
+        conformance::conforms(&mut ModelPools::new(release, Blobs::default()));
+    }
+}
+
+/// Nothing is invented: what the model does not know, it says, and nothing happens.
+#[test]
+fn what_is_not_modelled_says_so() {
+    for (steps, wrong) in [
+        (
+            &["mkdir tank:/d", "mkdir tank:/d/m", "mount tank/a /tank/d/m"][..],
+            "rename tank:/d tank:/e",
+        ),
+        (
+            &[
+                "zfs set checksum=sha256 tank/a",
+                "write tank/a:/f 0 1M data=random:1",
+                "zfs snapshot tank/a@s",
+            ],
+            "shared tank/a:/f tank/a@s",
+        ),
+        (&[], "zfs create -V 1G tank/v"),
+        (&[], "zfs set zoned=on tank/a"),
+        (&[], "zfs mount -o noexec tank/a"),
+        (&[], "zpool status"),
+        (&[], "zfs send tank/a@s"),
+    ] {
+        let mut session = ModelPools::default().session();
+        let mut run = |line: &str| {
+            let words: Vec<&str> = line.split(' ').collect();
+            session.run(&words).expect("the model runs")
+        };
+        for step in [
+            "vdev /v/a 1G",
+            "zpool create tank /v/a",
+            "zfs create tank/a",
+        ]
+        .iter()
+        .chain(steps)
+        {
+            assert_eq!(run(step).end, End::Exit(0), "{step}");
+        }
+        let before = run("state -v");
+        let printed = run(wrong);
+        assert_eq!(printed.end, End::NotModelled, "{wrong}: {printed:?}");
+        assert!(printed.err.starts_with(b"ztwin: not modelled: "), "{wrong}");
+        assert_eq!(run("state -v"), before, "{wrong}");
+    }
+}
