@@ -220,6 +220,77 @@ fn a_real_pool_conforms() {
     conformance::conforms(&mut pools(options()).0);
 }
 
+/// What `--pool kernel` does on a host with ZFS, tried in a guest that plays the host: files and loop
+/// devices, somebody else's pool, and what a killed ztwin leaves behind.
+#[test]
+fn ztwin_drives_the_pools_of_the_kernel_that_it_runs_on() {
+    const SETUP: &str = "\
+        ztwin=/agent/ztwin\n\
+        [ ! -e /agent/loader ] || ztwin='/agent/loader --library-path /agent /agent/ztwin'\n\
+        left() { ls -A /root/.local/state/ztwin; zpool list -H -o name; losetup -a; ls -d /tank /mnt/z; }\n\
+        export HOME=/root\n";
+    let _turn = turn();
+    let (mut pools, _) = pools(options());
+    let guest = pools.guest().unwrap();
+    let mut run = |script: &str| output(guest, &format!("{SETUP}{script}"));
+    let steps = "\
+        printf '  $ vdev /v/a 1G\\n  $ zpool create -m /mnt/z/tank tank /v/a\\n  $ zfs create tank/a\\n  \
+        $ write tank/a:/f 0 10 data=text:1\\n  $ zpool list -v -H -P tank\\n' > /root/a.trace\n";
+    for flag in ["", "--loop"] {
+        let (code, text) = run(&format!(
+            "{steps}$ztwin diff --pool kernel {flag} /root/a.trace 2>&1; echo end; left 2>&1"
+        ));
+        assert_eq!(code, 4, "{text}");
+        let (said, left) = text.split_once("end\n").unwrap();
+        // The model does not know `zpool list -v`; the real pool shows the path that the trace gave.
+        assert!(
+            said.contains("1 divergences") && said.contains("/v/a"),
+            "{text}"
+        );
+        assert!(
+            !said.contains("/dev/loop") && !said.contains(".d/v/a"),
+            "{text}"
+        );
+        assert_eq!(
+            left.matches("No such file").count(),
+            2,
+            "nothing is left: {text}"
+        );
+        assert_eq!(left.lines().count(), 2, "nothing is left: {text}");
+    }
+
+    // Somebody else's pool of that name is not touched.
+    let foreign = "truncate -s 1G /root/theirs; zpool create -m none tank /root/theirs\n";
+    let (code, text) = run(&format!(
+        "{foreign}$ztwin diff --pool kernel /root/a.trace 2>&1"
+    ));
+    assert_eq!(code, 3, "{text}");
+    assert!(
+        text.contains("a pool called 'tank' exists already"),
+        "{text}"
+    );
+    assert_eq!(run("zpool list -H -o name; zpool destroy tank").1, "tank\n");
+
+    // Killed in the middle, it leaves a pool; the next run removes it before it starts.
+    for flag in ["", "--loop"] {
+        let (_, text) = run(&format!(
+            "for i in $(seq 500); do echo '  $ zfs list'; done >> /root/a.trace\n\
+             $ztwin diff --pool kernel {flag} /root/a.trace >/dev/null 2>&1 &\n\
+             for i in $(seq 600); do zfs list tank/a >/dev/null 2>&1 && break; sleep 0.1; done\n\
+             kill -9 $!; wait; zpool list -H -o name\n\
+             {steps}$ztwin diff --pool kernel /root/a.trace 2>&1 | tail -1; left 2>/dev/null"
+        ));
+        assert!(
+            text.starts_with("tank\n"),
+            "the killed one left its pool: {text}"
+        );
+        assert!(
+            text.trim_end().ends_with("1 divergences"),
+            "nothing is left: {text}"
+        );
+    }
+}
+
 #[test]
 fn a_panic_is_an_outcome_and_the_run_goes_on() {
     let _turn = turn();

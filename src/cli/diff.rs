@@ -25,6 +25,9 @@ pub struct Diff {
     /// The pool to compare with: kernel, or vm:NAME such as vm:trixie
     #[arg(long, value_name = "POOL")]
     pub pool: String,
+    /// Give the kernel's pools loop devices instead of files
+    #[arg(long = "loop")]
+    pub loop_devices: bool,
     #[command(flatten)]
     pub selection: Selection,
 }
@@ -32,7 +35,7 @@ pub struct Diff {
 impl Diff {
     pub(super) fn run(&self, context: &mut Context<'_>) -> Result<Exit, Failure> {
         let loaded = input::load(&self.traces, &self.selection)?;
-        let mut real = pools::open(&self.pool, None)?;
+        let mut real = pools::open_real(&self.pool, self.loop_devices)?;
         let mut model = pools::open("model", Some(real.release()))?;
         let names = Names {
             expected: format!("OpenZFS {} in {}", real.version(), self.pool),

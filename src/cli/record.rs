@@ -31,6 +31,9 @@ pub struct Record {
     /// Write nothing; fail where a fresh recording differs
     #[arg(long)]
     pub verify: bool,
+    /// Give the kernel's pools loop devices instead of files
+    #[arg(long = "loop")]
+    pub loop_devices: bool,
     #[command(flatten)]
     pub selection: Selection,
 }
@@ -50,7 +53,7 @@ impl Record {
                 "{name} is built in; name a file to record into"
             )));
         }
-        let mut real = pools::open(&self.pool, None)?;
+        let mut real = pools::open_real(&self.pool, self.loop_devices)?;
         let Some(system) = real.system() else {
             return Err(Failure::Usage(format!("'{}' is no real pool", self.pool)));
         };

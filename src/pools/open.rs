@@ -24,6 +24,26 @@ pub fn open(name: &str, release: Option<Release>) -> Result<Box<dyn Pools>, Unav
     }
 }
 
+/// Opens `kernel` or `vm:NAME`; with `loop_devices` the kernel's pools stand on loop devices.
+pub fn open_real(name: &str, loop_devices: bool) -> Result<Box<dyn Pools>, Unavailable> {
+    if !loop_devices {
+        return open(name, None);
+    }
+    if name != "kernel" {
+        return Err(Unavailable {
+            message: format!(
+                "'{name}' has no loop devices of this host: --loop goes with --pool kernel"
+            ),
+        });
+    }
+    let options = kernel::Options {
+        loop_devices,
+        ..kernel::Options::on_host()
+    };
+    let blobs = Blobs::in_directory(Path::new("traces/data"));
+    Ok(Box::new(KernelPools::open(options, blobs)?))
+}
+
 /// The arm that `name` means.
 fn arm(name: &str, release: Option<Release>) -> Result<Box<dyn Pools>, Unavailable> {
     match name {

@@ -67,6 +67,8 @@ pub(super) fn run(
         let left = limit.saturating_sub(start.elapsed());
         let Ok((is_error, bytes)) = streams.recv_timeout(left) else {
             let _ = child.kill();
+            // One that the kernel does not let go is not waited for here.
+            std::thread::spawn(move || child.wait());
             return Err(unavailable(format!(
                 "`{program} {}` did not end within {} s and was killed",
                 arguments.join(" "),
@@ -108,4 +110,54 @@ pub(super) fn must(
         )));
     }
     Ok(String::from_utf8_lossy(&printed.out).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_does_not_end_is_killed() {
+        let marker = format!("97531.{}", std::process::id());
+        let limit = Duration::from_millis(200);
+        let start = Instant::now();
+        let error = run("sleep", std::slice::from_ref(&marker), &[], limit).unwrap_err();
+        assert!(start.elapsed() < Duration::from_secs(60));
+        assert!(
+            error.message.contains("did not end within") && error.message.contains("killed"),
+            "{error}"
+        );
+        let running = |pid: &std::path::Path| {
+            let words = std::fs::read(pid.join("cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&words).contains(&marker)
+        };
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while std::fs::read_dir("/proc")
+            .unwrap()
+            .any(|entry| running(&entry.unwrap().path()))
+        {
+            assert!(Instant::now() < deadline, "it still runs");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    #[test]
+    fn streams_stay_apart_and_the_exit_code_is_kept() {
+        let limit = Duration::from_secs(60);
+        let script = ["-c", "cat; echo err >&2; exit 7"].map(str::to_owned);
+        let printed = run("sh", &script, b"in", limit).unwrap();
+        assert_eq!(
+            printed,
+            Printed {
+                out: b"in".to_vec(),
+                err: b"err\n".to_vec(),
+                end: End::Exit(7),
+            }
+        );
+        let error = run("no-such-program", &[], &[], limit).unwrap_err();
+        assert!(
+            error.message.contains("install the ZFS programs"),
+            "{error}"
+        );
+    }
 }

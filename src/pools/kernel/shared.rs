@@ -4,7 +4,6 @@
 //! no increment on the way has, is shared.
 
 use std::collections::BTreeSet;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::{child, unavailable};
@@ -102,20 +101,20 @@ pub(super) fn ranges(
         child::must("zfs", &["snapshot", moment], limit)?;
         chain.snapshots.push(moment.clone());
     }
-    let computed = compute(&chain.snapshots, object);
+    let computed = compute(&chain.snapshots, object, limit);
     if let Some(moment) = &moment {
         child::must("zfs", &["destroy", moment], limit)?;
     }
     computed
 }
 
-fn compute(snapshots: &[String], object: u64) -> Result<Vec<Range>, Unavailable> {
+fn compute(snapshots: &[String], object: u64, limit: Duration) -> Result<Vec<Range>, Unavailable> {
     let Some(last) = snapshots.last() else {
         return Ok(Vec::new());
     };
-    let mut shared = writes(None, last, object)?;
+    let mut shared = writes(None, last, object, limit)?;
     for pair in snapshots.windows(2) {
-        for newer in writes(Some(&pair[0]), &pair[1], object)? {
+        for newer in writes(Some(&pair[0]), &pair[1], object, limit)? {
             shared.remove(&newer);
         }
     }
@@ -135,45 +134,32 @@ fn merge(blocks: BTreeSet<Range>) -> Vec<Range> {
 }
 
 /// The level-0 blocks of an object that a stream carries.
-fn writes(from: Option<&str>, to: &str, object: u64) -> Result<BTreeSet<Range>, Unavailable> {
-    let mut send = Command::new("zfs");
-    send.args(["send", "-L"]);
+fn writes(
+    from: Option<&str>,
+    to: &str,
+    object: u64,
+    limit: Duration,
+) -> Result<BTreeSet<Range>, Unavailable> {
+    let mut send = words(&["send", "-L"]);
     if let Some(from) = from {
-        send.args(["-i", from]);
+        send.extend(words(&["-i", from]));
     }
-    send.arg(to)
-        .env("LC_ALL", "C")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped());
-    send.stderr(Stdio::null());
-    let failed = |what: &str| unavailable(format!("`zfs send` of {to} from {from:?}: {what}"));
-    let mut sender = send.spawn().map_err(|error| failed(&error.to_string()))?;
-    let stream = sender.stdout.take().ok_or_else(|| failed("no stream"))?;
-    let dumped = dump(stream);
-    let status = sender.wait().map_err(|error| failed(&error.to_string()))?;
-    if !status.success() {
-        return Err(failed(&format!("it ended with {status}")));
-    }
-    Ok(parse(&dumped?, object))
-}
-
-/// What `zstream dump -v` tells of a stream.
-fn dump(stream: std::process::ChildStdout) -> Result<String, Unavailable> {
-    let mut dump = Command::new("zstream");
-    dump.args(["dump", "-v"])
-        .env("LC_ALL", "C")
-        .stdin(stream)
-        .stderr(Stdio::null());
-    let output = dump
-        .output()
-        .map_err(|error| unavailable(format!("cannot run zstream: {error}")))?;
-    if !output.status.success() {
+    send.push(to.to_owned());
+    let stream = child::run("zfs", &send, &[], limit)?;
+    if !stream.succeeded() {
         return Err(unavailable(format!(
-            "`zstream dump` ended with {}",
-            output.status
+            "`zfs send` of {to} from {from:?} failed: {}",
+            String::from_utf8_lossy(&stream.err).trim()
         )));
     }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    let dumped = child::run("zstream", &words(&["dump", "-v"]), &stream.out, limit)?;
+    if !dumped.succeeded() {
+        return Err(unavailable(format!(
+            "`zstream dump` of {to} from {from:?} failed: {}",
+            String::from_utf8_lossy(&dumped.err).trim()
+        )));
+    }
+    Ok(parse(&String::from_utf8_lossy(&dumped.out), object))
 }
 
 /// The `WRITE` records of an object.
