@@ -137,6 +137,29 @@ impl<A: Arm> Runner<A> {
             return Ok(got);
         }
         let got = String::from_utf8_lossy(&got.out).into_owned();
+        let of_users = self.program(
+            &[
+                "get",
+                "-H",
+                "-p",
+                "-s",
+                "local,inherited",
+                "-o",
+                "name,property,value,source",
+            ],
+            "all",
+            &names,
+        )?;
+        if !of_users.succeeded() {
+            return Ok(of_users);
+        }
+        let of_users = String::from_utf8_lossy(&of_users.out).into_owned();
+        let mut of_users: Vec<&str> = of_users
+            .lines()
+            .filter(|line| line.split('\t').nth(1).is_some_and(|it| it.contains(':')))
+            .collect();
+        // A user's own come in no order.
+        of_users.sort_unstable();
         let mounted = self.arm.mounted()?;
         let mut lines: Vec<String> = Vec::new();
         for row in &rows {
@@ -158,7 +181,7 @@ impl<A: Arm> Runner<A> {
                 head.push(format!("userrefs={holds}"));
             }
             lines.push(head.join(" "));
-            for line in got.lines() {
+            for line in got.lines().chain(of_users.iter().copied()) {
                 let mut cells = line.split('\t');
                 let (Some(of), Some(property), Some(value), Some(source)) =
                     (cells.next(), cells.next(), cells.next(), cells.next())
