@@ -19,7 +19,7 @@ impl Given {
             return false;
         };
         if self.0.iter().any(|(known, _)| known == name) {
-            console.complain(&format!("property '{name}' specified multiple times"));
+            console.complain(format!("property '{name}' specified multiple times"));
             return false;
         }
         self.0.push((name.to_owned(), value.to_owned()));

@@ -177,11 +177,11 @@ pub(super) fn create_ancestors(console: &mut Console<'_>, name: &str) -> bool {
             settings: Vec::new(),
         });
         let Some(id) = created.ok().and_then(|()| console.state().find(above)) else {
-            console.complain(&format!("failed to create ancestor '{above}'"));
+            console.complain(format!("failed to create ancestor '{above}'"));
             return false;
         };
         if !console.mount(id, false) {
-            console.complain(&format!("failed to mount ancestor '{above}'"));
+            console.complain(format!("failed to mount ancestor '{above}'"));
             return false;
         }
     }

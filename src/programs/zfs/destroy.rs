@@ -68,7 +68,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
             return Err(NotModelled("zfs destroy of a bookmark".to_owned()));
         }
         // There are no bookmarks in the model.
-        console.complain(&format!("bookmark '{target}' does not exist."));
+        console.complain(format!("bookmark '{target}' does not exist."));
         Ok(1)
     } else {
         destroy.filesystem(console, target)
@@ -173,13 +173,13 @@ impl Destroy {
             return Ok(1);
         };
         if !self.recurse && !target.contains('/') {
-            console.complain(&format!(
+            console.complain(format!(
                 "cannot destroy '{target}': operation does not apply to pools"
             ));
-            console.complain(&format!(
+            console.complain(format!(
                 "use 'zfs destroy -r {target}' to destroy all datasets in the pool"
             ));
-            console.complain(&format!(
+            console.complain(format!(
                 "use 'zpool destroy {target}' to destroy the pool itself"
             ));
             return Ok(1);
@@ -336,7 +336,7 @@ fn check_clones(console: &mut Console<'_>, snapshot: DatasetId) -> bool {
         return true;
     }
     let name = console.name(snapshot);
-    console.complain(&format!(
+    console.complain(format!(
         "cannot destroy '{name}': snapshot has dependent clones"
     ));
     console.complain("use '-R' to destroy the following datasets:");

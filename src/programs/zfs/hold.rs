@@ -42,7 +42,7 @@ fn each(console: &mut Console<'_>, words: &[String], holding: bool) -> Ended {
     let mut failed = false;
     for path in snapshots {
         let Some((filesystem, snapshot)) = path.split_once('@') else {
-            console.complain(&format!("'{path}' is not a snapshot"));
+            console.complain(format!("'{path}' is not a snapshot"));
             failed = true;
             continue;
         };
@@ -164,7 +164,7 @@ pub(super) fn holds(console: &mut Console<'_>, words: &[String]) -> Ended {
     let mut rows: Vec<(Arc<str>, Arc<str>)> = Vec::new();
     for path in &args.operands {
         let Some((filesystem, snapshot)) = path.split_once('@') else {
-            console.complain(&format!("'{path}' is not a snapshot"));
+            console.complain(format!("'{path}' is not a snapshot"));
             failed = true;
             continue;
         };

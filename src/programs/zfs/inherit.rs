@@ -71,18 +71,18 @@ fn check(console: &mut Console<'_>, property: Property, name: &str, received: bo
     let named: Arc<str> = name.into();
     if matches!(property.class(), Class::Status | Class::Once) && !property.inherits() {
         console.note(&Reason::ReadonlyProperty(named));
-        console.complain(&format!("{name} property is read-only"));
+        console.complain(format!("{name} property is read-only"));
         return Some(1);
     }
     if !property.inherits() && !received {
         console.note(&Reason::NotInheritable(named));
-        console.complain(&format!("'{name}' property cannot be inherited"));
+        console.complain(format!("'{name}' property cannot be inherited"));
         if matches!(
             property,
             Property::Quota | Property::Refquota | Property::Reservation | Property::Refreservation
         ) {
-            console.complain(&format!("use 'zfs set {name}=none' to clear"));
-            console.complain(&format!(
+            console.complain(format!("use 'zfs set {name}=none' to clear"));
+            console.complain(format!(
                 "use 'zfs inherit -S {name}' to revert to received value"
             ));
         }
@@ -90,7 +90,7 @@ fn check(console: &mut Console<'_>, property: Property, name: &str, received: bo
     }
     if received && matches!(property, Property::Volsize | Property::Version) {
         console.note(&Reason::NotInheritable(named));
-        console.complain(&format!(
+        console.complain(format!(
             "'{name}' property cannot be reverted to a received value"
         ));
         return Some(1);

@@ -122,13 +122,13 @@ fn check(console: &mut Console<'_>, target: &str, newer: &[DatasetId], recurse: 
     let marker = walk::marker(in_the_way.len() > 1 && (shuffled || !sorted));
     if recurse {
         console.note(&Reason::Cloned);
-        console.complain(&format!(
+        console.complain(format!(
             "cannot rollback to '{target}': clones of previous snapshots exist"
         ));
         console.complain("use '-R' to force deletion of the following clones and dependents:");
     } else {
         console.note(&Reason::NewerSnapshot(target.into()));
-        console.complain(&format!(
+        console.complain(format!(
             "cannot rollback to '{target}': more recent snapshots or bookmarks exist"
         ));
         console.complain("use '-r' to force deletion of the following snapshots and bookmarks:");

@@ -123,7 +123,7 @@ fn set(
         changes.push(change);
     }
     let mut done = true;
-    let changed: Vec<Key> = settings.iter().map(|(key, _)| key.clone()).collect();
+    let keys: Vec<Key> = settings.iter().map(|(key, _)| key.clone()).collect();
     for setting in settings {
         let op = DslOp::Set {
             name: name.into(),
@@ -135,7 +135,7 @@ fn set(
         }
     }
     if done && !snapshot {
-        done = console.remount(id, &changed);
+        done = console.remount(id, &keys);
         if !done {
             console.complain("property may be set but unable to remount filesystem");
         }

@@ -75,7 +75,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     let heading = format!("cannot create '{name}'");
     if name.contains('/') {
         console.note(&Reason::InvalidCharacter(b'/'));
-        console.complain(&format!("{heading}: invalid character '/' in pool name"));
+        console.complain(format!("{heading}: invalid character '/' in pool name"));
         console.complain("use 'zfs create' to create a dataset");
         return Ok(1);
     }
@@ -123,7 +123,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     if let Err(reason) = console.pool(op) {
         if reason == Reason::OutOfSpace {
             console.note(&reason);
-            console.complain(&format!("{heading}: one or more devices is out of space"));
+            console.complain(format!("{heading}: one or more devices is out of space"));
         } else {
             console.refuse(&heading, &reason);
         }
@@ -163,7 +163,7 @@ fn check_mountpoint(console: &mut Console<'_>, pool: &str, given: Option<&str>) 
         Some("none" | "legacy") => return true,
         Some(path) if !path.starts_with('/') => {
             console.note(&Reason::BadMountpoint);
-            console.complain(&format!(
+            console.complain(format!(
                 "invalid mountpoint '{path}': must be an absolute path, 'legacy', or 'none'"
             ));
             return false;
@@ -173,7 +173,7 @@ fn check_mountpoint(console: &mut Console<'_>, pool: &str, given: Option<&str>) 
     };
     if path == "/" || !console.is_empty(&path) {
         console.note(&Reason::MountpointInUse);
-        console.complain(&format!("mountpoint '{path}' exists and is not empty"));
+        console.complain(format!("mountpoint '{path}' exists and is not empty"));
         console.complain("use '-m' option to provide a different default");
         return false;
     }
@@ -214,7 +214,7 @@ fn add_of_root(console: &mut Console<'_>, given: &mut settings::Given, text: &st
     };
     if Property::by_name(name, console.release()).is_none() && !value::is_user(name) {
         console.note(&Reason::UnknownProperty(name.into()));
-        console.complain(&format!(
+        console.complain(format!(
             "property '{name}' is not a valid filesystem property"
         ));
         return false;
@@ -379,9 +379,9 @@ fn device(console: &mut Console<'_>, word: &str, of_pool: &settings::Given) -> O
     if !console.state().vdevs.contains_key(word) {
         console.note(&Reason::NoSuchVdev(word.into()));
         if word.starts_with('/') {
-            console.complain(&format!("cannot resolve path '{word}'"));
+            console.complain(format!("cannot resolve path '{word}'"));
         } else {
-            console.complain(&format!("cannot open '{word}': no such device in /dev"));
+            console.complain(format!("cannot open '{word}': no such device in /dev"));
             console.complain("must be a full path or shorthand device name");
         }
         return None;

@@ -33,7 +33,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     }
     if name.contains('/') {
         console.note(&Reason::InvalidCharacter(b'/'));
-        console.complain(&format!(
+        console.complain(format!(
             "cannot open '{name}': invalid character '/' in pool name"
         ));
         console.complain("use 'zfs destroy' to destroy a dataset");
@@ -53,7 +53,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     mounted.sort();
     for (_, id) in mounted.iter().rev() {
         if !console.unmount(*id, force) {
-            console.complain(&format!(
+            console.complain(format!(
                 "could not destroy '{name}': could not unmount datasets"
             ));
             return Ok(1);

@@ -93,7 +93,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         }
         let name = &operands[name];
         console.note(&Reason::NoSuchPool(name.as_str().into()));
-        console.complain(&format!(
+        console.complain(format!(
             "Cannot get properties of {name}: no such pool available."
         ));
         return Ok(1);

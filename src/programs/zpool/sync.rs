@@ -41,5 +41,5 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
 /// `zpool_open`: what it says of a pool that cannot be opened.
 pub(super) fn open_failed(console: &mut Console<'_>, pool: &str, reason: &Reason) {
     console.note(reason);
-    console.complain(&format!("cannot open '{pool}': no such pool"));
+    console.complain(format!("cannot open '{pool}': no such pool"));
 }
