@@ -88,7 +88,9 @@ impl State {
         Some(components.join("/"))
     }
 
-    pub(crate) fn filesystem(&self, id: DatasetId) -> Option<&Filesystem> {
+    /// The filesystem of this number, if it is one.
+    #[must_use]
+    pub fn filesystem(&self, id: DatasetId) -> Option<&Filesystem> {
         self.dataset(id)?.filesystem()
     }
 
@@ -96,7 +98,9 @@ impl State {
         self.dataset_mut(id)?.filesystem_mut()
     }
 
-    pub(crate) fn snapshot(&self, id: DatasetId) -> Option<&Snapshot> {
+    /// The snapshot of this number, if it is one.
+    #[must_use]
+    pub fn snapshot(&self, id: DatasetId) -> Option<&Snapshot> {
         self.dataset(id)?.snapshot()
     }
 

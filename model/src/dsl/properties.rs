@@ -29,30 +29,41 @@ pub enum Source {
 }
 
 impl State {
+    /// A dataset and those that it inherits from, nearest first: a snapshot from its filesystem, a filesystem
+    /// from the one above it.
+    pub fn lineage(&self, id: DatasetId) -> impl Iterator<Item = &Dataset> {
+        std::iter::successors(self.dataset(id), |dataset| {
+            let above = match dataset.snapshot() {
+                Some(snapshot) => Some(snapshot.filesystem),
+                None => dataset.filesystem().and_then(|it| it.parent),
+            };
+            self.dataset(above?)
+        })
+    }
+
+    /// What is set on the nearest of the first `reach` datasets of the lineage.
+    fn nearest(&self, id: DatasetId, key: &Key, reach: usize) -> Option<(Value, Source)> {
+        let mut lineage = self.lineage(id).take(reach);
+        let (at, value) = lineage.find_map(|it| Some((it.id, it.settings.get(key)?)))?;
+        let source = if at == id {
+            Source::Local
+        } else {
+            Source::Inherited(at)
+        };
+        Some((value.clone(), source))
+    }
+
     /// The value of a property on a dataset and where it comes from (`dsl_prop_get_ds`). A snapshot has the
     /// values of its filesystem.
     #[must_use]
     pub fn property(&self, id: DatasetId, property: Property) -> (Value, Source) {
-        let key = Key::Native(property);
-        let mut at = Some(id);
-        while let Some(dataset) = at.and_then(|id| self.dataset(id)) {
-            if let Some(value) = dataset.settings.get(&key) {
-                let source = if dataset.id == id {
-                    Source::Local
-                } else {
-                    Source::Inherited(dataset.id)
-                };
-                return (value.clone(), source);
-            }
-            at = match dataset.snapshot() {
-                Some(snapshot) => Some(snapshot.filesystem),
-                None if property.inherits() => dataset
-                    .filesystem()
-                    .and_then(|filesystem| filesystem.parent),
-                None => None,
-            };
-        }
-        (property.default_value(self.release), Source::Default)
+        let reach = match property.inherits() {
+            true => usize::MAX,
+            false if self.snapshot(id).is_some() => 2,
+            false => 1,
+        };
+        self.nearest(id, &Key::Native(property), reach)
+            .unwrap_or_else(|| (property.default_value(self.release), Source::Default))
     }
 
     /// `recordsize`: the largest block of a file that is created now, in bytes.
@@ -82,27 +93,7 @@ impl State {
     /// The value of a user's property on a dataset and where it comes from; none where it is set nowhere.
     #[must_use]
     pub fn user_property(&self, id: DatasetId, name: &str) -> Option<(Value, Source)> {
-        let key = Key::User(name.into());
-        let mut at = Some(id);
-        while let Some(dataset) = at.and_then(|id| self.dataset(id)) {
-            if let Some(value) = dataset.settings.get(&key) {
-                let source = if dataset.id == id {
-                    Source::Local
-                } else {
-                    Source::Inherited(dataset.id)
-                };
-                return Some((value.clone(), source));
-            }
-            at = dataset
-                .snapshot()
-                .map(|snapshot| snapshot.filesystem)
-                .or_else(|| {
-                    dataset
-                        .filesystem()
-                        .and_then(|filesystem| filesystem.parent)
-                });
-        }
-        None
+        self.nearest(id, &Key::User(name.into()), usize::MAX)
     }
 
     /// `mountpoint`: where a filesystem is mounted when ZFS does it; below its parent's where it is

@@ -156,21 +156,11 @@ fn every(console: &Console<'_>, id: DatasetId) -> Vec<Column> {
         Property::all(console.release()).filter(|property| property.class() != Class::Status);
     let mut columns: Vec<_> = settable.map(Column::Native).collect();
     let mut users = std::collections::BTreeSet::new();
-    let mut at = console.state().dataset(id);
-    while let Some(dataset) = at {
+    for dataset in console.state().lineage(id) {
         users.extend(dataset.settings.keys().filter_map(|key| match key {
             Key::User(name) => Some(name.to_string()),
             Key::Native(_) => None,
         }));
-        let above = dataset
-            .snapshot()
-            .map(|snapshot| snapshot.filesystem)
-            .or_else(|| {
-                dataset
-                    .filesystem()
-                    .and_then(|filesystem| filesystem.parent)
-            });
-        at = above.and_then(|above| console.state().dataset(above));
     }
     columns.extend(users.into_iter().map(Column::User));
     columns

@@ -32,38 +32,24 @@ impl Console<'_> {
     /// The filesystems right below one. ZFS meets them in the order of a hash with a random salt; here
     /// it is that of their names.
     pub fn children(&self, id: DatasetId) -> Vec<DatasetId> {
-        let filesystem = self
-            .state()
-            .dataset(id)
-            .and_then(|dataset| dataset.filesystem());
+        let filesystem = self.state().filesystem(id).into_iter();
         filesystem
-            .into_iter()
             .flat_map(|it| it.children.values().copied())
             .collect()
     }
 
     /// The snapshots of a filesystem, oldest first.
     pub fn snapshots(&self, id: DatasetId) -> Vec<DatasetId> {
-        let filesystem = self
-            .state()
-            .dataset(id)
-            .and_then(|dataset| dataset.filesystem());
+        let filesystem = self.state().filesystem(id).into_iter();
         filesystem
-            .into_iter()
             .flat_map(|it| it.snapshots.iter().copied())
             .collect()
     }
 
     /// The clones of a snapshot.
     pub fn clones(&self, id: DatasetId) -> Vec<DatasetId> {
-        let snapshot = self
-            .state()
-            .dataset(id)
-            .and_then(|dataset| dataset.snapshot());
-        snapshot
-            .into_iter()
-            .flat_map(|it| it.clones.iter().copied())
-            .collect()
+        let snapshot = self.state().snapshot(id).into_iter();
+        snapshot.flat_map(|it| it.clones.iter().copied()).collect()
     }
 
     /// `zfs_iter_dependents`: everything that must go before `id` can, each before what it depends on.
