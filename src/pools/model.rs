@@ -135,7 +135,10 @@ impl Arm for ModelArm {
         let Some(dataset) = state.find(dataset).and_then(|id| state.dataset(id)) else {
             return Ok(None);
         };
-        let tree = dataset.objset.tree(ROOT);
+        let mut tree = dataset.objset.tree(ROOT);
+        if let Some(root) = tree.entries.first_mut() {
+            root.links += state.control_links(dataset.id);
+        }
         let entries = tree.entries.iter();
         Ok(Some(
             entries

@@ -258,7 +258,8 @@ impl Changelist {
             console,
             id,
             found,
-            property == Property::Mountpoint || was_legacy,
+            // Until 2.1 what was not mounted stays so.
+            was_legacy || (property == Property::Mountpoint && console.release() > Release::V2_1),
             false,
         )
     }

@@ -81,6 +81,14 @@ impl State {
         self.property(id, Property::Compression).0 != Value::Word("off")
     }
 
+    /// `snapdir`: the links that a visible control directory adds to the root directory
+    /// (`zfs_getattr_fast`).
+    #[must_use]
+    pub fn control_links(&self, id: DatasetId) -> u64 {
+        let visible = self.property(id, Property::Snapdir).0 == Value::Word("visible");
+        u64::from(visible && self.filesystem(id).is_some())
+    }
+
     /// `readonly`: whether the files may not be changed. Those of a snapshot never may.
     #[must_use]
     pub fn is_readonly(&self, id: DatasetId) -> bool {

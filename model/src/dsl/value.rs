@@ -159,59 +159,60 @@ fn size_or_none(text: &str) -> Result<u64, Reason> {
     if text == "none" { Ok(0) } else { size(text) }
 }
 
-/// A number with an optional unit (`zfs_nicestrtonum`): digits, perhaps a fraction, and `K`, `KB` or `KiB` up
-/// to `E`, or `B`, in either case.
+/// A number with an optional unit (`zfs_nicestrtonum`): digits, perhaps a fraction and an exponent behind
+/// it, and `K`, `KB` or `KiB` up to `Z`, or `B`, in either case.
 pub fn size(text: &str) -> Result<u64, Reason> {
-    let bad = || Reason::BadNumber(text.into());
-    let number = text.trim_start_matches([' ', '\t', '\n']);
-    let end = number
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(number.len());
-    let (digits, unit) = number.split_at(end);
-    if !digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
-        return Err(bad());
+    if !text.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
+        return Err(Reason::BadNumber(text.into()));
     }
-    let shift = shift(unit).ok_or_else(bad)?;
-    match digits.split_once('.') {
-        None => {
-            let whole: u64 = digits.parse().map_err(|_| Reason::NumberTooLarge)?;
-            let bytes = u128::from(whole) << shift;
-            u64::try_from(bytes).map_err(|_| Reason::NumberTooLarge)
+    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    let whole = digits(text);
+    if !text[whole..].starts_with('.') {
+        let (number, unit) = text.split_at(whole);
+        let number: u64 = number.parse().map_err(|_| Reason::NumberTooLarge)?;
+        let shift = shift(unit)?;
+        let bytes = u128::from(number) << shift.min(64);
+        return u64::try_from(bytes)
+            .ok()
+            .filter(|_| shift < 64)
+            .ok_or(Reason::NumberTooLarge);
+    }
+    // `strtod`.
+    let mut end = whole + 1 + digits(&text[whole + 1..]);
+    if let Some(exponent) = text[end..].strip_prefix(['e', 'E']) {
+        let sign = usize::from(exponent.starts_with(['+', '-']));
+        let length = digits(&exponent[sign..]);
+        if length > 0 {
+            end += 1 + sign + length;
         }
-        Some((whole, fraction)) => {
-            if fraction.contains('.') {
-                return Err(bad());
-            }
-            // Exact decimal arithmetic; ZFS multiplies a double, which agrees to 53 bits.
-            let whole: u128 = if whole.is_empty() {
-                0
-            } else {
-                whole.parse().map_err(|_| bad())?
-            };
-            let fraction = &fraction[..fraction.len().min(18)];
-            let scale = 10u128.pow(u32::try_from(fraction.len()).unwrap_or(0));
-            let part: u128 = if fraction.is_empty() {
-                0
-            } else {
-                fraction.parse().map_err(|_| bad())?
-            };
-            let bytes = whole
-                .checked_mul(1 << shift)
-                .map(|bytes| bytes + (part << shift) / scale)
-                .ok_or(Reason::NumberTooLarge)?;
-            u64::try_from(bytes).map_err(|_| Reason::NumberTooLarge)
-        }
+    }
+    let (number, unit) = text.split_at(end);
+    let number: f64 = number.parse().unwrap_or(0.0);
+    let bytes = number * f64::from(shift(unit)?).exp2();
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        reason = "as C does it"
+    )]
+    if bytes > u64::MAX as f64 {
+        Err(Reason::NumberTooLarge)
+    } else {
+        Ok(bytes as u64)
     }
 }
 
-fn shift(unit: &str) -> Option<u32> {
-    let unit = unit.to_ascii_uppercase();
-    let mut letters = unit.chars();
+/// `str2shift`: the power of two that a unit stands for.
+fn shift(unit: &str) -> Result<u32, Reason> {
+    let upper = unit.to_ascii_uppercase();
+    let mut letters = upper.chars();
     let Some(first) = letters.next() else {
-        return Some(0);
+        return Ok(0);
     };
-    let power = "BKMGTPEZ".find(first)?;
     let rest = letters.as_str();
-    let known = rest.is_empty() || (first != 'B' && matches!(rest, "B" | "IB"));
-    known.then(|| 10 * u32::try_from(power).unwrap_or(0))
+    let power = "BKMGTPEZ"
+        .find(first)
+        .filter(|_| rest.is_empty() || (first != 'B' && matches!(rest, "B" | "IB")))
+        .ok_or_else(|| Reason::BadUnit(unit.into()))?;
+    Ok(10 * u32::try_from(power).unwrap_or(0))
 }

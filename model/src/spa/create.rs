@@ -67,10 +67,15 @@ impl State {
             .unwrap_or(9);
         let least = Pool::least(ashift);
         for (key, value) in settings {
-            if let (Key::Native(Property::Quota | Property::Refquota), Value::Number(bytes)) =
-                (key, value)
-                && (1..least).contains(bytes)
-            {
+            let (Key::Native(property), Value::Number(bytes)) = (key, value) else {
+                continue;
+            };
+            let fits = match property {
+                Property::Quota | Property::Refquota => *bytes == 0 || *bytes >= least,
+                Property::Reservation | Property::Refreservation => *bytes <= raw_size,
+                _ => true,
+            };
+            if !fits {
                 return Err(Reason::OutOfSpace);
             }
         }

@@ -119,13 +119,22 @@ pub(super) fn apply(op: &FileOp, state: &mut State) -> Result {
         FileOp::Stat { at } => {
             let (reached, object) = find_link(state, at)?;
             let block_size = block_size(state, reached.dataset, object)?;
-            let stat = stat(znode(state, reached.dataset, object)?, block_size);
+            let mut stat = stat(znode(state, reached.dataset, object)?, block_size);
+            if object == ROOT {
+                stat.links += state.control_links(reached.dataset);
+            }
             Ok(Some(FileResult::Stat(stat)))
         }
         FileOp::Tree { at } => {
             let (reached, object) = find_link(state, at)?;
             let objset = objset(state, reached.dataset)?;
-            Ok(Some(FileResult::Tree(objset.tree(object))))
+            let mut tree = objset.tree(object);
+            if object == ROOT
+                && let Some(root) = tree.entries.first_mut()
+            {
+                root.links += state.control_links(reached.dataset);
+            }
+            Ok(Some(FileResult::Tree(tree)))
         }
         FileOp::Open { handle, at, write } => open(state, handle, at, *write),
         FileOp::Close { handle } => close(state, handle),
@@ -767,6 +776,8 @@ fn covered(state: &State, path: &str) -> Result<Option<(MountId, ObjectId)>> {
 }
 
 fn unmount(state: &mut State, path: &str, how: Unmount) -> Result {
+    // A path that leads nowhere, as far as it lies in a pool, or to something that is no mountpoint.
+    covered(state, path)?;
     let mount = state.mounts.at(path).ok_or(Errno::EINVAL)?.id;
     if how != Unmount::Lazy && state.mounts.is_busy(mount, &state.open_files) {
         return Err(Errno::EBUSY);

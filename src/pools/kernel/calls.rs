@@ -412,11 +412,15 @@ impl KernelArm {
             // The programs do it themselves.
             FileOp::Remount { .. } => Ok(None),
             FileOp::Unmount { path, how } => {
-                let is_ours = mounts::list()?
-                    .iter()
-                    .any(|entry| entry.path == **path && self.owns(&entry.dataset));
-                if !is_ours {
-                    return Err(Errno::INVAL.into());
+                let mut ours = mounts::list()?;
+                ours.retain(|entry| self.owns(&entry.dataset));
+                if !ours.iter().any(|entry| entry.path == **path) {
+                    // The kernel would say the same, and is not asked to unmount what is not ours.
+                    let inside = ours
+                        .iter()
+                        .any(|entry| Path::new(&**path).starts_with(&entry.path));
+                    let missing = inside && std::fs::symlink_metadata(&**path).is_err();
+                    return Err(if missing { Errno::NOENT } else { Errno::INVAL }.into());
                 }
                 mounts::unmount_at(
                     path,
