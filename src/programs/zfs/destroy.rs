@@ -264,6 +264,7 @@ impl Destroy {
         match console.dataset(DslOp::DestroySnapshots { names, defer }) {
             Ok(()) => true,
             Err(Reason::Snapshots(each)) => {
+                console.note(&Reason::Snapshots(each.clone()));
                 // `dsl_destroy_snapshots_nvl` has them in a table of Lua, whose order is another each time.
                 let marker = walk::marker(each.len() > 1);
                 for (name, reason) in &each {
