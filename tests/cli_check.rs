@@ -80,6 +80,22 @@ fn a_divergence_ends_with_1_at_its_step() {
     insta::assert_snapshot!("check_junit", xml);
 }
 
+/// The model against itself: the form of the results is the same as with a real pool.
+#[test]
+fn diff_has_results_for_programs() {
+    let directory = with(AGREES);
+    let args = ["diff", "--pool", "model", "--json", "--junit", "junit.xml"];
+    let (code, out, err) = run(directory.path(), &args);
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    let document: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!(document["traces"], 1);
+    assert_eq!(document["divergences"], serde_json::json!([]));
+    // The step of the trace, and the state behind it.
+    assert_eq!(document["steps"], 2);
+    let xml = std::fs::read_to_string(directory.path().join("junit.xml")).expect("written");
+    assert!(xml.contains("name=\"ztwin diff\""), "{xml}");
+}
+
 #[test]
 fn what_is_not_modelled_ends_with_4() {
     let directory = with(DIFFERS);

@@ -259,6 +259,12 @@ fn ztwin_drives_the_pools_of_the_kernel_that_it_runs_on() {
         assert_eq!(left.lines().count(), 2, "nothing is left: {text}");
     }
 
+    let (code, text) = run("$ztwin diff --pool kernel --json /root/a.trace");
+    assert_eq!(code, 4, "{text}");
+    let document: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(document["divergences"][0]["step"], 5);
+    assert_eq!(document["divergences"][0]["not_modelled"], true);
+
     // Somebody else's pool of that name is not touched.
     let foreign = "truncate -s 1G /root/theirs; zpool create -m none tank /root/theirs\n";
     let (code, text) = run(&format!(

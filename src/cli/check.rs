@@ -1,7 +1,5 @@
 //! `ztwin check`: recorded traces against the model.
 
-use std::fs;
-use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -9,10 +7,10 @@ use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use ztwin_model::Release;
 
 use super::input::{self, Loaded, Selection};
-use super::junit::{self, Case};
-use super::show::{Frame, count};
+use super::results::{Form, Found};
+use super::show::count;
 use super::{Context, Exit, Failure};
-use crate::compare::{DifferentLine, Excused, Names, Report, check_on};
+use crate::compare::{Names, Report, check_on};
 use crate::pools;
 use crate::trace::quote;
 
@@ -31,12 +29,8 @@ pub struct Check {
     pub openzfs: Option<Release>,
     #[command(flatten)]
     pub selection: Selection,
-    /// Print one JSON object instead of text
-    #[arg(long)]
-    pub json: bool,
-    /// Also write the results to FILE as JUnit XML
-    #[arg(long, value_name = "FILE")]
-    pub junit: Option<PathBuf>,
+    #[command(flatten)]
+    pub form: Form,
 }
 
 /// A trace on one release.
@@ -47,16 +41,26 @@ struct Job<'a> {
     version: Option<String>,
 }
 
-impl Job<'_> {
-    fn names(&self) -> Names {
-        let version = self.version.as_deref().unwrap_or(self.release.name());
+impl<'a> Job<'a> {
+    fn found(&self, report: Report) -> Found<'a> {
+        let release = self.release.name();
+        let version = self.version.as_deref().unwrap_or(release);
         let expected = match self.version {
             Some(_) => format!("OpenZFS {version} (recorded)"),
             None => "the trace".to_owned(),
         };
-        Names {
-            expected,
-            got: "the model".to_owned(),
+        let name = quote(&self.loaded.name);
+        Found {
+            loaded: self.loaded,
+            release: self.release,
+            version: version.to_owned(),
+            names: Names {
+                expected,
+                got: "the model".to_owned(),
+            },
+            replay: format!("ztwin check --openzfs {release} {name}"),
+            recorded: true,
+            report,
         }
     }
 }
@@ -96,7 +100,13 @@ impl Check {
             };
             reports.push(report?);
         }
-        self.print(context, loaded.len(), &jobs, &reports)
+        let found: Vec<_> = jobs
+            .iter()
+            .zip(reports)
+            .map(|(job, report)| job.found(report))
+            .collect();
+        self.form
+            .write(context, "ztwin check", loaded.len(), &found, false)
     }
 
     /// The releases on which to replay a trace.
@@ -135,123 +145,12 @@ impl Check {
             })
             .collect())
     }
-
-    fn print(
-        &self,
-        context: &mut Context<'_>,
-        traces: usize,
-        jobs: &[Job<'_>],
-        reports: &[Report],
-    ) -> Result<Exit, Failure> {
-        let mut excused = Excused::default();
-        for report in reports {
-            excused.add(&report.excused);
-        }
-        let steps: usize = reports.iter().map(|report| report.steps).sum();
-        let divergences: usize = reports.iter().map(|report| report.divergences.len()).sum();
-        if let Some(file) = &self.junit {
-            let cases = jobs.iter().zip(reports).map(|(job, report)| {
-                let mut failure = Vec::new();
-                if !report.divergences.is_empty() {
-                    job.show(&mut failure, report, false)?;
-                }
-                Ok(Case {
-                    name: &job.loaded.name,
-                    class: format!("openzfs-{}", job.release.name()),
-                    failure: String::from_utf8_lossy(&failure).into_owned(),
-                })
-            });
-            let cases = cases.collect::<Result<Vec<_>, io::Error>>()?;
-            fs::write(file, junit::document("ztwin check", &cases))
-                .map_err(|error| Failure::File("write", file.clone(), error))?;
-        }
-        if self.json {
-            let document = json(traces, steps, &excused, jobs, reports);
-            writeln!(context.out, "{document:#}")?;
-        } else {
-            for (job, report) in jobs.iter().zip(reports) {
-                if !report.divergences.is_empty() {
-                    job.show(context.out, report, context.colour)?;
-                }
-            }
-            if excused.total() > 0 {
-                writeln!(context.out, "values not compared: {excused}")?;
-            }
-            writeln!(
-                context.out,
-                "{traces} traces, {steps} steps: {divergences} divergences"
-            )?;
-        }
-        Ok(if reports.iter().any(Report::diverges) {
-            Exit::Diverge
-        } else if divergences > 0 {
-            Exit::NotModelled
-        } else {
-            Exit::Agree
-        })
-    }
-}
-
-impl Job<'_> {
-    /// Writes what differs.
-    fn show(&self, out: &mut dyn Write, report: &Report, colour: bool) -> io::Result<()> {
-        let release = self.release.name();
-        let loaded = self.loaded;
-        let name = quote(&loaded.name);
-        let replay = format!("ztwin check --openzfs {release} {name}");
-        let names = self.names();
-        Frame {
-            loaded,
-            names: &names,
-            replay: &replay,
-            recorded: true,
-            colour,
-        }
-        .write(out, report)
-    }
-}
-
-/// The results for programs.
-fn json(
-    traces: usize,
-    steps: usize,
-    excused: &Excused,
-    jobs: &[Job<'_>],
-    reports: &[Report],
-) -> serde_json::Value {
-    let mut divergences = Vec::new();
-    for (job, report) in jobs.iter().zip(reports) {
-        let steps: Vec<_> = job.loaded.trace.steps().collect();
-        for divergence in &report.divergences {
-            let Some(step) = steps.get(divergence.step) else {
-                continue;
-            };
-            let lines: &[DifferentLine] = &divergence.difference.lines;
-            divergences.push(serde_json::json!({
-                "trace": job.loaded.name,
-                "openzfs": job.version.as_deref().unwrap_or(job.release.name()),
-                "step": divergence.step + 1,
-                "line": step.line.0,
-                "command": step.command.words,
-                "not_modelled": divergence.difference.not_modelled,
-                "lines": lines,
-            }));
-        }
-    }
-    let excused: serde_json::Map<_, _> = excused
-        .by_class()
-        .map(|(class, number)| (class.name.to_owned(), number.into()))
-        .collect();
-    serde_json::json!({
-        "traces": traces,
-        "steps": steps,
-        "divergences": divergences,
-        "not_compared": excused,
-    })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::cli::Interrupt;
 
@@ -264,8 +163,7 @@ mod tests {
             traces: vec![file],
             openzfs: None,
             selection: Selection::default(),
-            json: false,
-            junit: None,
+            form: Form::default(),
         };
         let interrupt = Interrupt::default();
         interrupt.request();

@@ -6,9 +6,9 @@ use clap::Args;
 
 use super::input::{self, Selection};
 use super::progress::Progress;
-use super::show::Frame;
+use super::results::{Form, Found};
 use super::{Context, Exit, Failure};
-use crate::compare::{Excused, Names, diff_trace};
+use crate::compare::{Names, diff_trace};
 use crate::pools;
 use crate::trace::quote;
 
@@ -30,6 +30,8 @@ pub struct Diff {
     pub loop_devices: bool,
     #[command(flatten)]
     pub selection: Selection,
+    #[command(flatten)]
+    pub form: Form,
 }
 
 impl Diff {
@@ -41,57 +43,40 @@ impl Diff {
             expected: format!("OpenZFS {} in {}", real.version(), self.pool),
             got: "the model".to_owned(),
         };
-        let mut excused = Excused::default();
-        let (mut steps, mut divergences, mut diverges) = (0, 0, false);
+        let mut found = Vec::with_capacity(loaded.len());
         let progress = Progress::start(context.progress, loaded.len());
-        for (done, loaded) in loaded.iter().enumerate() {
+        for loaded in &loaded {
             if context.interrupt.requested() {
                 progress.finish();
-                let done =
-                    format!("{done} traces, {steps} steps: {divergences} divergences so far");
-                return Err(Failure::Interrupted(done));
+                let steps: usize = found.iter().map(|it: &Found<'_>| it.report.steps).sum();
+                let divergences: usize = found.iter().map(|it| it.report.divergences.len()).sum();
+                let done = found.len();
+                return Err(Failure::Interrupted(format!(
+                    "{done} traces, {steps} steps: {divergences} divergences so far"
+                )));
             }
             progress.show(&loaded.name);
-            let report = diff_trace(&loaded.trace, model.as_mut(), real.as_mut())?;
-            excused.add(&report.excused);
-            steps += report.steps;
-            divergences += report.divergences.len();
-            diverges |= report.diverges();
-            if !report.divergences.is_empty() {
-                let replay = format!(
-                    "ztwin diff --pool {} {}",
-                    quote(&self.pool),
-                    quote(&loaded.name)
-                );
-                let frame = Frame {
-                    loaded,
-                    names: &names,
-                    replay: &replay,
-                    recorded: false,
-                    colour: context.colour,
-                };
+            let name = quote(&loaded.name);
+            let one = Found {
+                loaded,
+                release: real.release(),
+                version: real.version(),
+                names: names.clone(),
+                replay: format!("ztwin diff --pool {} {name}", quote(&self.pool)),
+                recorded: false,
+                report: diff_trace(&loaded.trace, model.as_mut(), real.as_mut())?,
+            };
+            if !self.form.json {
                 progress.suspend(|| {
-                    frame.write(context.out, &report)?;
+                    one.show(context.out, context.colour)?;
                     context.out.flush()
                 })?;
             }
+            found.push(one);
             progress.advance();
         }
         progress.finish();
-        if excused.total() > 0 {
-            writeln!(context.out, "values not compared: {excused}")?;
-        }
-        writeln!(
-            context.out,
-            "{} traces, {steps} steps: {divergences} divergences",
-            loaded.len()
-        )?;
-        Ok(if diverges {
-            Exit::Diverge
-        } else if divergences > 0 {
-            Exit::NotModelled
-        } else {
-            Exit::Agree
-        })
+        self.form
+            .write(context, "ztwin diff", loaded.len(), &found, true)
     }
 }

@@ -10,6 +10,7 @@ mod interrupt;
 mod junit;
 mod progress;
 mod record;
+mod results;
 mod show;
 mod vm;
 
