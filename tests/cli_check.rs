@@ -80,6 +80,31 @@ fn a_divergence_ends_with_1_at_its_step() {
     insta::assert_snapshot!("check_junit", xml);
 }
 
+/// `/dev/full` is a disk without room.
+#[test]
+fn a_full_disk_is_said() {
+    let directory = with(AGREES);
+    let (code, _, err) = run(directory.path(), &["check", "--junit", "/dev/full"]);
+    assert_eq!(code, 2);
+    assert!(
+        err.contains("cannot write /dev/full: No space left on device"),
+        "{err}"
+    );
+    let full = std::fs::File::options().write(true).open("/dev/full");
+    let output = Command::new(env!("CARGO_BIN_EXE_ztwin"))
+        .arg("check")
+        .current_dir(directory.path())
+        .stdout(full.expect("Linux has /dev/full"))
+        .output()
+        .expect("ztwin runs");
+    assert_eq!(output.status.code(), Some(2));
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        err.contains("cannot write the output: No space left on device"),
+        "{err}"
+    );
+}
+
 /// The model against itself: the form of the results is the same as with a real pool.
 #[test]
 fn diff_has_results_for_programs() {

@@ -55,7 +55,10 @@ fn pieces() -> impl Strategy<Value = Vec<Piece>> {
         bytes().prop_map(Piece::Literal),
         pattern().prop_map(Piece::Pattern)
     ];
-    prop::collection::vec(piece, 0..5).prop_map(|pieces| {
+    let mixed = prop::collection::vec(piece, 0..5);
+    // The rest of a usage text stands alone.
+    let usage = Just(vec![Piece::Pattern(Pattern::Usage)]);
+    prop_oneof![9 => mixed, 1 => usage].prop_map(|pieces| {
         // The normal form: no empty literal, no two in a row.
         let mut normal: Vec<Piece> = Vec::new();
         for piece in pieces {
