@@ -30,6 +30,12 @@ fn what_is_not_modelled_says_so() {
             ],
             "shared tank/a:/f tank/a@s",
         ),
+        (
+            &["write tank/a:/f 0 1M data=random:1"],
+            "zfs set quota=512K tank/a",
+        ),
+        (&[], "zfs set reservation=900M tank/a"),
+        (&[], "zfs create -o refreservation=900M tank/b"),
         (&[], "zfs create -V 1G tank/v"),
         (&[], "zfs set zoned=on tank/a"),
         (&[], "zfs mount -o noexec tank/a"),

@@ -1,7 +1,8 @@
 //! `-o property=value`: reading them, and checking them all before anything is done (`zfs_valid_proplist`).
 
 use ztwin_model::Release;
-use ztwin_model::dsl::properties::{Key, Value};
+use ztwin_model::dsl::names;
+use ztwin_model::dsl::properties::{Key, Property, Value};
 use ztwin_model::dsl::reason::Reason;
 use ztwin_model::dsl::value::{self, Target};
 
@@ -58,4 +59,27 @@ impl Given {
         }
         Ok(Ok(checked))
     }
+}
+
+/// Whether a new filesystem can have what it is to reserve takes space figures, which are not modelled,
+/// unless that is far below what its pool has.
+pub(super) fn check_room(
+    console: &Console<'_>,
+    name: &str,
+    settings: &[(Key, Value)],
+) -> Result<(), NotModelled> {
+    let state = console.state();
+    let Some(parent) = names::parent(name).and_then(|parent| state.find(parent)) else {
+        return Ok(());
+    };
+    let reserves = [Property::Reservation, Property::Refreservation].map(Key::Native);
+    let unsure = settings
+        .iter()
+        .any(|(key, value)| reserves.contains(key) && state.depends_on_space(parent, key, value));
+    if unsure {
+        return Err(NotModelled(format!(
+            "whether there is the space for what '{name}' reserves"
+        )));
+    }
+    Ok(())
 }

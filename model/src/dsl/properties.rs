@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use crate::dmu::Objset;
 use crate::dsl::dataset::{Dataset, DatasetId};
 use crate::dsl::op::Result;
 pub use crate::dsl::property::{Class, FILESYSTEM, Kind, Property, SNAPSHOT, VOLUME, Value, Words};
 use crate::dsl::reason::Reason;
 use crate::machine::State;
+use crate::spa::Pool;
+use crate::zpl::znode::Body;
 
 /// The name of a property.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -191,6 +194,82 @@ impl State {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether it depends on space figures, which are not modelled, that a filesystem takes this quota or
+    /// reservation: what is used may be more, what is available may be less.
+    #[must_use]
+    pub fn depends_on_space(&self, id: DatasetId, key: &Key, value: &Value) -> bool {
+        let (Key::Native(property), &Value::Number(bytes)) = (key, value) else {
+            return false;
+        };
+        if bytes == 0 || self.check_size(id, key, value).is_err() {
+            return false;
+        }
+        match property {
+            Property::Quota => bytes < self.used_at_most(&self.subtree(id)),
+            Property::Refquota => bytes < self.used_at_most(&[id]),
+            Property::Reservation | Property::Refreservation => bytes > self.available_at_least(id),
+            _ => false,
+        }
+    }
+
+    /// A generous bound, in bytes, of what filesystems and their snapshots take.
+    fn used_at_most(&self, filesystems: &[DatasetId]) -> u64 {
+        let content = |objset: &Objset, since: u64| -> u64 {
+            let files = objset.iter().filter_map(|(_, znode)| match &znode.body {
+                Body::File(blocks) => Some(blocks.ranges(|block| block.birth > since)),
+                _ => None,
+            });
+            let bytes: u64 = files.flatten().map(|(start, end)| end - start).sum();
+            2 * bytes + (objset.iter().count() as u64) * 1024
+        };
+        let bare = |objset: &Objset| objset.iter().count() == 1;
+        let mut total = 0;
+        for id in filesystems.iter().copied() {
+            let (Some(dataset), Some(filesystem)) = (self.dataset(id), self.filesystem(id)) else {
+                continue;
+            };
+            let least = self.pool_of(id).map_or(0, Pool::least_filesystem);
+            let origin = self.origin_of(id).and_then(|origin| self.dataset(origin));
+            total += match origin {
+                // A clone that is as it was made takes nothing, or one block: where files were written
+                // before, the header of the intent log is cleared (`dsl_dataset_zero_zil`).
+                Some(origin) if dataset.objset.shares_all(&origin.objset) => {
+                    if bare(&origin.objset) { 0 } else { least }
+                }
+                None if bare(&dataset.objset) && filesystem.snapshots.is_empty() => least,
+                _ => {
+                    let since = origin.map_or(0, |origin| origin.creation_txg);
+                    let snapshots = filesystem.snapshots.iter();
+                    let of_snapshots: u64 = snapshots
+                        .filter_map(|&snapshot| self.dataset(snapshot))
+                        .map(|snapshot| content(&snapshot.objset, since))
+                        .sum();
+                    least + content(&dataset.objset, since) + of_snapshots + (64 << 10)
+                }
+            };
+        }
+        total
+    }
+
+    /// A bound, in bytes, of what can still be reserved: less than the devices hold, the slop and what is
+    /// used and reserved leave.
+    fn available_at_least(&self, id: DatasetId) -> u64 {
+        let Some(pool) = self.pool_of(id) else {
+            return 0;
+        };
+        let filesystems = self.subtree(pool.root);
+        let reserved: u64 = filesystems
+            .iter()
+            .flat_map(|&id| [(id, Property::Reservation), (id, Property::Refreservation)])
+            .map(|(id, property)| match self.property(id, property).0 {
+                Value::Number(bytes) => bytes,
+                _ => 0,
+            })
+            .sum();
+        let room = pool.usable_at_least().saturating_sub(reserved);
+        room.saturating_sub(self.used_at_most(&filesystems))
     }
 
     /// No reservation at a filesystem can be larger: not than the pool, nor than a quota at it or above it.

@@ -61,6 +61,20 @@ impl Pool {
         self.open_txg += 1;
     }
 
+    /// A bound, in bytes, of what can be stored: redundancy, the slop and room for the pool itself taken off.
+    #[must_use]
+    pub fn usable_at_least(&self) -> u64 {
+        let devices = self.vdevs.iter().map(|vdev| vdev.devices.len()).max();
+        let devices = devices.unwrap_or(1).max(1) as u64;
+        let redundant = self.vdevs.iter().any(|vdev| vdev.shape != Shape::Single);
+        let size = if redundant {
+            self.raw_size / devices
+        } else {
+            self.raw_size
+        };
+        size.saturating_sub(size / 16 + (160 << 20))
+    }
+
     /// What an empty filesystem takes, in bytes: twelve blocks of metadata, each twice. Small sectors let
     /// compression save some.
     #[must_use]

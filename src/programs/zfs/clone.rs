@@ -51,11 +51,14 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         Err(reason) => Err(reason),
         Ok(settings) => match settings? {
             Err(reason) => Err(reason),
-            Ok(settings) => console.dataset(DslOp::Clone {
-                name: name.as_str().into(),
-                origin: origin.as_str().into(),
-                settings,
-            }),
+            Ok(settings) => {
+                settings::check_room(console, name, &settings)?;
+                console.dataset(DslOp::Clone {
+                    name: name.as_str().into(),
+                    origin: origin.as_str().into(),
+                    settings,
+                })
+            }
         },
     };
     if let Err(reason) = cloned {

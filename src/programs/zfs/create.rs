@@ -128,6 +128,7 @@ fn create(
             return Ok(false);
         }
     };
+    settings::check_room(console, name, &settings)?;
     match console.dataset(DslOp::Create {
         name: name.into(),
         settings,

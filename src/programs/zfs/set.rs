@@ -104,6 +104,13 @@ fn set(
         // Setting the version that it has does nothing.
         return Ok(true);
     }
+    for (key, value) in &settings {
+        if console.state().depends_on_space(id, key, value) {
+            return Err(NotModelled(format!(
+                "whether '{name}' has the space for what is set"
+            )));
+        }
+    }
     let mut changes = Vec::new();
     for (key, value) in &settings {
         let mut change = match key {
