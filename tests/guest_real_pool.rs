@@ -238,7 +238,8 @@ fn ztwin_drives_the_pools_of_the_kernel_that_it_runs_on() {
         $ write tank/a:/f 0 10 data=text:1\\n  $ zpool list -v -H -P tank\\n' > /root/a.trace\n";
     for flag in ["", "--loop"] {
         let (code, text) = run(&format!(
-            "{steps}$ztwin diff --pool kernel {flag} /root/a.trace 2>&1; echo end; left 2>&1"
+            "{steps}$ztwin diff --pool kernel {flag} /root/a.trace 2>&1; code=$?; \
+             echo end; left 2>&1; exit $code"
         ));
         assert_eq!(code, 4, "{text}");
         let (said, left) = text.split_once("end\n").unwrap();

@@ -6,7 +6,7 @@
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 
@@ -119,7 +119,7 @@ pub(super) fn remove_leftovers(directory: &Path, limit: Duration) -> Result<(), 
         let made = parse(&text);
         for (name, guid) in &made.pools {
             if is_ours(name, guid.as_deref(), &made, limit)? {
-                child::must("zpool", &["destroy", "-f", name], limit)?;
+                destroy(name, limit)?;
             }
         }
         for device in &made.loops {
@@ -144,6 +144,19 @@ pub(super) fn remove_leftovers(directory: &Path, limit: Duration) -> Result<(), 
         fs::remove_file(&path).map_err(|error| failed("remove", &path, &error))?;
     }
     Ok(())
+}
+
+/// Destroys a pool. It may be busy for a moment: a program that the dead run had started may still run, and
+/// with it live the run's mounts.
+fn destroy(name: &str, limit: Duration) -> Result<(), Unavailable> {
+    let deadline = Instant::now() + limit.min(Duration::from_secs(20));
+    loop {
+        match child::must("zpool", &["destroy", "-f", name], limit) {
+            Ok(_) => return Ok(()),
+            Err(error) if Instant::now() >= deadline => return Err(error),
+            Err(_) => std::thread::sleep(Duration::from_millis(200)),
+        }
+    }
 }
 
 /// Whether an imported pool is the one that the journal speaks of: by GUID, or, when the run ended
