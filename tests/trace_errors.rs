@@ -97,6 +97,7 @@ fn guards() {
         "  $ zfs list\n  ? end\n",
         "  $ zfs list\n  ? openzfs < 2.2\n  ? openzfs < 2.1\n",
         "  $ zfs list\n  ? openzfs < 2.2\n  ? else\n  ? else\n",
+        "  $ zfs list\n  ?\n",
         "  $ zfs list\n  ? openzfs\n",
         "  $ zfs list\n  ? openzfs ~ 2.2\n",
         "  $ zfs list\n  ? openzfs < 2.2.1\n",

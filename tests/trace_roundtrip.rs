@@ -222,7 +222,12 @@ fn almost_a_trace() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+    // At least 2,000 cases: these are fast. `PROPTEST_CASES` may ask for more.
+    #![proptest_config(ProptestConfig {
+        cases: ProptestConfig::default().cases.max(2000),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn printing_and_parsing_gives_the_same_trace(trace in trace()) {

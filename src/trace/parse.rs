@@ -192,7 +192,7 @@ impl<'a> Parser<'a> {
                 let meta = self.meta(i)?;
                 self.items.push(Item::Meta(meta));
             }
-            Some('?') => self.guard_line(i, rest)?,
+            Some('?') => self.guard_line(i, rest, start)?,
             mark => {
                 let line = if let Some(code) = text::ending(content) {
                     Line::End(ending(code).ok_or_else(|| {
@@ -277,8 +277,8 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// A line `? ...`.
-    fn guard_line(&mut self, i: usize, rest: &str) -> Result<(), Fail> {
+    /// A line `? ...`, of which `rest` stands at the character `start`.
+    fn guard_line(&mut self, i: usize, rest: &str, start: usize) -> Result<(), Fail> {
         let width = rest.chars().count();
         if !self.in_step {
             return Err(Fail::new(i, 2, width + 2, "a step before a guard")
@@ -288,7 +288,7 @@ impl<'a> Parser<'a> {
             let Some(open) = self.guard.take() else {
                 return Err(Fail::new(
                     i,
-                    4,
+                    start,
                     width,
                     "a line `  ? openzfs ...` before `  ? end`",
                 ));
@@ -301,8 +301,8 @@ impl<'a> Parser<'a> {
         }
         let (is_else, condition) = match rest.strip_prefix("else") {
             Some("") => (true, None),
-            Some(behind) if behind.starts_with(' ') => (true, Some((&behind[1..], 9))),
-            _ => (false, Some((rest, 4))),
+            Some(behind) if behind.starts_with(' ') => (true, Some((&behind[1..], start + 5))),
+            _ => (false, Some((rest, start))),
         };
         let condition = condition
             .map(|(text, at)| read_condition(i, text, at))
@@ -312,7 +312,7 @@ impl<'a> Parser<'a> {
                 if open.guard.otherwise.is_some() {
                     return Err(Fail::new(
                         i,
-                        4,
+                        start,
                         width,
                         "`  ? end` behind the lines of `  ? else`",
                     ));
@@ -330,14 +330,14 @@ impl<'a> Parser<'a> {
             }
             (Some(_), false) => Err(Fail::new(
                 i,
-                4,
+                start,
                 width,
                 "`  ? end` or `  ? else openzfs ...` before another guard",
             )
             .help("guards do not nest; `? else openzfs < 2.4` adds a case")),
             (None, true) => Err(Fail::new(
                 i,
-                4,
+                start,
                 width,
                 "a line `  ? openzfs ...` before `  ? else`",
             )),
