@@ -172,3 +172,99 @@ fn output_that_nobody_reads_is_no_error() {
     let err = std::fs::read_to_string(directory.path().join("err")).expect("read");
     assert_eq!(err, "");
 }
+
+/// The model against itself, where a marker is no value: some sequences differ, and those are kept.
+#[test]
+fn drawn_sequences_repeat_and_those_that_differ_are_kept() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let draw = |seed: &str, runs: &str, keep: &str| {
+        let args = [
+            "diff",
+            "--pool",
+            "model",
+            "--json",
+            "--generate",
+            "administration",
+        ];
+        let more = [
+            "--seed", seed, "--runs", runs, "--keep", keep, "--ledger", "ledger",
+        ];
+        let (_, out, err) = run(directory.path(), &[&args[..], &more].concat());
+        assert_eq!(err, "");
+        serde_json::from_str::<serde_json::Value>(&out).expect("JSON")
+    };
+    let all = draw("5", "12", "kept");
+    assert_eq!(all, draw("5", "12", "again"));
+    let found = all["divergences"].as_array().expect("an array");
+    let mut names: Vec<&str> = found.iter().filter_map(|it| it["trace"].as_str()).collect();
+    names.dedup();
+    assert!(!names.is_empty() && names.len() < 12, "{names:?}");
+    for name in &names {
+        let file = format!("{name}.trace");
+        let text = std::fs::read(directory.path().join("kept").join(&file)).expect("kept");
+        let again = std::fs::read(directory.path().join("again").join(&file)).expect("kept");
+        assert_eq!(text, again);
+        ztwin::trace::Trace::parse(name, &text).expect("a trace");
+    }
+    let kept = std::fs::read_dir(directory.path().join("kept")).expect("read");
+    assert_eq!(kept.count(), names.len());
+
+    let ledger = directory.path().join("ledger/administration-2.3-5-12.json");
+    let ledger = std::fs::read(ledger).expect("written");
+    let ledger: serde_json::Value = serde_json::from_slice(&ledger).expect("JSON");
+    assert_eq!(ledger["steps"], all["steps"]);
+    assert_eq!(ledger["divergences"], found.len());
+    assert_eq!(ledger["seed"], 5);
+    assert_eq!(ledger["runs"], 12);
+
+    // The sequence of one seed is the same whatever came before it.
+    let name = names[0];
+    let seed = name.rsplit_once('-').expect("a seed").1;
+    draw(seed, "1", "alone");
+    let alone = directory.path().join(format!("alone/{name}.trace"));
+    let kept = directory.path().join(format!("kept/{name}.trace"));
+    assert_eq!(
+        std::fs::read(alone).expect("kept"),
+        std::fs::read(kept).expect("kept")
+    );
+}
+
+#[test]
+fn what_is_drawn_goes_with_no_traces() {
+    let directory = with(AGREES);
+    for args in [
+        &[
+            "diff",
+            "--pool",
+            "model",
+            "--generate",
+            "administration",
+            "traces",
+        ][..],
+        &["diff", "--pool", "model", "--generate", "files"],
+        &["diff", "--pool", "model", "--runs", "2"],
+        &["diff", "--pool", "model", "--seed", "2"],
+        &[
+            "diff",
+            "--pool",
+            "model",
+            "--generate",
+            "administration",
+            "--sample",
+            "2",
+        ],
+        &[
+            "diff",
+            "--pool",
+            "model",
+            "--generate",
+            "administration",
+            "--runs",
+            "0",
+        ],
+    ] {
+        let (code, out, err) = run(directory.path(), args);
+        assert_eq!((code, out.as_str()), (2, ""), "{args:?}");
+        assert!(err.starts_with("error: "), "{args:?}: {err}");
+    }
+}

@@ -1,6 +1,8 @@
 //! `ztwin diff`: the same steps on the model and a real pool, side by side.
 
-use std::path::PathBuf;
+use std::fs;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -8,8 +10,9 @@ use super::input::{self, Selection};
 use super::progress::Progress;
 use super::results::{Form, Found};
 use super::{Context, Exit, Failure};
-use crate::compare::{Names, diff_trace};
-use crate::pools;
+use crate::compare::{Excused, Names, diff_trace};
+use crate::generate::Mix;
+use crate::pools::{self, Pools};
 use crate::trace::quote;
 
 /// Run the same steps on the model and on a real pool, and compare step by step
@@ -31,38 +34,78 @@ pub struct Diff {
     #[command(flatten)]
     pub selection: Selection,
     #[command(flatten)]
+    pub drawn: Drawn,
+    #[command(flatten)]
     pub form: Form,
+}
+
+/// Sequences of steps that are drawn, instead of traces.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Drawn {
+    /// Draw sequences of steps instead of reading traces, each from a seed of its own
+    #[arg(
+        long,
+        value_name = "MIX",
+        group = "drawn",
+        conflicts_with = "traces",
+        conflicts_with = "shard"
+    )]
+    pub generate: Option<Mix>,
+    /// Draw N sequences, from the seeds S, S+1, ...
+    #[arg(
+        long,
+        value_name = "N",
+        requires = "generate",
+        default_value_t = 1,
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    pub runs: u32,
+    /// Draw N steps for each, instead of 20 to 200
+    #[arg(long, value_name = "N", requires = "generate")]
+    pub steps: Option<usize>,
+    /// Keep the sequences that find a difference, as traces in DIR
+    #[arg(long, value_name = "DIR", requires = "generate")]
+    pub keep: Option<PathBuf>,
+    /// Write what was compared, and how it ended, into a file in DIR
+    #[arg(long, value_name = "DIR", requires = "generate")]
+    pub ledger: Option<PathBuf>,
 }
 
 impl Diff {
     pub(super) fn run(&self, context: &mut Context<'_>) -> Result<Exit, Failure> {
-        let loaded = input::load(&self.traces, &self.selection)?;
+        let given = match self.drawn.generate {
+            None => Some(input::load(&self.traces, &self.selection)?),
+            Some(_) => None,
+        };
         let mut real = pools::open_real(&self.pool, self.loop_devices)?;
         let mut model = pools::open("model", Some(real.release()))?;
+        let loaded = match (given, self.drawn.generate) {
+            (None, Some(mix)) => input::draw(mix, self.seeds(), real.release(), self.drawn.steps)?,
+            (given, _) => given.unwrap_or_default(),
+        };
         let names = Names {
             expected: format!("OpenZFS {} in {}", real.version(), self.pool),
             got: "the model".to_owned(),
         };
         let mut found = Vec::with_capacity(loaded.len());
         let progress = Progress::start(context.progress, loaded.len());
-        for loaded in &loaded {
+        for (index, loaded) in loaded.iter().enumerate() {
             if context.interrupt.requested() {
                 progress.finish();
+                self.write_ledger(real.as_ref(), &found)?;
                 let steps: usize = found.iter().map(|it: &Found<'_>| it.report.steps).sum();
                 let divergences: usize = found.iter().map(|it| it.report.divergences.len()).sum();
-                let done = found.len();
                 return Err(Failure::Interrupted(format!(
-                    "{done} traces, {steps} steps: {divergences} divergences so far"
+                    "{index} traces, {steps} steps: {divergences} divergences so far"
                 )));
             }
             progress.show(&loaded.name);
-            let name = quote(&loaded.name);
             let one = Found {
                 loaded,
                 release: real.release(),
                 version: real.version(),
                 names: names.clone(),
-                replay: format!("ztwin diff --pool {} {name}", quote(&self.pool)),
+                replay: self.replay(index, &loaded.name),
                 recorded: false,
                 report: diff_trace(&loaded.trace, model.as_mut(), real.as_mut())?,
             };
@@ -72,11 +115,87 @@ impl Diff {
                     context.out.flush()
                 })?;
             }
+            if let Some(directory) = &self.drawn.keep
+                && !one.report.divergences.is_empty()
+            {
+                write(directory, &format!("{}.trace", loaded.name), &loaded.text)?;
+            }
             found.push(one);
             progress.advance();
         }
         progress.finish();
+        self.write_ledger(real.as_ref(), &found)?;
         self.form
             .write(context, "ztwin diff", loaded.len(), &found, true)
     }
+
+    /// The seeds of what is drawn.
+    fn seeds(&self) -> Range<u64> {
+        let first = self.selection.seed;
+        first..first.saturating_add(u64::from(self.drawn.runs))
+    }
+
+    /// The command that compares the trace with this index again.
+    fn replay(&self, index: usize, name: &str) -> String {
+        let pool = quote(&self.pool);
+        let Some(mix) = self.drawn.generate else {
+            return format!("ztwin diff --pool {pool} {}", quote(name));
+        };
+        let steps = self.drawn.steps.map(|steps| format!(" --steps {steps}"));
+        format!(
+            "ztwin diff --pool {pool} --generate {} --seed {}{}",
+            mix.name(),
+            self.seeds().start.saturating_add(index as u64),
+            steps.unwrap_or_default()
+        )
+    }
+
+    /// Writes down what was compared, for the ledger of campaigns: one file a run, whose name says what it
+    /// covers, so that runs add up.
+    fn write_ledger(&self, real: &dyn Pools, found: &[Found<'_>]) -> Result<(), Failure> {
+        let (Some(directory), Some(mix)) = (&self.drawn.ledger, self.drawn.generate) else {
+            return Ok(());
+        };
+        let mut excused = Excused::default();
+        for found in found {
+            excused.add(&found.report.excused);
+        }
+        let by_class: serde_json::Map<_, _> = excused
+            .by_class()
+            .map(|(class, number)| (class.name.to_owned(), number.into()))
+            .collect();
+        let sum = |of: fn(&Found<'_>) -> usize| found.iter().map(of).sum::<usize>();
+        let first = self.selection.seed;
+        let steps = self.drawn.steps.map(|steps| format!(" --steps {steps}"));
+        let version = real.version();
+        let document = serde_json::json!({
+            "openzfs": version,
+            "system": real.system(),
+            "ztwin": env!("CARGO_PKG_VERSION"),
+            "mix": mix.name(),
+            "seed": first,
+            "runs": found.len(),
+            "steps": sum(|it| it.report.steps),
+            "succeeded": sum(|it| it.report.succeeded),
+            "divergences": sum(|it| it.report.divergences.len()),
+            "not_compared": by_class,
+            "command": format!(
+                "ztwin diff --pool {} --generate {} --seed {first} --runs {}{}",
+                quote(&self.pool),
+                mix.name(),
+                found.len(),
+                steps.unwrap_or_default()
+            ),
+        });
+        let name = format!("{}-{version}-{first}-{}.json", mix.name(), found.len());
+        write(directory, &name, format!("{document:#}\n").as_bytes())
+    }
+}
+
+/// Writes a file into a directory, which is made where it is missing.
+fn write(directory: &Path, name: &str, content: &[u8]) -> Result<(), Failure> {
+    let file = directory.join(name);
+    fs::create_dir_all(directory)
+        .and_then(|()| fs::write(&file, content))
+        .map_err(|error| Failure::File("write", file, error))
 }

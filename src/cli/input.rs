@@ -10,6 +10,7 @@ use clap::Args;
 use ztwin_model::Release;
 
 use super::Failure;
+use crate::generate::{self, Mix};
 use crate::trace::{CORPUS, Trace};
 
 /// A trace, and where it came from.
@@ -32,10 +33,10 @@ pub struct Selection {
     #[arg(long, value_name = "I/N")]
     pub shard: Option<Shard>,
     /// Take N traces, drawn by the seed
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", group = "drawn")]
     pub sample: Option<usize>,
-    /// Seed of --sample; the same seed draws the same traces
-    #[arg(long, value_name = "S", requires = "sample", default_value_t = 0)]
+    /// Seed of what is drawn; the same seed draws the same
+    #[arg(long, value_name = "S", requires = "drawn", default_value_t = 0)]
     pub seed: u64,
 }
 
@@ -72,6 +73,29 @@ pub fn release(text: &str) -> Result<Release, String> {
                 known.join(", ")
             )
         })
+}
+
+/// A drawn trace for each of the seeds.
+pub fn draw(
+    mix: Mix,
+    seeds: std::ops::Range<u64>,
+    release: Release,
+    steps: Option<usize>,
+) -> Result<Vec<Loaded>, Failure> {
+    let mut all = Vec::new();
+    for seed in seeds {
+        let text = generate::trace(mix, seed, release, steps)?.to_string();
+        let name = format!("{}-{seed}", mix.name());
+        // Read again for the numbers of its lines.
+        let trace = Trace::parse(&name, text.as_bytes()).map_err(|it| Failure::Traces(vec![it]))?;
+        all.push(Loaded {
+            name,
+            built_in: false,
+            text: text.into_bytes().into(),
+            trace,
+        });
+    }
+    Ok(all)
 }
 
 /// Reads the traces at `paths`; those of `./traces`, else those that are built in, when there are none.

@@ -16,6 +16,8 @@ pub struct Report {
     pub release: Release,
     /// How many steps were compared.
     pub steps: usize,
+    /// How many of them were expected to end with exit code 0.
+    pub succeeded: usize,
     /// The steps that differ, in order.
     pub divergences: Vec<Divergence>,
     /// How many values were not compared.
@@ -39,6 +41,7 @@ impl Report {
         Report {
             release,
             steps: 0,
+            succeeded: 0,
             divergences: Vec::new(),
             excused: Excused::default(),
         }
@@ -53,6 +56,7 @@ impl Report {
     ) {
         let verdict = comparer.step(expected, got);
         self.steps += 1;
+        self.succeeded += usize::from(expected.end == End::Exit(0));
         self.excused.add(&verdict.excused);
         if let Some(difference) = verdict.difference {
             self.divergences.push(Divergence {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use ztwin_model::dmu::ROOT;
+use ztwin_model::machine::State;
 use ztwin_model::zpl::op::FileOp;
 use ztwin_model::{Machine, Op, Outcome, Release};
 
@@ -55,6 +56,15 @@ impl ModelPools {
             runner.step(command)?;
         }
         Ok(runner.arm.reasons)
+    }
+
+    /// Runs steps of which each is chosen from what the ones before it made, until there is none.
+    pub fn grow(&self, next: &mut dyn FnMut(&State) -> Option<Command>) -> Result<(), Unavailable> {
+        let mut runner = self.runner();
+        while let Some(command) = next(runner.arm.machine.state()) {
+            runner.step(&command)?;
+        }
+        Ok(())
     }
 
     fn runner(&self) -> Runner<ModelArm> {

@@ -1,0 +1,623 @@
+//! The mix `administration`: what the `zfs` and `zpool` programs do to datasets, and what refuses them.
+
+use ztwin_model::dsl::dataset::DatasetId;
+use ztwin_model::machine::State;
+
+use super::draw::Draw;
+
+/// A sequence that is being drawn.
+pub(super) struct Sequence {
+    draw: Draw,
+    /// The steps before the drawn ones.
+    setup: std::vec::IntoIter<String>,
+    /// How many are still drawn.
+    left: usize,
+    /// The last steps.
+    end: std::vec::IntoIter<String>,
+    /// Numbers for data and handles, each taken once.
+    next: u64,
+}
+
+/// Components of filesystems, of snapshots, and tags: few, so that they meet again.
+const COMPONENTS: [&str; 5] = ["a", "b", "c", "d", "long-name.with:all_of-them"];
+const SNAPSHOTS: [&str; 4] = ["s1", "s2", "s3", "2026-11-21_00:00:00"];
+const TAGS: [&str; 3] = ["keep", "backup", "t:3"];
+const FILES: [&str; 3] = ["/f", "/g", "/h"];
+const MOUNTPOINTS: [&str; 6] = ["/mnt/x", "/mnt/x/y", "/mnt/z", "none", "legacy", "relative"];
+
+/// Names that no dataset has, or that cannot be names.
+const WILD: [&str; 22] = [
+    "tank/nosuch",
+    "tank/nosuch/a",
+    "tank/a@nosuch",
+    "nosuch",
+    "nosuch/a",
+    "nosuch@s1",
+    "tank/a@",
+    "tank/@s1",
+    "@s1",
+    "tank/a@s1@s2",
+    "tank/a/",
+    "/tank/a",
+    "tank//a",
+    "tank/a b",
+    "tank/a%b",
+    "tank/a$b",
+    "tank/.",
+    "tank/..",
+    "tank/a@s 1",
+    "tank/a@s/1",
+    "-x",
+    "",
+];
+
+/// Properties with values to set; some of them are refused.
+const SETTINGS: [(&str, &[&str]); 22] = [
+    ("atime", &["on", "off"]),
+    ("canmount", &["on", "off", "noauto"]),
+    ("checksum", &["on", "fletcher4", "bogus"]),
+    ("com.example:x", &["1", "", "two words"]),
+    (
+        "compression",
+        &["on", "off", "lz4", "zstd-3", "gzip-9", "gzip-10"],
+    ),
+    ("copies", &["1", "2", "3", "4"]),
+    ("devices", &["on", "off"]),
+    ("exec", &["on", "off"]),
+    ("logbias", &["latency", "throughput"]),
+    ("mountpoint", &MOUNTPOINTS),
+    ("nosuch", &["1"]),
+    ("primarycache", &["all", "none", "metadata"]),
+    ("quota", &["none", "10G", "bogus"]),
+    ("readonly", &["on", "off"]),
+    ("recordsize", &["512", "8K", "128k", "1M", "1000", "32M"]),
+    ("relatime", &["on", "off"]),
+    ("setuid", &["on", "off"]),
+    ("snapdir", &["hidden", "visible"]),
+    ("sync", &["standard", "always", "disabled"]),
+    ("type", &["filesystem"]),
+    ("volsize", &["1G"]),
+    ("xattr", &["on", "off", "sa"]),
+];
+
+/// Columns to ask for.
+const COLUMNS: [&str; 12] = [
+    "name",
+    "type",
+    "origin",
+    "mountpoint",
+    "mounted",
+    "canmount",
+    "defer_destroy",
+    "userrefs",
+    "recordsize",
+    "com.example:x",
+    "readonly",
+    "clones",
+];
+
+type Rule = fn(&mut World<'_>) -> Option<Vec<String>>;
+
+/// What is drawn, and how often.
+const RULES: &[(u64, Rule)] = &[
+    (14, |it| it.create()),
+    (14, |it| it.snapshot()),
+    (11, |it| it.clone()),
+    (6, |it| it.destroy_filesystem()),
+    (10, |it| it.destroy_snapshots()),
+    (8, |it| it.rename_filesystem()),
+    (5, |it| it.rename_snapshot()),
+    (6, |it| it.promote()),
+    (6, |it| it.rollback()),
+    (9, |it| it.set()),
+    (4, |it| it.inherit()),
+    (5, |it| it.hold()),
+    (4, |it| it.release()),
+    (2, |it| it.holds()),
+    (3, |it| it.mount()),
+    (4, |it| it.unmount()),
+    (2, |it| it.mount_elsewhere()),
+    (6, |it| it.list()),
+    (5, |it| it.get()),
+    (8, |it| it.write()),
+    (2, |it| it.open()),
+    (3, |it| it.close()),
+    (1, |it| it.unlink()),
+    (2, |_| Some(words("zpool sync tank"))),
+    (1, |it| it.zpool()),
+    (1, |it| it.wrong_use()),
+];
+
+fn words(line: &str) -> Vec<String> {
+    line.split(' ').map(str::to_owned).collect()
+}
+
+impl Sequence {
+    pub fn new(mut draw: Draw, length: usize) -> Self {
+        let mut setup = vec![
+            "vdev /v/a 1G".to_owned(),
+            "zpool create -O atime=off tank /v/a".to_owned(),
+        ];
+        if draw.chance(1, 4) {
+            setup.push("vdev /v/b 1G".to_owned());
+            setup.push("zpool create dozer /v/b".to_owned());
+        }
+        let end = vec![
+            "zpool sync".to_owned(),
+            "zfs list -Hr -t all -o name,origin,defer_destroy,userrefs,mounted,mountpoint"
+                .to_owned(),
+        ];
+        Sequence {
+            draw,
+            setup: setup.into_iter(),
+            left: length,
+            end: end.into_iter(),
+            next: 1,
+        }
+    }
+
+    /// The next step; none behind the last one.
+    pub fn next(&mut self, state: &State) -> Option<Vec<String>> {
+        if let Some(line) = self.setup.next() {
+            return Some(words(&line));
+        }
+        if self.left == 0 {
+            return self.end.next().map(|line| words(&line));
+        }
+        self.left -= 1;
+        let mut world = World::new(&mut self.draw, &mut self.next, state);
+        // A rule has nothing to say when what it needs is not there; `create` always has.
+        for _ in 0..100 {
+            let rule = *world.draw.weighted(RULES)?;
+            if let Some(words) = rule(&mut world) {
+                return Some(words);
+            }
+        }
+        world.create()
+    }
+}
+
+/// What there is to choose from.
+struct World<'a> {
+    draw: &'a mut Draw,
+    next: &'a mut u64,
+    state: &'a State,
+    filesystems: Vec<String>,
+    snapshots: Vec<String>,
+    clones: Vec<String>,
+    mounted: Vec<String>,
+}
+
+impl<'a> World<'a> {
+    fn new(draw: &'a mut Draw, next: &'a mut u64, state: &'a State) -> Self {
+        let ids: Vec<DatasetId> = state
+            .pools
+            .values()
+            .flat_map(|pool| pool.datasets.keys().copied())
+            .collect();
+        let names = |wanted: &dyn Fn(DatasetId) -> bool| {
+            let ids = ids.iter().filter(|&&id| wanted(id));
+            ids.filter_map(|&id| state.name_of(id)).collect::<Vec<_>>()
+        };
+        World {
+            filesystems: names(&|id| state.filesystem(id).is_some()),
+            snapshots: names(&|id| state.snapshot(id).is_some()),
+            clones: names(&|id| state.origin_of(id).is_some()),
+            mounted: names(&|id| state.mounts.is_mounted(id) && state.filesystem(id).is_some()),
+            draw,
+            next,
+            state,
+        }
+    }
+
+    /// A command: its words, some of these flags, then what follows.
+    fn command(&mut self, start: &str, flags: &[&str], rest: &[String]) -> Vec<String> {
+        let mut all = words(start);
+        for flag in flags {
+            if self.draw.chance(1, 4) {
+                all.push((*flag).to_owned());
+            }
+        }
+        all.extend(rest.iter().cloned());
+        all
+    }
+
+    /// Instead of a sensible name, one time in twelve, another.
+    fn or_wild(&mut self, sensible: Option<String>) -> Option<String> {
+        if self.draw.chance(1, 12) {
+            return self.draw.one(&WILD).map(|name| (*name).to_owned());
+        }
+        if self.draw.chance(1, 25) {
+            let all = [&self.filesystems[..], &self.snapshots[..]].concat();
+            return self.draw.one(&all).cloned();
+        }
+        sensible
+    }
+
+    /// A filesystem that there is, seldom that of a pool.
+    fn filesystem(&mut self) -> Option<String> {
+        let below: Vec<&String> = self
+            .filesystems
+            .iter()
+            .filter(|it| it.contains('/'))
+            .collect();
+        let it = if below.is_empty() || self.draw.chance(1, 10) {
+            self.draw.one(&self.filesystems).cloned()
+        } else {
+            self.draw.one(&below).map(|&it| it.clone())
+        };
+        self.or_wild(it)
+    }
+
+    fn any_snapshot(&mut self) -> Option<String> {
+        let it = self.draw.one(&self.snapshots).cloned();
+        it.and_then(|it| self.or_wild(Some(it)))
+    }
+
+    /// A name for a filesystem below one that there is; it may exist.
+    fn new_filesystem(&mut self) -> Option<String> {
+        let shallow: Vec<String> = self
+            .filesystems
+            .iter()
+            .filter(|name| name.matches('/').count() < 3)
+            .cloned()
+            .collect();
+        let above = self.draw.one(&shallow)?.clone();
+        let component = self.draw.one(&COMPONENTS)?;
+        let mut name = format!("{above}/{component}");
+        if self.draw.chance(1, 12) {
+            name = format!("{name}/{}", self.draw.one(&COMPONENTS)?);
+        }
+        self.or_wild(Some(name))
+    }
+
+    fn new_snapshot(&mut self) -> Option<String> {
+        let of = self.draw.one(&self.filesystems)?.clone();
+        let component = self.draw.one(&SNAPSHOTS)?;
+        self.or_wild(Some(format!("{of}@{component}")))
+    }
+
+    fn setting(&mut self) -> Option<String> {
+        let (name, values) = self.draw.one(&SETTINGS)?;
+        Some(format!("{name}={}", self.draw.one(values)?))
+    }
+
+    /// `-o` with a setting, or two, one time in four.
+    fn with_settings(&mut self) -> Option<Vec<String>> {
+        let mut all = Vec::new();
+        while all.len() < 4 && self.draw.chance(1, 4) {
+            all.push("-o".to_owned());
+            all.push(self.setting()?);
+        }
+        Some(all)
+    }
+
+    fn create(&mut self) -> Option<Vec<String>> {
+        let mut rest = self.with_settings()?;
+        rest.push(self.new_filesystem()?);
+        Some(self.command("zfs create", &["-p"], &rest))
+    }
+
+    fn snapshot(&mut self) -> Option<Vec<String>> {
+        let mut rest = vec![self.new_snapshot()?];
+        while rest.len() < 4 && self.draw.chance(1, 6) {
+            rest.push(self.new_snapshot()?);
+        }
+        let name = if self.draw.chance(1, 8) {
+            "zfs snap"
+        } else {
+            "zfs snapshot"
+        };
+        Some(self.command(name, &["-r"], &rest))
+    }
+
+    fn clone(&mut self) -> Option<Vec<String>> {
+        let snapshot = self.any_snapshot()?;
+        let mut rest = self.with_settings()?;
+        rest.extend([snapshot, self.new_filesystem()?]);
+        Some(self.command("zfs clone", &["-p"], &rest))
+    }
+
+    fn destroy_filesystem(&mut self) -> Option<Vec<String>> {
+        let rest = [self.filesystem()?];
+        Some(self.command("zfs destroy", &["-r", "-R", "-f"], &rest))
+    }
+
+    fn destroy_snapshots(&mut self) -> Option<Vec<String>> {
+        let first = self.any_snapshot()?;
+        let (of, component) = first.split_once('@')?;
+        let mut spec = component.to_owned();
+        for _ in 0..2 {
+            if self.draw.chance(1, 6) {
+                spec.push(if self.draw.chance(1, 2) { ',' } else { '%' });
+                spec.push_str(self.draw.one(&SNAPSHOTS)?);
+            }
+        }
+        let rest = [format!("{of}@{spec}")];
+        Some(self.command("zfs destroy", &["-d", "-r", "-R", "-d"], &rest))
+    }
+
+    fn rename_filesystem(&mut self) -> Option<Vec<String>> {
+        let rest = [self.filesystem()?, self.new_filesystem()?];
+        Some(self.command("zfs rename", &["-p", "-u", "-f"], &rest))
+    }
+
+    fn rename_snapshot(&mut self) -> Option<Vec<String>> {
+        let from = self.any_snapshot()?;
+        let component = *self.draw.one(&SNAPSHOTS)?;
+        let to = if self.draw.chance(1, 2) {
+            format!("@{component}")
+        } else {
+            let of = from.split_once('@').map_or("tank", |(of, _)| of);
+            format!("{of}@{component}")
+        };
+        let to = self.or_wild(Some(to))?;
+        Some(self.command("zfs rename", &["-r"], &[from, to]))
+    }
+
+    fn promote(&mut self) -> Option<Vec<String>> {
+        let clone = self.draw.one(&self.clones).cloned()?;
+        let rest = [self.or_wild(Some(clone))?];
+        Some(self.command("zfs promote", &[], &rest))
+    }
+
+    fn rollback(&mut self) -> Option<Vec<String>> {
+        let rest = [self.any_snapshot()?];
+        Some(self.command("zfs rollback", &["-r", "-R", "-f"], &rest))
+    }
+
+    fn set(&mut self) -> Option<Vec<String>> {
+        let mut rest = vec![self.setting()?];
+        while rest.len() < 3 && self.draw.chance(1, 6) {
+            rest.push(self.setting()?);
+        }
+        rest.push(self.filesystem()?);
+        if self.draw.chance(1, 10) {
+            rest.push(self.any_snapshot()?);
+        }
+        Some(self.command("zfs set", &[], &rest))
+    }
+
+    fn inherit(&mut self) -> Option<Vec<String>> {
+        let property = self.draw.one(&SETTINGS)?.0.to_owned();
+        let rest = [property, self.filesystem()?];
+        Some(self.command("zfs inherit", &["-r", "-S"], &rest))
+    }
+
+    fn hold(&mut self) -> Option<Vec<String>> {
+        let mut rest = vec![(*self.draw.one(&TAGS)?).to_owned(), self.any_snapshot()?];
+        if self.draw.chance(1, 6) {
+            rest.push(self.any_snapshot()?);
+        }
+        Some(self.command("zfs hold", &["-r"], &rest))
+    }
+
+    fn release(&mut self) -> Option<Vec<String>> {
+        // Mostly of what is held.
+        let held: Vec<(String, String)> = self
+            .snapshots
+            .iter()
+            .filter_map(|name| {
+                let snapshot = self.state.snapshot(self.state.find(name)?)?;
+                Some((snapshot.holds.keys().next()?.to_string(), name.clone()))
+            })
+            .collect();
+        let (tag, name) = match self.draw.one(&held) {
+            Some(held) if self.draw.chance(5, 6) => held.clone(),
+            _ => ((*self.draw.one(&TAGS)?).to_owned(), self.any_snapshot()?),
+        };
+        Some(self.command("zfs release", &["-r"], &[tag, name]))
+    }
+
+    fn holds(&mut self) -> Option<Vec<String>> {
+        let rest = [self.any_snapshot()?];
+        Some(self.command("zfs holds", &["-H", "-r"], &rest))
+    }
+
+    fn mount(&mut self) -> Option<Vec<String>> {
+        if self.draw.chance(1, 6) {
+            return Some(words("zfs mount -a"));
+        }
+        let mut rest = vec![self.filesystem()?];
+        if self.draw.chance(1, 4) {
+            rest.splice(..0, words("-o ro"));
+        }
+        Some(self.command("zfs mount", &["-O"], &rest))
+    }
+
+    fn unmount(&mut self) -> Option<Vec<String>> {
+        let mounted = self.draw.one(&self.mounted).cloned();
+        let mut it = self.or_wild(mounted)?;
+        if self.draw.chance(1, 6)
+            && let Some(id) = self.state.find(&it)
+            && let Some(mount) = self.state.mounts.first(id)
+        {
+            it.clone_from(&mount.path);
+        }
+        let name = if self.draw.chance(1, 2) {
+            "zfs unmount"
+        } else {
+            "zfs umount"
+        };
+        Some(self.command(name, &["-f"], &[it]))
+    }
+
+    /// `mount(8)` and `umount(8)`, as drivers call them.
+    fn mount_elsewhere(&mut self) -> Option<Vec<String>> {
+        let below: Vec<String> = self
+            .state
+            .mounts
+            .iter()
+            .map(|mount| mount.path.clone())
+            .filter(|path| path.starts_with("/mnt/m"))
+            .collect();
+        if let Some(path) = self.draw.one(&below).cloned()
+            && self.draw.chance(1, 2)
+        {
+            return Some(self.command("umount", &["-l"], &[path]));
+        }
+        let name = self.draw.one(&self.filesystems)?.clone();
+        *self.next += 1;
+        let path = format!("/mnt/m{}", *self.next);
+        Some(if self.draw.chance(1, 3) {
+            vec!["mount".into(), "-o".into(), "ro".into(), name, path]
+        } else {
+            vec!["mount".into(), name, path]
+        })
+    }
+
+    fn columns(&mut self) -> Option<String> {
+        let mut columns = vec![*self.draw.one(&COLUMNS)?];
+        while columns.len() < 4 && self.draw.chance(1, 2) {
+            columns.push(self.draw.one(&COLUMNS)?);
+        }
+        Some(columns.join(","))
+    }
+
+    fn kinds(&mut self) -> Option<String> {
+        let kinds = [
+            "filesystem",
+            "snapshot",
+            "all",
+            "fs",
+            "snap",
+            "filesystem,snapshot",
+            "bogus",
+        ];
+        self.draw.one(&kinds).map(|it| (*it).to_owned())
+    }
+
+    fn list(&mut self) -> Option<Vec<String>> {
+        let mut rest = vec!["-o".to_owned(), format!("name,{}", self.columns()?)];
+        if self.draw.chance(1, 2) {
+            rest.extend(["-t".to_owned(), self.kinds()?]);
+        }
+        if self.draw.chance(1, 4) {
+            rest.extend(["-d".to_owned(), self.draw.below(3).to_string()]);
+        }
+        if self.draw.chance(1, 4) {
+            let order = if self.draw.chance(1, 2) { "-s" } else { "-S" };
+            let by = ["name", "creation", "createtxg", "type", "mountpoint"];
+            rest.extend([order.to_owned(), (*self.draw.one(&by)?).to_owned()]);
+        }
+        while self.draw.chance(1, 2) {
+            rest.push(self.filesystem()?);
+        }
+        if self.draw.chance(1, 5) {
+            rest.push(self.any_snapshot()?);
+        }
+        Some(self.command("zfs list", &["-H", "-r", "-p"], &rest))
+    }
+
+    fn get(&mut self) -> Option<Vec<String>> {
+        let mut rest = vec![self.columns()?];
+        if self.draw.chance(1, 4) {
+            let sources = [
+                "local",
+                "default",
+                "inherited",
+                "none",
+                "local,received",
+                "bogus",
+            ];
+            let sources = (*self.draw.one(&sources)?).to_owned();
+            rest.splice(..0, ["-s".to_owned(), sources]);
+        }
+        if self.draw.chance(1, 4) {
+            let kinds = self.kinds()?;
+            rest.splice(..0, ["-t".to_owned(), kinds]);
+        }
+        rest.push(self.filesystem()?);
+        if self.draw.chance(1, 5) {
+            rest.push(self.any_snapshot()?);
+        }
+        Some(self.command("zfs get", &["-H", "-r", "-p"], &rest))
+    }
+
+    /// A file of something mounted.
+    fn file(&mut self) -> Option<String> {
+        let of = self.draw.one(&self.mounted)?.clone();
+        Some(format!("{of}:{}", self.draw.one(&FILES)?))
+    }
+
+    fn write(&mut self) -> Option<Vec<String>> {
+        let file = self.file()?;
+        *self.next += 1;
+        let length = *self.draw.one(&["1", "10K", "200K"])?;
+        Some(words(&format!(
+            "write {file} 0 {length} data=random:{}",
+            *self.next
+        )))
+    }
+
+    fn unlink(&mut self) -> Option<Vec<String>> {
+        Some(vec!["unlink".to_owned(), self.file()?])
+    }
+
+    fn open(&mut self) -> Option<Vec<String>> {
+        let file = self.file()?;
+        *self.next += 1;
+        Some(words(&format!("open h{} {file} r", *self.next)))
+    }
+
+    fn close(&mut self) -> Option<Vec<String>> {
+        let handles: Vec<String> = self
+            .state
+            .open_files
+            .iter()
+            .map(|(handle, _)| handle.name.to_string())
+            .collect();
+        Some(vec!["close".to_owned(), self.draw.one(&handles)?.clone()])
+    }
+
+    fn zpool(&mut self) -> Option<Vec<String>> {
+        let lines = [
+            "zpool list -H -o name",
+            "zpool list -H -o name,health tank",
+            "zpool get -H health,readonly tank",
+            "zpool list -H -o name nosuch",
+            "zpool create tank /v/a",
+            "zpool sync nosuch",
+            "zpool destroy nosuch",
+        ];
+        self.draw.one(&lines).map(|line| words(line))
+    }
+
+    /// Commands that are wrong whatever there is.
+    fn wrong_use(&mut self) -> Option<Vec<String>> {
+        let lines = [
+            "zfs",
+            "zfs nosuch",
+            "zfs create",
+            "zfs create -x tank/a",
+            "zfs create -o",
+            "zfs create tank/a tank/b",
+            "zfs snapshot",
+            "zfs clone tank/a@s1",
+            "zfs destroy",
+            "zfs destroy tank/a tank/b",
+            "zfs rename tank/a",
+            "zfs rename -rp tank/a@s1 tank/a@s2",
+            "zfs promote",
+            "zfs rollback",
+            "zfs set",
+            "zfs set atime=on",
+            "zfs set atime tank",
+            "zfs inherit atime",
+            "zfs hold keep",
+            "zfs release keep",
+            "zfs holds",
+            "zfs mount tank/a tank/b",
+            "zfs unmount",
+            "zfs list -d x tank",
+            "zfs list -s",
+            "zfs get",
+            "zfs get -s",
+            "zpool",
+            "zpool nosuch",
+            "zpool create",
+            "zpool destroy",
+        ];
+        self.draw.one(&lines).map(|line| words(line))
+    }
+}

@@ -1,0 +1,111 @@
+//! Sequences of steps that nobody wrote: drawn from a seed, over a small world.
+//!
+//! Each step is chosen with the model's state in view, so that most of them succeed and the states in
+//! which drivers get hurt come up: clones with snapshots that are held, names that exist, mounts that are
+//! busy. What is drawn is frozen by nothing: a new version may draw other steps from the same seed, so a
+//! sequence that found something is kept as a trace.
+
+mod administration;
+mod draw;
+
+use ztwin_model::Release;
+
+use crate::pools::{Blobs, Command, ModelPools, Unavailable};
+use crate::trace::{Item, Step, Trace};
+
+use draw::Draw;
+
+/// Which steps come, and how often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Mix {
+    /// `zfs` and `zpool` commands, refusals among them, and a few files
+    Administration,
+}
+
+impl Mix {
+    /// Its name, as on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Mix::Administration => "administration",
+        }
+    }
+}
+
+/// The fewest and the most steps of a sequence, before the last ones that look at the result.
+const LENGTH: (u64, u64) = (20, 200);
+
+/// A sequence: the same for the same mix, seed and release.
+///
+/// `length` is how many steps are drawn; without it, that is drawn too, from 20 to 200.
+pub fn trace(
+    mix: Mix,
+    seed: u64,
+    release: Release,
+    length: Option<usize>,
+) -> Result<Trace, Unavailable> {
+    let mut draw = Draw::new(seed);
+    let drawn = LENGTH.0 + draw.below(LENGTH.1 - LENGTH.0 + 1);
+    let length = length.unwrap_or(usize::try_from(drawn).unwrap_or(usize::MAX));
+    let mut sequence = match mix {
+        Mix::Administration => administration::Sequence::new(draw, length),
+    };
+    let model = ModelPools::new(release, Blobs::default());
+    let mut items = vec![
+        Item::Prose(format!("Drawn: mix {}, seed {seed}.", mix.name())),
+        Item::Prose(String::new()),
+    ];
+    model.grow(&mut |state| {
+        let words = sequence.next(state)?;
+        let command = Command {
+            words,
+            ..Command::default()
+        };
+        items.push(Item::Step(Step::new(command.clone())));
+        Some(command)
+    })?;
+    Ok(Trace { items })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pools::End;
+
+    #[test]
+    fn the_same_seed_draws_the_same_steps() {
+        let text = |seed| {
+            trace(Mix::Administration, seed, Release::V2_3, None)
+                .unwrap()
+                .to_string()
+        };
+        assert_eq!(text(1), text(1));
+        assert_ne!(text(1), text(2));
+    }
+
+    /// A generator that wastes itself on refusals finds nothing.
+    #[test]
+    fn most_steps_succeed_and_none_is_beyond_the_model() {
+        for release in Release::ALL {
+            let (mut all, mut succeeded) = (0, 0);
+            for seed in 0..40 {
+                let trace = trace(Mix::Administration, seed, release, Some(60)).unwrap();
+                let commands = trace.commands();
+                let mut model = ModelPools::new(release, Blobs::default());
+                let printed = crate::compare::play(&mut model, &commands).unwrap();
+                for (command, printed) in commands.iter().zip(&printed) {
+                    assert_ne!(
+                        printed.end,
+                        End::NotModelled,
+                        "seed {seed} {release:?}: {:?}",
+                        command.words
+                    );
+                    all += 1;
+                    succeeded += u32::from(printed.succeeded());
+                }
+            }
+            let share = f64::from(succeeded) / f64::from(all);
+            assert!((0.55..0.85).contains(&share), "{release:?}: {share}");
+        }
+    }
+}
