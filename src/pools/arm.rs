@@ -114,7 +114,14 @@ impl<A: Arm> Runner<A> {
         if pools.is_empty() {
             return Ok(Printed::default());
         }
-        let list = ["list", "-H", "-r", "-t", "filesystem,snapshot", "-o"];
+        let list = [
+            "list",
+            "-H",
+            "-r",
+            "-t",
+            "filesystem,snapshot,bookmark",
+            "-o",
+        ];
         let columns = "name,type,origin,defer_destroy,userrefs";
         let listed = self.program(&list, columns, &pools)?;
         if !listed.succeeded() {
@@ -125,7 +132,12 @@ impl<A: Arm> Runner<A> {
             .lines()
             .map(|row| row.split('\t').collect())
             .collect();
-        let names: Vec<String> = rows.iter().map(|row| row[0].to_owned()).collect();
+        // A bookmark has nothing but its name.
+        let names: Vec<String> = rows
+            .iter()
+            .map(|row| row[0].to_owned())
+            .filter(|name| !name.contains('#'))
+            .collect();
         let properties = Property::all(self.arm.release()).map(Property::name);
         let properties = properties.collect::<Vec<_>>().join(",");
         let got = self.program(
@@ -169,6 +181,10 @@ impl<A: Arm> Runner<A> {
                     2,
                 ));
             };
+            if kind == "bookmark" {
+                lines.push(format!("{name} bookmark"));
+                continue;
+            }
             let mut head = vec![format!("{name} {kind} origin={origin}")];
             for mount in mounted.iter().filter(|mount| mount.dataset == name) {
                 let ro = if mount.read_only { ",ro" } else { "" };

@@ -10,7 +10,7 @@ use ztwin_model::{Machine, Op, Outcome, Release};
 use super::arm::{Arm, Called, Mounted, Runner};
 use super::blobs::Blobs;
 use super::print::{self, Digests};
-use super::{Command, Pools, Printed, Session, Unavailable};
+use super::{Command, End, Pools, Printed, Session, Unavailable};
 use crate::programs;
 
 /// The model of one release line.
@@ -58,13 +58,23 @@ impl ModelPools {
         Ok(runner.arm.reasons)
     }
 
-    /// Runs steps of which each is chosen from what the ones before it made, until there is none.
-    pub fn grow(&self, next: &mut dyn FnMut(&State) -> Option<Command>) -> Result<(), Unavailable> {
+    /// Runs steps of which each is chosen from what the ones before it made, until there is none. Returns
+    /// those that are modelled; another one is as if it had not been chosen.
+    pub fn grow(
+        &self,
+        next: &mut dyn FnMut(&State) -> Option<Command>,
+    ) -> Result<Vec<Command>, Unavailable> {
         let mut runner = self.runner();
+        let mut grown = Vec::new();
         while let Some(command) = next(runner.arm.machine.state()) {
-            runner.step(&command)?;
+            let before = runner.arm.machine.clone();
+            if runner.step(&command)?.end == End::NotModelled {
+                runner.arm.machine = before;
+            } else {
+                grown.push(command);
+            }
         }
-        Ok(())
+        Ok(grown)
     }
 
     fn runner(&self) -> Runner<ModelArm> {

@@ -131,7 +131,14 @@ impl<'m> Console<'m> {
 
     fn look_up(&self, name: &str, expected: Expected) -> Result<DatasetId, Reason> {
         names::check(name, expected)?;
-        self.state().find(name).ok_or(Reason::NoSuchDataset)
+        // A bookmark is looked for among those of its filesystem (`zfs_open`).
+        let missing = match name.split_once('#') {
+            Some((filesystem, _)) if self.state().find(filesystem).is_some() => {
+                Reason::NoSuchBookmark
+            }
+            _ => Reason::NoSuchDataset,
+        };
+        self.state().find(name).ok_or(missing)
     }
 
     /// The full name of a dataset.

@@ -38,6 +38,7 @@ fn text(reason: &Reason, release: Release) -> String {
         Reason::SnapshotDelimiter => "snapshot delimiter '@' is not expected here".to_owned(),
         Reason::NoSnapshotDelimiter => "missing '@' delimiter in snapshot name".to_owned(),
         Reason::BookmarkDelimiter => "bookmark delimiter '#' is not expected here".to_owned(),
+        Reason::NoBookmarkDelimiter => "missing '#' delimiter in bookmark name".to_owned(),
         Reason::NestedTooDeep => "maximum name nesting depth exceeded".to_owned(),
         Reason::NoDatasetName => "missing dataset name".to_owned(),
         Reason::PoolNameWithoutLetter => "name must begin with a letter".to_owned(),
@@ -65,6 +66,13 @@ fn text(reason: &Reason, release: Release) -> String {
         Reason::MountBusy => "pool or dataset is busy".to_owned(),
         Reason::NewerSnapshot(name) => {
             format!("there is a snapshot or bookmark more recent than '{name}'")
+        }
+
+        Reason::InvalidArgument => "invalid argument".to_owned(),
+        Reason::BookmarkExists => "bookmark exists".to_owned(),
+        Reason::BookmarkInOtherPool => "bookmark is in a different pool".to_owned(),
+        Reason::SourceNotAncestor => {
+            "source is not an ancestor of the new bookmark's dataset".to_owned()
         }
 
         Reason::NotAClone => "not a cloned filesystem".to_owned(),
@@ -111,7 +119,7 @@ fn text(reason: &Reason, release: Release) -> String {
         Reason::NotForThisType => "property doesn't apply to datasets of this type".to_owned(),
         Reason::Downgrade => "Can not downgrade; already at version 5".to_owned(),
 
-        Reason::NoSuchMountpoint => "no such pool or dataset".to_owned(),
+        Reason::NoSuchBookmark | Reason::NoSuchMountpoint => "no such pool or dataset".to_owned(),
         Reason::UnmountFailed => "unmount failed".to_owned(),
         Reason::AlreadyMounted => "filesystem already mounted".to_owned(),
         Reason::MountAttributes => "mount failed".to_owned(),

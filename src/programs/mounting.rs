@@ -338,7 +338,7 @@ impl Changelist {
         !failed
     }
 
-    /// `changelist_postfix`: puts back, those above first.
+    /// `changelist_postfix`: puts back, those above first; whether all could be.
     pub fn postfix(&mut self, console: &mut Console<'_>) -> bool {
         console.remove_mountpoint(self.removable.take());
         let mut failed = false;

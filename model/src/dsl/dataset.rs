@@ -1,4 +1,4 @@
-//! A dataset: a filesystem or a snapshot.
+//! A dataset: a filesystem or a snapshot; and a bookmark, which has a name as if it were one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -36,6 +36,8 @@ pub enum Kind {
     Filesystem(Filesystem),
     /// A snapshot of a filesystem.
     Snapshot(Snapshot),
+    /// A bookmark. It has the transaction group and the time of what it marks, and no files.
+    Bookmark(Bookmark),
 }
 
 /// The place of a filesystem among the others.
@@ -49,6 +51,8 @@ pub struct Filesystem {
     pub snapshots: Vec<DatasetId>,
     /// The snapshot that it is a clone of.
     pub origin: Option<DatasetId>,
+    /// Its bookmarks, by component.
+    pub bookmarks: BTreeMap<Arc<str>, DatasetId>,
 }
 
 /// What a snapshot belongs to, and what keeps it.
@@ -64,6 +68,15 @@ pub struct Snapshot {
     pub deferred: bool,
 }
 
+/// A bookmark: it remembers a snapshot, and does not keep it.
+#[derive(Clone, Debug, Default)]
+pub struct Bookmark {
+    /// The filesystem that has it.
+    pub filesystem: DatasetId,
+    /// The snapshot that it marks, which may be gone: it has the same GUID.
+    pub snapshot: DatasetId,
+}
+
 impl Dataset {
     /// Whether it is a snapshot.
     #[must_use]
@@ -76,7 +89,7 @@ impl Dataset {
     pub fn filesystem(&self) -> Option<&Filesystem> {
         match &self.kind {
             Kind::Filesystem(filesystem) => Some(filesystem),
-            Kind::Snapshot(_) => None,
+            _ => None,
         }
     }
 
@@ -84,7 +97,7 @@ impl Dataset {
     pub fn filesystem_mut(&mut self) -> Option<&mut Filesystem> {
         match &mut self.kind {
             Kind::Filesystem(filesystem) => Some(filesystem),
-            Kind::Snapshot(_) => None,
+            _ => None,
         }
     }
 
@@ -93,7 +106,7 @@ impl Dataset {
     pub fn snapshot(&self) -> Option<&Snapshot> {
         match &self.kind {
             Kind::Snapshot(snapshot) => Some(snapshot),
-            Kind::Filesystem(_) => None,
+            _ => None,
         }
     }
 
@@ -101,7 +114,16 @@ impl Dataset {
     pub fn snapshot_mut(&mut self) -> Option<&mut Snapshot> {
         match &mut self.kind {
             Kind::Snapshot(snapshot) => Some(snapshot),
-            Kind::Filesystem(_) => None,
+            _ => None,
+        }
+    }
+
+    /// It as a bookmark.
+    #[must_use]
+    pub fn bookmark(&self) -> Option<&Bookmark> {
+        match &self.kind {
+            Kind::Bookmark(bookmark) => Some(bookmark),
+            _ => None,
         }
     }
 }

@@ -30,8 +30,12 @@ impl State {
             return Err(Reason::HasChildren);
         }
         let origin = filesystem.origin;
+        let bookmarks: Vec<DatasetId> = filesystem.bookmarks.values().copied().collect();
         if let Some(pool) = self.pool_of_mut(id) {
             pool.datasets.remove(&id);
+            for bookmark in bookmarks {
+                pool.datasets.remove(&bookmark);
+            }
             pool.close_txg();
         }
         if let Some(above) = self.filesystem_mut(parent) {

@@ -2,14 +2,19 @@
 
 use std::sync::Arc;
 
-use crate::dsl::dataset::{Dataset, DatasetId, Filesystem, Snapshot};
+use crate::dsl::dataset::{Dataset, DatasetId, Filesystem, Kind, Snapshot};
 use crate::machine::State;
 use crate::spa::Pool;
 
 impl State {
-    /// The dataset called `name`: a filesystem such as `tank/a`, or a snapshot such as `tank/a@s`.
+    /// The dataset called `name`: a filesystem such as `tank/a`, a snapshot such as `tank/a@s`, or a
+    /// bookmark such as `tank/a#b`.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<DatasetId> {
+        if let Some((filesystem, bookmark)) = name.split_once('#') {
+            let filesystem = self.filesystem(self.find(filesystem)?)?;
+            return filesystem.bookmarks.get(bookmark).copied();
+        }
         let (path, snapshot) = match name.split_once('@') {
             Some((path, snapshot)) => (path, Some(snapshot)),
             None => (name, None),
@@ -78,6 +83,13 @@ impl State {
                 dataset.component
             ));
         }
+        if let Some(bookmark) = dataset.bookmark() {
+            return Some(format!(
+                "{}#{}",
+                self.name_of(bookmark.filesystem)?,
+                dataset.component
+            ));
+        }
         let mut components = vec![&*dataset.component];
         let mut above = dataset.filesystem()?.parent;
         while let Some(parent) = above.and_then(|parent| pool.dataset(parent)) {
@@ -108,15 +120,14 @@ impl State {
         self.dataset_mut(id)?.snapshot_mut()
     }
 
-    /// The filesystem itself, or the one a snapshot belongs to.
+    /// The filesystem itself, or the one a snapshot or bookmark belongs to.
     #[must_use]
     pub fn filesystem_of(&self, id: DatasetId) -> Option<DatasetId> {
-        let dataset = self.dataset(id)?;
-        Some(
-            dataset
-                .snapshot()
-                .map_or(id, |snapshot| snapshot.filesystem),
-        )
+        Some(match &self.dataset(id)?.kind {
+            Kind::Filesystem(_) => id,
+            Kind::Snapshot(snapshot) => snapshot.filesystem,
+            Kind::Bookmark(bookmark) => bookmark.filesystem,
+        })
     }
 
     /// The snapshot that a filesystem is a clone of; for a snapshot, that of its filesystem.
@@ -125,18 +136,20 @@ impl State {
         self.filesystem(self.filesystem_of(id)?)?.origin
     }
 
-    /// Whether the blocks of `snapshot` are an earlier state of `dataset`: an older snapshot of the same
-    /// filesystem, or of the chain of origins it comes from. A dataset is not an ancestor of itself.
+    /// Whether a snapshot, or what a bookmark marks, is an earlier state of `dataset`: an older snapshot of
+    /// the same filesystem, or of the chain of origins it comes from. A dataset is not an ancestor of itself.
     /// (`dsl_dataset_is_before`.)
     #[must_use]
-    pub fn is_before(&self, snapshot: DatasetId, dataset: DatasetId) -> bool {
-        let (Some(earlier), Some(mut at)) = (self.dataset(snapshot), self.dataset(dataset)) else {
+    pub fn is_before(&self, earlier: DatasetId, dataset: DatasetId) -> bool {
+        let (Some(earlier), Some(mut at)) = (self.dataset(earlier), self.dataset(dataset)) else {
             return false;
         };
-        let Some(home) = earlier.snapshot().map(|snapshot| snapshot.filesystem) else {
-            return false;
+        let home = match &earlier.kind {
+            Kind::Filesystem(_) => return false,
+            Kind::Snapshot(snapshot) => snapshot.filesystem,
+            Kind::Bookmark(bookmark) => bookmark.filesystem,
         };
-        if snapshot == dataset {
+        if earlier.id == dataset {
             return false;
         }
         loop {

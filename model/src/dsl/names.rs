@@ -17,18 +17,55 @@ pub enum Expected {
     Snapshot,
     /// A filesystem or a snapshot.
     Dataset,
+    /// A bookmark.
+    Bookmark,
+    /// A filesystem or a bookmark.
+    FilesystemOrBookmark,
+    /// A snapshot or a bookmark.
+    SnapshotOrBookmark,
+    /// Any of them.
+    Any,
+}
+
+impl Expected {
+    /// Whether it may be a filesystem.
+    #[must_use]
+    pub fn filesystem(self) -> bool {
+        use Expected::{Any, Dataset, Filesystem, FilesystemOrBookmark};
+        matches!(self, Filesystem | Dataset | FilesystemOrBookmark | Any)
+    }
+
+    /// Whether it may be a snapshot.
+    #[must_use]
+    pub fn snapshot(self) -> bool {
+        use Expected::{Any, Dataset, Snapshot, SnapshotOrBookmark};
+        matches!(self, Snapshot | Dataset | SnapshotOrBookmark | Any)
+    }
+
+    /// Whether it may be a bookmark.
+    #[must_use]
+    pub fn bookmark(self) -> bool {
+        use Expected::{Any, Bookmark, FilesystemOrBookmark, SnapshotOrBookmark};
+        matches!(
+            self,
+            Bookmark | FilesystemOrBookmark | SnapshotOrBookmark | Any
+        )
+    }
 }
 
 /// Checks a name that is only looked up (`zfs_validate_name`).
 pub fn check(name: &str, expected: Expected) -> Result<(), Reason> {
-    if expected == Expected::Filesystem && name.contains('@') {
+    if !expected.snapshot() && name.contains('@') {
         return Err(Reason::SnapshotDelimiter);
     }
     if expected == Expected::Snapshot && !name.contains('@') {
         return Err(Reason::NoSnapshotDelimiter);
     }
-    if name.contains('#') {
+    if !expected.bookmark() && name.contains('#') {
         return Err(Reason::BookmarkDelimiter);
+    }
+    if expected == Expected::Bookmark && !name.contains('#') {
+        return Err(Reason::NoBookmarkDelimiter);
     }
     components(name)
 }

@@ -88,6 +88,18 @@ pub enum DslOp {
         /// The property.
         key: Key,
     },
+    /// Makes a bookmark (`dsl_bookmark_create`).
+    Bookmark {
+        /// Its full name.
+        name: Arc<str>,
+        /// The full name of the snapshot or bookmark that is marked.
+        source: Arc<str>,
+    },
+    /// Destroys a bookmark; a missing one does not matter (`dsl_bookmark_destroy`).
+    DestroyBookmark {
+        /// Its full name.
+        name: Arc<str>,
+    },
     /// Places holds on snapshots, all or none (`dsl_dataset_user_hold`).
     Hold {
         /// The full names of the snapshots.
@@ -130,6 +142,8 @@ impl DslOp {
             } => state.rename_snapshots(filesystem, from, to, *recursive),
             DslOp::Set { name, settings } => state.set(name, settings),
             DslOp::Inherit { name, key } => state.inherit(name, key),
+            DslOp::Bookmark { name, source } => state.bookmark(name, source),
+            DslOp::DestroyBookmark { name } => state.destroy_bookmark(name),
             DslOp::Hold { names, tag } => state.hold(names, tag),
             DslOp::Release { names, tag } => state.release(names, tag),
         };

@@ -51,6 +51,8 @@ reasons! {
     NoSnapshotDelimiter;
     /// A `#` where no bookmark is expected.
     BookmarkDelimiter;
+    /// No `#` where a bookmark is expected.
+    NoBookmarkDelimiter;
     /// 50 levels of filesystems or more, in `zfs create`.
     NestedTooDeep;
     /// The name of a pool where that of a filesystem below it is expected.
@@ -95,6 +97,18 @@ reasons! {
     MountBusy;
     /// There is a newer snapshot than the one to roll back to.
     NewerSnapshot(Arc<str>);
+
+    // Bookmarks (`dsl_bookmark_create_check_impl`, `zfs_do_bookmark`).
+    /// A name that no bookmark can have, or be made from.
+    InvalidArgument;
+    /// There is no bookmark of this name.
+    NoSuchBookmark;
+    /// There is a bookmark of this name.
+    BookmarkExists;
+    /// The source is in another pool.
+    BookmarkInOtherPool;
+    /// The source is no earlier state of the filesystem.
+    SourceNotAncestor;
 
     // Promote and rename.
     /// It is not a clone.

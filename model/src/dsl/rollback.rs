@@ -7,7 +7,8 @@ use crate::fault::Fault;
 use crate::machine::State;
 
 impl State {
-    /// Only the newest snapshot can be rolled back to; newer ones are destroyed before.
+    /// Only the newest snapshot can be rolled back to; newer ones, and bookmarks of newer ones, are destroyed
+    /// before.
     pub(crate) fn rollback(&mut self, to: &str) -> Result {
         names::check(to, Expected::Snapshot)?;
         let snapshot = self.find(to).ok_or(Reason::NoSuchDataset)?;
@@ -17,6 +18,11 @@ impl State {
         };
         if filesystem.snapshots.last() != Some(&snapshot) && !self.faulty(Fault::RollbackKeepsNewer)
         {
+            return Err(Reason::NewerSnapshot(to.into()));
+        }
+        let latest = self.dataset(snapshot).map_or(0, |it| it.creation_txg);
+        let mut bookmarks = filesystem.bookmarks.values();
+        if bookmarks.any(|&it| self.dataset(it).is_some_and(|it| it.creation_txg > latest)) {
             return Err(Reason::NewerSnapshot(to.into()));
         }
         let Some(objset) = self.dataset(snapshot).map(|it| it.objset.clone()) else {

@@ -15,10 +15,14 @@ use crate::machine::State;
 impl State {
     /// All of them in one transaction group, or none.
     pub(crate) fn snapshot_all(&mut self, names: &[Arc<str>], settings: &[(Key, Value)]) -> Result {
-        // A name said twice is one snapshot.
+        // A name said twice is one snapshot, where it was said last: that is how lists of pairs with unique
+        // names work.
         let names: Vec<&Arc<str>> = {
             let mut seen = BTreeSet::new();
-            names.iter().filter(|name| seen.insert(&***name)).collect()
+            let last = names.iter().rev().filter(|name| seen.insert(&***name));
+            let mut names: Vec<_> = last.collect();
+            names.reverse();
+            names
         };
         for name in &names {
             names::check_new(name, Expected::Snapshot)?;

@@ -24,6 +24,8 @@ pub struct Mount {
     pub path: String,
     /// Its options.
     pub options: MountOptions,
+    /// Whether it was read-only when it was mounted. A rollback goes back to that (`zfs_register_callbacks`).
+    pub was_read_only: bool,
     /// The mount it stands on, with the directory there that it covers; none outside.
     pub on: Option<(MountId, ObjectId)>,
 }
@@ -260,6 +262,7 @@ impl Mounts {
             dataset,
             path: path.to_owned(),
             options,
+            was_read_only: options.read_only,
             on,
         });
         id

@@ -781,9 +781,8 @@ impl Arm for KernelArm {
         match walked {
             Ok(()) => {}
             Err(Problem::Unavailable(unavailable)) => return Err(unavailable),
-            Err(Problem::Errno(errno)) => {
-                return Err(unavailable(format!("cannot read {dataset}: {errno}")));
-            }
+            // A filesystem that cannot be read is an outcome, as every other errno.
+            Err(Problem::Errno(errno)) => return Ok(Some(vec![errno.to_string()])),
         }
         lines.sort_by(|a, b| a.0.as_bytes().cmp(b.0.as_bytes()));
         Ok(Some(lines.into_iter().map(|(_, line)| line).collect()))

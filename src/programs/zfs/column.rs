@@ -187,6 +187,23 @@ pub(super) fn nice_bytes(bytes: u64) -> String {
         .unwrap_or_else(|| format!("{value:.0}{unit}"))
 }
 
+/// A property of a bookmark, which has few (`lzc_get_bookmarks`).
+fn of_bookmark(property: Property) -> Option<Cell> {
+    let text = match property {
+        Property::Type => "bookmark",
+        Property::Creation => "<time>",
+        Property::Createtxg => "<txg>",
+        Property::Guid => "<guid>",
+        Property::Referenced | Property::Logicalreferenced => "<space>",
+        _ => return None,
+    };
+    Some(Cell {
+        text: text.to_owned(),
+        known: true,
+        ..Cell::default()
+    })
+}
+
 impl Console<'_> {
     /// The value of a property as text; with `exact`, numbers to the last digit.
     pub(super) fn cell(&self, id: DatasetId, column: &Column, exact: bool) -> Cell {
@@ -245,6 +262,9 @@ impl Console<'_> {
         let Some(dataset) = self.state().dataset(id) else {
             return none;
         };
+        if dataset.bookmark().is_some() {
+            return of_bookmark(property).unwrap_or(none);
+        }
         let kind = if dataset.is_snapshot() {
             SNAPSHOT
         } else {

@@ -10,7 +10,7 @@ use ztwin_model::fault::Fault;
 
 use super::walk;
 use crate::programs::args::{self, Given};
-use crate::programs::console::{Console, Ended, NotModelled};
+use crate::programs::console::{Console, Ended};
 
 /// The flags, and what the steps hand on.
 #[derive(Default)]
@@ -60,16 +60,8 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     };
     if let Some((filesystem, spec)) = target.split_once('@') {
         destroy.snapshots(console, filesystem, spec)
-    } else if let Some((filesystem, _)) = target.split_once('#') {
-        if destroy.dry || destroy.verbose {
-            return Err(NotModelled("zfs destroy of a bookmark".to_owned()));
-        }
-        if names::check(filesystem, Expected::Filesystem).is_err() {
-            return Err(NotModelled("zfs destroy of a bookmark".to_owned()));
-        }
-        // There are no bookmarks in the model.
-        console.complain(format!("bookmark '{target}' does not exist."));
-        Ok(1)
+    } else if target.contains('#') {
+        destroy.bookmark(console, target)
     } else {
         destroy.filesystem(console, target)
     }
@@ -149,6 +141,32 @@ impl Destroy {
             self.shuffled |= children.len() > 1;
             for child in children {
                 self.gather(console, child, spec, found);
+            }
+        }
+    }
+
+    fn bookmark(&self, console: &mut Console<'_>, target: &str) -> Ended {
+        let refused = [
+            (self.dry, "dryrun"),
+            (self.defer, "defer destroy"),
+            (self.recurse, "recursive"),
+        ];
+        if let Some((_, what)) = refused.iter().find(|(given, _)| *given) {
+            console.complain(format!("{what} is not supported with bookmark"));
+            return Ok(255);
+        }
+        if console.state().find(target).is_none() {
+            console.complain(format!("bookmark '{target}' does not exist."));
+            return Ok(1);
+        }
+        let done = console.dataset(DslOp::DestroyBookmark {
+            name: target.into(),
+        });
+        match done {
+            Ok(()) => Ok(0),
+            Err(reason) => {
+                console.refuse("cannot destroy bookmark", &reason);
+                Ok(1)
             }
         }
     }

@@ -7,6 +7,7 @@ use ztwin_model::dsl::names::Expected;
 use ztwin_model::dsl::op::DslOp;
 use ztwin_model::dsl::reason::Reason;
 
+use super::iterate;
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended, NotModelled};
 
@@ -51,9 +52,9 @@ fn each(console: &mut Console<'_>, words: &[String], holding: bool) -> Ended {
             continue;
         };
         let done = if holding {
-            place(console, id, snapshot, tag, recursive)
+            place(console, id, snapshot, tag, recursive)?
         } else {
-            remove(console, id, snapshot, tag, recursive)
+            remove(console, id, snapshot, tag, recursive)?
         };
         failed |= !done;
     }
@@ -86,34 +87,72 @@ fn place(
     snapshot: &str,
     tag: &str,
     recursive: bool,
-) -> bool {
+) -> Result<bool, NotModelled> {
     let names = existing(console, id, snapshot, recursive);
+    let own = format!("{}@{snapshot}", console.name(id));
+    let held: Vec<_> = names
+        .iter()
+        .filter(|name| holds_tag(console, name, tag))
+        .collect();
+    if held.len() > 1 && !held.iter().any(|name| ***name == *own) {
+        // The first one that is met ends it, and filesystems below are met in no order.
+        return Err(NotModelled(
+            "which of several held snapshots is named".to_owned(),
+        ));
+    }
     let held = console.dataset(DslOp::Hold {
         names,
         tag: tag.into(),
     });
-    say(console, held, "cannot hold snapshot", id, snapshot)
+    Ok(say(console, held, "cannot hold snapshot", id, snapshot))
 }
 
+/// `zfs_release`: those that have the tag lose it. If none has, it says what it knows of the last one.
 fn remove(
     console: &mut Console<'_>,
     id: DatasetId,
     snapshot: &str,
     tag: &str,
     recursive: bool,
-) -> bool {
-    let names = existing(console, id, snapshot, recursive);
+) -> Result<bool, NotModelled> {
+    let mut names = existing(console, id, snapshot, recursive);
+    if !names.iter().any(|name| holds_tag(console, name, tag)) {
+        // Filesystems below are met in no order: any that has none below itself may be the last.
+        let all = if recursive {
+            console.state().subtree(id)
+        } else {
+            vec![id]
+        };
+        let last = all
+            .into_iter()
+            .filter(|&id| !recursive || console.children(id).is_empty());
+        let name = |id| Arc::from(format!("{}@{snapshot}", console.name(id)));
+        let last: Vec<Arc<str>> = last.map(name).collect();
+        names = existing_of(console, &last);
+        if !names.is_empty() && names.len() < last.len() {
+            return Err(NotModelled("which snapshot is looked for last".to_owned()));
+        }
+    }
     let released = console.dataset(DslOp::Release {
         names,
         tag: tag.into(),
     });
-    say(
-        console,
-        released,
-        "cannot release hold from snapshot",
-        id,
-        snapshot,
-    )
+    let heading = "cannot release hold from snapshot";
+    Ok(say(console, released, heading, id, snapshot))
+}
+
+fn holds_tag(console: &Console<'_>, name: &str, tag: &str) -> bool {
+    let id = console.state().find(name);
+    id.and_then(|id| console.state().snapshot(id))
+        .is_some_and(|snapshot| snapshot.holds.contains_key(tag))
+}
+
+fn existing_of(console: &Console<'_>, names: &[Arc<str>]) -> Vec<Arc<str>> {
+    let names = names.iter();
+    names
+        .filter(|name| console.state().find(name).is_some())
+        .cloned()
+        .collect()
 }
 
 fn say(
@@ -161,56 +200,54 @@ pub(super) fn holds(console: &mut Console<'_>, words: &[String]) -> Ended {
         return Ok(console.usage(""));
     }
     let mut failed = false;
-    let mut rows: Vec<(Arc<str>, Arc<str>)> = Vec::new();
+    // The snapshots that are met; one that is met again moves to the end.
+    let mut met: Vec<DatasetId> = Vec::new();
     for path in &args.operands {
         let Some((filesystem, snapshot)) = path.split_once('@') else {
             console.complain(format!("'{path}' is not a snapshot"));
             failed = true;
             continue;
         };
-        let names = if recursive {
-            let Some(id) = console.open(filesystem, Expected::Filesystem) else {
-                failed = true;
-                continue;
-            };
-            existing(console, id, snapshot, true)
+        let (name, expected) = if recursive {
+            (filesystem, Expected::Dataset)
         } else {
-            if console.open(path, Expected::Snapshot).is_none() {
-                failed = true;
-                continue;
-            }
-            vec![path.as_str().into()]
+            (path.as_str(), Expected::Snapshot)
         };
-        for name in names {
-            let dataset = console
-                .state()
-                .find(&name)
-                .and_then(|id| console.state().dataset(id));
-            let held = dataset.and_then(|dataset| dataset.snapshot());
-            for tag in held.into_iter().flat_map(|it| it.holds.keys()) {
-                rows.push((name.clone(), tag.clone()));
-            }
+        let Some(id) = console.open(name, expected) else {
+            failed = true;
+            continue;
+        };
+        let mut found = vec![id];
+        if recursive {
+            let names = existing(console, id, snapshot, true);
+            found = names
+                .iter()
+                .filter_map(|name| console.state().find(name))
+                .collect();
+            iterate::sort_by_name(console, &mut found);
         }
+        met.retain(|id| !found.contains(id));
+        met.extend(found);
     }
-    let name_width = rows
+    let rows: Vec<(String, Arc<str>)> = met
         .iter()
-        .map(|(name, _)| name.len())
-        .max()
-        .unwrap_or(0)
-        .max(4);
-    let tag_width = rows
+        .filter_map(|&id| Some((console.name(id), console.state().snapshot(id)?)))
+        .flat_map(|(name, it)| it.holds.keys().map(move |tag| (name.clone(), tag.clone())))
+        .collect();
+    // As wide as the longest name, held or not; the heading may be longer.
+    let name_width = met
         .iter()
-        .map(|(_, tag)| tag.len())
+        .map(|&id| console.name(id).len())
         .max()
-        .unwrap_or(0)
-        .max(3);
+        .unwrap_or(0);
+    let tag_width = rows.iter().map(|(_, tag)| tag.len()).max().unwrap_or(0);
     if !scripted {
         console.say(&format!(
             "{:<name_width$}  {:<tag_width$}  TIMESTAMP",
             "NAME", "TAG"
         ));
     }
-    if rows.is_empty() {
+    if met.is_empty() {
         console.complain("no datasets available");
     }
     for (name, tag) in rows {

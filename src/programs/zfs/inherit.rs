@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ztwin_model::Release;
 use ztwin_model::dsl::dataset::DatasetId;
 use ztwin_model::dsl::names::Expected;
 use ztwin_model::dsl::op::DslOp;
@@ -142,6 +143,8 @@ fn inherit(console: &mut Console<'_>, id: DatasetId, key: &Key, property: &str) 
     if let Err(reason) = &inherited {
         console.refuse(&heading, reason);
     }
-    let done = changes.postfix(console) && inherited.is_ok();
+    // Since 2.2 it is no failure that something cannot be mounted again.
+    let mounted = changes.postfix(console) || console.release() > Release::V2_1;
+    let done = mounted && inherited.is_ok();
     done && (name_is_snapshot || console.remount(id, std::slice::from_ref(key)))
 }

@@ -1,8 +1,9 @@
 //! Which datasets `zfs list` and `zfs get` go over, and in what order (`zfs_for_each`).
 
 use ztwin_model::Release;
-use ztwin_model::dsl::dataset::{Dataset, DatasetId};
+use ztwin_model::dsl::dataset::DatasetId;
 use ztwin_model::dsl::names::Expected;
+use ztwin_model::dsl::reason::Reason;
 
 use crate::programs::console::Console;
 
@@ -11,6 +12,16 @@ use crate::programs::console::Console;
 pub(super) struct Types {
     pub filesystems: bool,
     pub snapshots: bool,
+    pub bookmarks: bool,
+    /// There are none in a modelled pool.
+    pub volumes: bool,
+}
+
+impl Types {
+    /// Whether it is snapshots alone, or bookmarks alone.
+    pub fn is_of_operands(self) -> bool {
+        !self.filesystems && !self.volumes && self.snapshots != self.bookmarks
+    }
 }
 
 /// How far a walk goes.
@@ -22,8 +33,6 @@ pub(super) struct Walk {
     pub depth: Option<u64>,
     /// `-t`; without it, filesystems, and whatever is named.
     pub types: Option<Types>,
-    /// Snapshots of the operands are met, but no filesystems below them.
-    pub snapshots_of_operands: bool,
     /// `zfs get`: without `-t`, snapshots too.
     pub all_types: bool,
 }
@@ -50,10 +59,12 @@ pub(super) fn types(text: &str, release: Release) -> Result<Types, String> {
                 types = Types {
                     filesystems: true,
                     snapshots: true,
+                    bookmarks: true,
+                    volumes: true,
                 }
             }
-            // There are none of these in a modelled pool.
-            "volume" | "vol" | "bookmark" => {}
+            "bookmark" => types.bookmarks = true,
+            "volume" | "vol" => types.volumes = true,
             _ => return Err(format!("invalid type '{name}'")),
         }
     }
@@ -69,7 +80,15 @@ pub(super) fn walk(
     let types = walk.types.unwrap_or(Types {
         filesystems: true,
         snapshots: walk.all_types,
+        bookmarks: walk.all_types,
+        volumes: true,
     });
+    // Snapshots or bookmarks of an operand are met without `-r` when nothing else is asked for.
+    let mut walk = *walk;
+    if types.is_of_operands() && !walk.recursive && !operands.is_empty() {
+        walk.recursive = true;
+        walk.depth = Some(1);
+    }
     let mut found = Vec::new();
     let mut failed = false;
     if operands.is_empty() {
@@ -88,26 +107,24 @@ pub(super) fn walk(
         // With `-r`, a filesystem may be named even if only what is below it is asked for.
         let filesystems = types.filesystems || walk.recursive;
         let snapshots = types.snapshots || walk.types.is_none();
-        let expected = match (filesystems, snapshots) {
-            (true, false) => Expected::Filesystem,
-            (false, true) => Expected::Snapshot,
-            _ => Expected::Dataset,
+        let expected = match (filesystems || types.volumes, snapshots, types.bookmarks) {
+            (true, false, false) => Expected::Filesystem,
+            (false, true, false) => Expected::Snapshot,
+            (_, _, false) => Expected::Dataset,
+            (false, false, true) => Expected::Bookmark,
+            (true, false, true) => Expected::FilesystemOrBookmark,
+            (false, true, true) => Expected::SnapshotOrBookmark,
+            (true, true, true) => Expected::Any,
         };
         let Some(id) = console.open(name, expected) else {
             failed = true;
             continue;
         };
-        if console
-            .state()
-            .dataset(id)
-            .is_some_and(Dataset::is_snapshot)
-        {
+        if console.state().filesystem(id).is_none() {
             found.push(id);
-        } else if walk.snapshots_of_operands {
-            if types.filesystems {
-                found.push(id);
-            }
-            found.extend(console.snapshots(id));
+        } else if !filesystems {
+            console.refuse(&format!("cannot open '{name}'"), &Reason::WrongType);
+            failed = true;
         } else if walk.recursive {
             visit(console, id, walk.depth, types, &mut found);
         } else {
@@ -137,19 +154,22 @@ fn visit(
     if types.snapshots {
         found.extend(console.snapshots(id));
     }
+    if types.bookmarks {
+        found.extend(console.bookmarks(id));
+    }
     for child in console.children(id) {
         visit(console, child, depth.map(|depth| depth - 1), types, found);
     }
 }
 
-/// By the filesystem's name, each before its snapshots, and those by age (`zfs_compare`).
+/// By the filesystem's name, each before its snapshots, and those by age; a bookmark by its whole name
+/// (`zfs_compare`).
 pub(super) fn sort_by_name(console: &Console<'_>, found: &mut [DatasetId]) {
-    found.sort_by_cached_key(|&id| {
-        let dataset = console.state().dataset(id);
-        let home = console.state().filesystem_of(id).unwrap_or(id);
-        let txg = dataset
-            .filter(|it| it.is_snapshot())
-            .map(|it| it.creation_txg);
-        (console.name(home), txg, console.name(id))
+    found.sort_by_cached_key(|&id| match console.state().snapshot(id) {
+        Some(snapshot) => {
+            let txg = console.state().dataset(id).map(|it| it.creation_txg);
+            (console.name(snapshot.filesystem), txg, console.name(id))
+        }
+        None => (console.name(id), None, String::new()),
     });
 }

@@ -9,6 +9,7 @@ use ztwin_model::dsl::properties::Property;
 
 use super::column::Column;
 use super::iterate::{self, Walk};
+use super::walk;
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended, NotModelled};
 
@@ -62,15 +63,6 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
             return Ok(console.usage(&format!("bad property list: invalid property '{name}'")));
         }
     };
-    // Snapshots of an operand are listed without `-r` when they are asked for by their type.
-    if walk.types.is_some_and(|types| types.snapshots)
-        && !walk.recursive
-        && !args.operands.is_empty()
-    {
-        walk.recursive = true;
-        walk.depth = Some(1);
-        walk.snapshots_of_operands = true;
-    }
     if order
         .iter()
         .any(|(column, _)| is_unknown_to_the_model(column))
@@ -78,7 +70,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         return Err(NotModelled("the order of space figures".to_owned()));
     }
     let (mut found, failed) = iterate::walk(console, &args.operands, &walk);
-    sort(console, &mut found, &order);
+    let shuffled = sort(console, &mut found, &order);
     if found.is_empty() {
         if !failed && !scripted {
             console.complain("no datasets available");
@@ -94,10 +86,15 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
             text
         }
     };
-    let rows = found
-        .iter()
-        .map(|&id| columns.iter().map(|column| text(id, column)).collect())
-        .collect();
+    let marker = walk::marker(shuffled);
+    let row = |id| {
+        let mut row: Vec<String> = columns.iter().map(|column| text(id, column)).collect();
+        if let Some(first) = row.first_mut() {
+            first.insert_str(0, marker);
+        }
+        row
+    };
+    let rows = found.iter().map(|&id| row(id)).collect();
     print(console, &columns, rows, scripted, exact);
     Ok(u8::from(failed))
 }
@@ -135,15 +132,24 @@ fn is_unknown_to_the_model(column: &Column) -> bool {
 }
 
 /// Sorts by the keys given, then by name and, within a filesystem, by age (`zfs_sort`, `zfs_compare`).
-fn sort(console: &Console<'_>, found: &mut [DatasetId], order: &[Key]) {
+/// Whether ZFS may sort otherwise: what was created within a second has no order by `creation`.
+fn sort(console: &Console<'_>, found: &mut [DatasetId], order: &[Key]) -> bool {
     iterate::sort_by_name(console, found);
-    found.sort_by(|&left, &right| {
-        order
-            .iter()
-            .map(|(column, reversed)| compare(console, left, right, column, *reversed))
-            .find(|ordering| ordering.is_ne())
-            .unwrap_or(Ordering::Equal)
-    });
+    let is_time = |key: &&Key| key.0 == Column::Native(Property::Creation);
+    let by = |found: &mut [DatasetId], order: &[&Key]| {
+        found.sort_by(|&left, &right| {
+            order
+                .iter()
+                .map(|(column, reversed)| compare(console, left, right, column, *reversed))
+                .find(|ordering| ordering.is_ne())
+                .unwrap_or(Ordering::Equal)
+        });
+    };
+    let mut within_a_second = found.to_vec();
+    let others: Vec<&Key> = order.iter().filter(|key| !is_time(key)).collect();
+    by(&mut within_a_second, &others);
+    by(found, &order.iter().collect::<Vec<_>>());
+    found != within_a_second
 }
 
 fn compare(

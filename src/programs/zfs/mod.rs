@@ -2,6 +2,7 @@
 
 use super::console::{Console, Ended, NotModelled};
 
+mod bookmark;
 mod clone;
 mod column;
 mod create;
@@ -22,7 +23,6 @@ mod walk;
 /// Subcommands that exist and are not modelled.
 const NOT_MODELLED: &[&str] = &[
     "allow",
-    "bookmark",
     "change-key",
     "diff",
     "groupspace",
@@ -60,6 +60,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         return Ok(unknown(console, "missing command"));
     };
     match command.as_str() {
+        "bookmark" => bookmark::run(console, rest),
         "create" => create::run(console, rest),
         "clone" => clone::run(console, rest),
         "destroy" => destroy::run(console, rest),

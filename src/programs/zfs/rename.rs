@@ -1,5 +1,6 @@
 //! `zfs rename` (`zfs_do_rename`, `zfs_rename`).
 
+use ztwin_model::Release;
 use ztwin_model::dsl::dataset::DatasetId;
 use ztwin_model::dsl::names::{self, Expected};
 use ztwin_model::dsl::op::DslOp;
@@ -8,7 +9,7 @@ use ztwin_model::dsl::reason::Reason;
 
 use super::create::{check_new, create_ancestors};
 use crate::programs::args::{self, Given};
-use crate::programs::console::{Console, Ended, NotModelled};
+use crate::programs::console::{Console, Ended};
 use crate::programs::mounting::Changelist;
 
 #[derive(Clone, Copy, Default)]
@@ -47,9 +48,6 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     }
     if flags.recursive && !from.contains('@') {
         return Ok(console.usage("source dataset for recursive rename must be a snapshot"));
-    }
-    if from.contains('#') && !flags.parents && !flags.stay_mounted {
-        return Err(NotModelled("zfs rename of a bookmark".to_owned()));
     }
     let expected = if flags.stay_mounted || flags.parents {
         Expected::Filesystem
@@ -159,5 +157,7 @@ fn rename_filesystem(
     if let Err(reason) = &renamed {
         console.refuse(&format!("cannot rename '{from}'"), reason);
     }
-    changes.postfix(console) && renamed.is_ok()
+    // Since 2.2 it is no failure that something cannot be mounted again.
+    let mounted = changes.postfix(console) || console.release() > Release::V2_1;
+    mounted && renamed.is_ok()
 }

@@ -10,7 +10,7 @@ use ztwin_model::fault::Fault;
 use super::destroy::destroy;
 use super::walk;
 use crate::programs::args::{self, Given};
-use crate::programs::console::{Console, Ended};
+use crate::programs::console::{Console, Ended, NotModelled};
 use crate::programs::mounting::Changelist;
 
 pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
@@ -38,7 +38,9 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         return Ok(1);
     };
     let newer = newer(console, id);
-    if !clones && !check(console, target, &newer, recurse) {
+    let bookmarks = newer_bookmarks(console, id);
+    let younger = [&newer[..], &bookmarks].concat();
+    if !clones && !check(console, target, &younger, recurse)? {
         return Ok(1);
     }
     let spared = usize::from(console.state().faulty(Fault::RollbackKeepsNewer));
@@ -75,8 +77,25 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         }
         failed |= !remove_snapshot(console, snapshot);
     }
+    for bookmark in bookmarks {
+        let name = console.name(bookmark).into();
+        if let Err(reason) = console.dataset(DslOp::DestroyBookmark { name }) {
+            console.refuse("cannot destroy bookmark", &reason);
+            failed = true;
+        }
+    }
     if failed {
         return Ok(1);
+    }
+    if was_read_only(console, id) {
+        return Err(NotModelled(
+            "a rollback of what was mounted read-only and is no longer so".to_owned(),
+        ));
+    }
+    if moves_a_mountpoint(console, id) {
+        return Err(NotModelled(
+            "a rollback that takes the directory away from under a mount".to_owned(),
+        ));
     }
     match console.dataset(DslOp::Rollback {
         to: target.as_str().into(),
@@ -90,6 +109,28 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     }
 }
 
+/// Whether its filesystem was mounted read-only and is no longer so.
+fn was_read_only(console: &Console<'_>, snapshot: DatasetId) -> bool {
+    let home = console.state().filesystem_of(snapshot);
+    let mut mounts = console.state().mounts.iter();
+    mounts.any(|it| Some(it.dataset) == home && it.was_read_only && !it.options.read_only)
+}
+
+/// Whether something is mounted on a directory of the filesystem that is none, or another one, in the
+/// snapshot: the kernel then keeps a directory that no longer is (`zfs_resume_fs`).
+fn moves_a_mountpoint(console: &Console<'_>, snapshot: DatasetId) -> bool {
+    let state = console.state();
+    let home = state.filesystem_of(snapshot);
+    let generation = |of: Option<DatasetId>, directory| {
+        let objset = &state.dataset(of?)?.objset;
+        objset.get(directory).map(|znode| znode.generation)
+    };
+    let covered = state.mounts.iter().filter_map(|mount| mount.on);
+    covered
+        .filter(|(below, _)| state.mounts.get(*below).map(|mount| mount.dataset) == home)
+        .any(|(_, directory)| generation(home, directory) != generation(Some(snapshot), directory))
+}
+
 /// The snapshots newer than this one, oldest first.
 fn newer(console: &Console<'_>, id: DatasetId) -> Vec<DatasetId> {
     let home = console.state().filesystem_of(id);
@@ -101,8 +142,27 @@ fn newer(console: &Console<'_>, id: DatasetId) -> Vec<DatasetId> {
         .collect()
 }
 
-/// `rollback_check`: newer snapshots need `-r`, their clones `-R`.
-fn check(console: &mut Console<'_>, target: &str, newer: &[DatasetId], recurse: bool) -> bool {
+/// The bookmarks of its filesystem that mark something newer.
+fn newer_bookmarks(console: &Console<'_>, id: DatasetId) -> Vec<DatasetId> {
+    let txg = |id| console.state().dataset(id).map(|it| it.creation_txg);
+    let home = console.state().filesystem_of(id);
+    let bookmarks = home.map(|home| console.bookmarks(home)).unwrap_or_default();
+    bookmarks
+        .into_iter()
+        .filter(|&bookmark| txg(bookmark) > txg(id))
+        .collect()
+}
+
+/// Behind so many it says that there are more.
+const MAX_YOUNGER: usize = 32;
+
+/// `rollback_check`: newer snapshots and bookmarks need `-r`, their clones `-R`.
+fn check(
+    console: &mut Console<'_>,
+    target: &str,
+    newer: &[DatasetId],
+    recurse: bool,
+) -> Result<bool, NotModelled> {
     let mut shuffled = false;
     let in_the_way: Vec<_> = if recurse {
         let dependents: Vec<_> = newer
@@ -115,10 +175,15 @@ fn check(console: &mut Console<'_>, target: &str, newer: &[DatasetId], recurse: 
         newer.to_vec()
     };
     if in_the_way.is_empty() {
-        return true;
+        return Ok(true);
     }
     // Until 2.1 the snapshots are not sorted (`zfs_iter_snapshots`).
     let sorted = console.release() > Release::V2_1;
+    if !sorted && !recurse && in_the_way.len() > MAX_YOUNGER {
+        return Err(NotModelled(
+            "which of more than 32 snapshots are named".to_owned(),
+        ));
+    }
     let marker = walk::marker(in_the_way.len() > 1 && (shuffled || !sorted));
     if recurse {
         console.note(&Reason::Cloned);
@@ -133,11 +198,20 @@ fn check(console: &mut Console<'_>, target: &str, newer: &[DatasetId], recurse: 
         ));
         console.complain("use '-r' to force deletion of the following snapshots and bookmarks:");
     }
-    for dataset in in_the_way {
+    for (index, dataset) in in_the_way.into_iter().enumerate() {
         let name = console.name(dataset);
+        // Sorted snapshots go on behind the limit (`zfs_iter_snapshots_sorted`), bookmarks do not.
+        if !recurse && index >= MAX_YOUNGER && name.contains('#') {
+            break;
+        }
         console.complain(format!("{marker}{name}"));
+        if !recurse && index + 1 == MAX_YOUNGER {
+            console.complain(format!(
+                "{marker}Output limited to {MAX_YOUNGER} snapshots/bookmarks"
+            ));
+        }
     }
-    false
+    Ok(false)
 }
 
 /// `rollback_destroy_dependent`.

@@ -46,6 +46,14 @@ impl Console<'_> {
             .collect()
     }
 
+    /// The bookmarks of a filesystem. ZFS meets them in the order of their names.
+    pub fn bookmarks(&self, id: DatasetId) -> Vec<DatasetId> {
+        let filesystem = self.state().filesystem(id).into_iter();
+        filesystem
+            .flat_map(|it| it.bookmarks.values().copied())
+            .collect()
+    }
+
     /// The clones of a snapshot.
     pub fn clones(&self, id: DatasetId) -> Vec<DatasetId> {
         let snapshot = self.state().snapshot(id).into_iter();

@@ -54,6 +54,12 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     let Some((names, operands)) = args.operands.split_first() else {
         return Ok(console.usage("missing property argument"));
     };
+    // Since 2.2 there are properties of vdevs, and operands are looked at first.
+    if console.release() > Release::V2_1
+        && let Some(code) = no_pools(console, operands)?
+    {
+        return Ok(code);
+    }
     let mut properties = Vec::new();
     for name in names.split(',') {
         match property(name, exact) {
@@ -67,56 +73,80 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
             }
         }
     }
-    if console.release() == Release::V2_1 {
-        // There are no properties of vdevs yet (`for_each_pool`).
-        let mut known = BTreeSet::new();
-        let mut code = 0;
-        for name in operands {
-            if !console.state().pools.contains_key(name) {
-                open_failed(console, name, &Reason::NoSuchPool(name.as_str().into()));
-                code = 1;
-            } else if !known.insert(name.clone()) {
-                code = 1;
-            }
+    // Each pool once, in the order of their names (`pool_list_get`).
+    let mut pools = BTreeSet::new();
+    let mut code = 0;
+    for name in operands {
+        if !console.state().pools.contains_key(name) {
+            open_failed(console, name, &Reason::NoSuchPool(name.as_str().into()));
+            code = 1;
+        } else if !pools.insert(name.clone()) {
+            code = 1;
         }
-        if known.is_empty() && code > 0 {
-            return Ok(code);
-        }
-        let known: Vec<String> = known.into_iter().collect();
-        table(console, &known, &properties, &fields, scripted);
+    }
+    if pools.is_empty() && code > 0 {
         return Ok(code);
     }
-    let known = |name: &String| console.state().pools.contains_key(name);
-    if let Some(name) = operands.iter().position(|name| !known(name)) {
-        if name > 0 {
-            return Err(NotModelled("zpool get of a vdev".to_owned()));
-        }
-        let name = &operands[name];
-        console.note(&Reason::NoSuchPool(name.as_str().into()));
-        console.complain(format!(
-            "Cannot get properties of {name}: no such pool available."
-        ));
-        return Ok(1);
-    }
-    table(console, operands, &properties, &fields, scripted);
-    Ok(0)
+    let pools: Vec<String> = if operands.is_empty() {
+        console.state().pools.keys().cloned().collect()
+    } else {
+        pools.into_iter().collect()
+    };
+    table(console, &pools, &properties, &fields, scripted);
+    Ok(code)
 }
 
-/// Prints the properties of these pools, or of all.
+/// The exit code, unless all operands are pools (`zpool_do_get`).
+fn no_pools(console: &mut Console<'_>, operands: &[String]) -> Result<Option<u8>, NotModelled> {
+    let pools = &console.state().pools;
+    let Some((first, rest)) = operands.split_first() else {
+        return Ok(None);
+    };
+    if !pools.contains_key(first) {
+        console.note(&Reason::NoSuchPool(first.as_str().into()));
+        console.complain(format!(
+            "Cannot get properties of {first}: no such pool available."
+        ));
+        return Ok(Some(1));
+    }
+    if rest.iter().all(|name| pools.contains_key(name)) {
+        return Ok(None);
+    }
+    // What names a vdev, or all of them, is not modelled.
+    let vdevs = ["all-vdevs", "root"];
+    let may_be_vdev = |name: &String| name.contains(['/', '-']) || vdevs.contains(&name.as_str());
+    if rest.iter().any(may_be_vdev) {
+        return Err(NotModelled("zpool get of a vdev".to_owned()));
+    }
+    let lines: Vec<String> = rest
+        .iter()
+        .map(|name| {
+            let what = if pools.contains_key(name) {
+                "pool"
+            } else {
+                "unknown"
+            };
+            format!("\t{name} ({what})")
+        })
+        .collect();
+    console.complain(format!("Expected a list of vdevs in \"{first}\", but got:"));
+    for line in lines {
+        console.complain(line);
+    }
+    console.complain("");
+    Ok(Some(console.usage("")))
+}
+
+/// Prints the properties of these pools.
 fn table(
     console: &mut Console<'_>,
-    operands: &[String],
+    pools: &[String],
     properties: &[(&'static str, &'static str)],
     fields: &[usize],
     scripted: bool,
 ) {
-    let pools: Vec<String> = if operands.is_empty() {
-        console.state().pools.keys().cloned().collect()
-    } else {
-        operands.to_vec()
-    };
     let mut rows: Vec<[&str; 4]> = Vec::new();
-    for pool in &pools {
+    for pool in pools {
         for (name, value) in properties {
             let value = if *name == "name" { pool } else { *value };
             rows.push([pool, name, value, "-"]);
