@@ -7,4 +7,5 @@ pub mod drivers;
 pub mod guest;
 pub mod pools;
 pub mod programs;
+pub mod sim;
 pub mod trace;

@@ -6,8 +6,9 @@ use ztwin_model::dsl::dataset::DatasetId;
 use ztwin_model::dsl::properties::{Property, Source, Value};
 use ztwin_model::dsl::property::{Class, FILESYSTEM, Kind, SNAPSHOT};
 
-use super::walk;
+use crate::compare::TIME;
 use crate::programs::console::Console;
+use crate::programs::values::Clock;
 
 /// A property that is listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -168,7 +169,7 @@ fn short_name(property: Property) -> &'static str {
 }
 
 /// A size as ZFS prints it, in at most five characters (`zfs_nicenum_format`).
-pub(super) fn nice_bytes(bytes: u64) -> String {
+pub(in crate::programs) fn nice_bytes(bytes: u64) -> String {
     const UNITS: [&str; 7] = ["B", "K", "M", "G", "T", "P", "E"];
     let power = (1..UNITS.len())
         .take_while(|&power| bytes >> (10 * power) > 0)
@@ -223,7 +224,7 @@ impl Console<'_> {
                 };
                 match since {
                     Some(since) if self.state().is_before(since, id) => Cell {
-                        text: "<space>".to_owned(),
+                        text: self.space(|_| "0B".to_owned()),
                         source: Some(Source::Local),
                         known: true,
                         ..Cell::default()
@@ -259,7 +260,7 @@ impl Console<'_> {
                 property,
                 Property::FilesystemCount | Property::SnapshotCount
             );
-            return match self.status(id, property) {
+            return match self.status(id, property, exact) {
                 Some(text) => Cell {
                     text,
                     source: counts.then_some(Source::Default),
@@ -317,15 +318,19 @@ impl Console<'_> {
     }
 
     /// A property that ZFS tells and nobody sets; none where such a dataset has none.
-    fn status(&self, id: DatasetId, property: Property) -> Option<String> {
+    fn status(&self, id: DatasetId, property: Property, exact: bool) -> Option<String> {
         let state = self.state();
         let dataset = state.dataset(id)?;
         Some(match property {
             Property::Type if dataset.is_snapshot() => "snapshot".to_owned(),
             Property::Type => "filesystem".to_owned(),
-            Property::Creation | Property::SnapshotsChanged => "<time>".to_owned(),
-            Property::Createtxg => "<txg>".to_owned(),
-            Property::Guid | Property::Objsetid => "<guid>".to_owned(),
+            Property::Creation => self.time(
+                dataset.created,
+                if exact { Clock::Exact } else { Clock::Date },
+            ),
+            Property::SnapshotsChanged => self.unknown("when snapshots last changed", TIME.marker),
+            Property::Createtxg => self.txg(dataset.creation_txg),
+            Property::Guid | Property::Objsetid => self.guid(id),
             Property::Mounted => {
                 dataset.filesystem()?;
                 if state.mounts.is_mounted(id) {
@@ -345,7 +350,7 @@ impl Console<'_> {
                     return None;
                 }
                 let names: Vec<_> = clones.into_iter().map(|clone| self.name(clone)).collect();
-                format!("{}{}", names.join(","), walk::marker(names.len() > 1))
+                format!("{}{}", names.join(","), self.order(names.len() > 1))
             }
             Property::DeferDestroy => if dataset.snapshot()?.deferred {
                 "on"
@@ -355,7 +360,7 @@ impl Console<'_> {
             .to_owned(),
             Property::Userrefs => dataset.snapshot()?.holds.len().to_string(),
             Property::FilesystemCount | Property::SnapshotCount => "none".to_owned(),
-            _ => "<space>".to_owned(),
+            _ => self.space_of(id, property, exact),
         })
     }
 }

@@ -9,6 +9,7 @@ use ztwin_model::dsl::reason::Reason;
 
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended, NotModelled};
+use crate::programs::values::Clock;
 
 pub(super) fn hold(console: &mut Console<'_>, words: &[String]) -> Ended {
     each(console, words, true)
@@ -146,12 +147,12 @@ fn say(
 /// `zfs holds`: every hold of the snapshots.
 pub(super) fn holds(console: &mut Console<'_>, words: &[String]) -> Ended {
     let args = args::parse(words, "rHp");
-    let (mut recursive, mut scripted) = (false, false);
+    let (mut recursive, mut scripted, mut clock) = (false, false, Clock::PaddedDate);
     for given in args.given {
         match given {
             Given::Flag('r') => recursive = true,
             Given::Flag('H') => scripted = true,
-            Given::Flag(_) => {}
+            Given::Flag(_) => clock = Clock::Exact,
             Given::Value(letter, _) | Given::NoValue(letter) | Given::Unknown(letter) => {
                 return Ok(console.usage(&format!("invalid option '{letter}'")));
             }
@@ -161,7 +162,7 @@ pub(super) fn holds(console: &mut Console<'_>, words: &[String]) -> Ended {
         return Ok(console.usage(""));
     }
     let mut failed = false;
-    let mut rows: Vec<(Arc<str>, Arc<str>)> = Vec::new();
+    let mut rows: Vec<(Arc<str>, Arc<str>, String)> = Vec::new();
     for path in &args.operands {
         let Some((filesystem, snapshot)) = path.split_once('@') else {
             console.complain(format!("'{path}' is not a snapshot"));
@@ -187,20 +188,20 @@ pub(super) fn holds(console: &mut Console<'_>, words: &[String]) -> Ended {
                 .find(&name)
                 .and_then(|id| console.state().dataset(id));
             let held = dataset.and_then(|dataset| dataset.snapshot());
-            for tag in held.into_iter().flat_map(|it| it.holds.keys()) {
-                rows.push((name.clone(), tag.clone()));
+            for (tag, &placed) in held.into_iter().flat_map(|it| &it.holds) {
+                rows.push((name.clone(), tag.clone(), console.time(placed, clock)));
             }
         }
     }
     let name_width = rows
         .iter()
-        .map(|(name, _)| name.len())
+        .map(|(name, ..)| name.len())
         .max()
         .unwrap_or(0)
         .max(4);
     let tag_width = rows
         .iter()
-        .map(|(_, tag)| tag.len())
+        .map(|(_, tag, _)| tag.len())
         .max()
         .unwrap_or(0)
         .max(3);
@@ -213,11 +214,11 @@ pub(super) fn holds(console: &mut Console<'_>, words: &[String]) -> Ended {
     if rows.is_empty() {
         console.complain("no datasets available");
     }
-    for (name, tag) in rows {
+    for (name, tag, time) in rows {
         console.say(&if scripted {
-            format!("{name}\t{tag}\t<time>")
+            format!("{name}\t{tag}\t{time}")
         } else {
-            format!("{name:<name_width$}  {tag:<tag_width$}  <time>")
+            format!("{name:<name_width$}  {tag:<tag_width$}  {time}")
         });
     }
     Ok(u8::from(failed))

@@ -83,7 +83,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
             return Ok(code);
         }
         let known: Vec<String> = known.into_iter().collect();
-        table(console, &known, &properties, &fields, scripted);
+        table(console, &known, &properties, &fields, (scripted, exact));
         return Ok(code);
     }
     let known = |name: &String| console.state().pools.contains_key(name);
@@ -98,7 +98,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         ));
         return Ok(1);
     }
-    table(console, operands, &properties, &fields, scripted);
+    table(console, operands, &properties, &fields, (scripted, exact));
     Ok(0)
 }
 
@@ -108,23 +108,27 @@ fn table(
     operands: &[String],
     properties: &[(&'static str, &'static str)],
     fields: &[usize],
-    scripted: bool,
+    (scripted, exact): (bool, bool),
 ) {
     let pools: Vec<String> = if operands.is_empty() {
         console.state().pools.keys().cloned().collect()
     } else {
         operands.to_vec()
     };
-    let mut rows: Vec<[&str; 4]> = Vec::new();
+    let mut rows: Vec<[String; 4]> = Vec::new();
     for pool in &pools {
         for (name, value) in properties {
-            let value = if *name == "name" { pool } else { *value };
-            rows.push([pool, name, value, "-"]);
+            let value = if *name == "name" {
+                pool.clone()
+            } else {
+                console.of_pool(pool, name, value, exact)
+            };
+            rows.push([pool.clone(), (*name).to_owned(), value, "-".to_owned()]);
         }
     }
     if scripted {
         for row in rows {
-            let cells: Vec<&str> = fields.iter().map(|&field| row[field]).collect();
+            let cells: Vec<&str> = fields.iter().map(|&field| &*row[field]).collect();
             console.say(&cells.join("\t"));
         }
         return;
@@ -132,7 +136,7 @@ fn table(
     if rows.is_empty() {
         return;
     }
-    let heading = FIELDS.map(|(_, heading)| heading);
+    let heading = FIELDS.map(|(_, heading)| heading.to_owned());
     let least = |field| {
         let health = properties.iter().any(|(name, _)| *name == "health");
         if field == 2 && health { HEALTH } else { 0 }
@@ -147,7 +151,7 @@ fn table(
         let mut text = String::new();
         for (at, &field) in fields.iter().enumerate() {
             if at + 1 == fields.len() {
-                text.push_str(row[field]);
+                text.push_str(&row[field]);
             } else {
                 // Writing to a string cannot fail.
                 let _ = write!(text, "{:<width$}  ", row[field], width = widths[field]);
