@@ -1,6 +1,7 @@
 //! `ztwin sim`: a command with simulated `zfs` and `zpool` on its PATH.
 
 use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -14,7 +15,7 @@ use ztwin_model::Release;
 use ztwin_model::dsl::value;
 
 use super::{Exit, input};
-use crate::programs::Failures;
+use crate::programs::{Failure, Failures};
 use crate::sim::{Error, Home, Machine, Options, Server};
 
 /// Run a command with simulated zfs and zpool on its PATH
@@ -25,15 +26,21 @@ use crate::sim::{Error, Home, Machine, Options, Server};
 #[derive(Clone, Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct Sim {
-    /// A pool that the machine has from the start, such as tank=10G; can be repeated
+    /// A pool that the machine has from the start, such as tank=10G, unless the state file has it; can be repeated
     #[arg(long = "pool", value_name = "NAME=SIZE", value_parser = pool)]
     pub pools: Vec<(String, u64)>,
-    /// The release of OpenZFS that the machine runs: 2.1, 2.3 or 2.4 [default: 2.3]
+    /// The release of OpenZFS that the machine runs: 2.1, 2.3 or 2.4 [default: that of the state file, else 2.3]
     #[arg(long, value_name = "LINE", value_parser = input::release)]
     pub openzfs: Option<Release>,
     /// Print estimates where a space figure is asked for, which the model does not predict
     #[arg(long)]
     pub estimate_space: bool,
+    /// Keep the machine in this file between runs; what a call was told survives a crash
+    #[arg(long, value_name = "FILE")]
+    pub state: Option<PathBuf>,
+    /// Let an operation fail that could succeed, such as 'destroy tank/a: EBUSY x3'; can be repeated
+    #[arg(long = "fail", value_name = "COMMAND DATASET: ERRNO [xN]")]
+    pub failures: Vec<Failure>,
     /// What to run, and its arguments
     #[arg(required = true, last = true, value_name = "COMMAND")]
     pub command: Vec<std::ffi::OsString>,
@@ -59,11 +66,18 @@ impl Sim {
     }
 
     fn play(&self) -> Result<u8, Error> {
-        let mut machine = Machine::new(Options {
-            release: self.openzfs.unwrap_or_default(),
+        let options = Options {
+            release: self.openzfs,
             estimate_space: self.estimate_space,
-            failures: Failures::default(),
-        });
+            failures: Failures {
+                planned: self.failures.clone(),
+                ..Failures::default()
+            },
+        };
+        let mut machine = match &self.state {
+            Some(path) => Machine::open(path, options)?,
+            None => Machine::new(options),
+        };
         for (name, size) in &self.pools {
             if !machine.has_pool(name) {
                 machine.make_pool(name, *size)?;

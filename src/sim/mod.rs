@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 pub mod client;
 mod home;
+mod journal;
 mod machine;
 mod server;
 

@@ -5,6 +5,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use super::machine::{self, Done};
 use super::{Answer, Call, Error, Home, Machine};
 use crate::cli::Exit;
 use crate::guest::wire::{self, Frame};
@@ -55,7 +56,14 @@ impl Server {
             return Ok(());
         };
         let call: Call = wire::parse(&bytes)?;
-        let printed = self.machine().run(&call);
+        // The next call need not wait until this one is on disk.
+        let Done {
+            mut printed,
+            pending,
+        } = self.machine().start(&call);
+        if let Err(error) = pending.map_or(Ok(()), |pending| pending.sync()) {
+            printed = machine::failed(&error);
+        }
         let code = match printed.end {
             End::Exit(code) => code,
             End::Panic | End::NotModelled => Exit::NotModelled.code(),
