@@ -38,6 +38,12 @@ pub struct Sim {
     /// Keep the machine in this file between runs; what a call was told survives a crash
     #[arg(long, value_name = "FILE")]
     pub state: Option<PathBuf>,
+    /// Write what the programs did into this new file, as a trace
+    #[arg(long, value_name = "TRACE")]
+    pub record: Option<PathBuf>,
+    /// Write every call in the order in which they took effect into this new file, as lines of JSON
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
     /// Let an operation fail that could succeed, such as 'destroy tank/a: EBUSY x3'; can be repeated
     #[arg(long = "fail", value_name = "COMMAND DATASET: ERRNO [xN]")]
     pub failures: Vec<Failure>,
@@ -73,11 +79,11 @@ impl Sim {
                 planned: self.failures.clone(),
                 ..Failures::default()
             },
+            state: self.state.clone(),
+            record: self.record.clone(),
+            log: self.log.clone(),
         };
-        let mut machine = match &self.state {
-            Some(path) => Machine::open(path, options)?,
-            None => Machine::new(options),
-        };
+        let mut machine = Machine::new(options)?;
         for (name, size) in &self.pools {
             if !machine.has_pool(name) {
                 machine.make_pool(name, *size)?;

@@ -198,6 +198,11 @@ impl Journal {
         })
     }
 
+    /// Where the file is.
+    pub fn path(&self) -> &Path {
+        &self.disk.path
+    }
+
     /// Appends an entry. When that fails, the file is as it was before.
     pub fn append(&mut self, entry: &Entry) -> Result<(), Error> {
         let disk = &*self.disk;

@@ -1,11 +1,13 @@
 //! The simulated machine: one call after the other.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use ztwin_model::spa::op::PoolOp;
 use ztwin_model::{Op, Release};
 
 use super::journal::{self, Entry, Journal, Pending};
+use super::log::Log;
+use super::record::Recorder;
 use super::{Call, Error, Found};
 use crate::cli::Exit;
 use crate::pools::{End, Printed};
@@ -20,6 +22,12 @@ pub struct Options {
     pub estimate_space: bool,
     /// What fails although it could succeed.
     pub failures: Failures,
+    /// Where the machine is kept between runs.
+    pub state: Option<PathBuf>,
+    /// Where to write what happens, as a trace.
+    pub record: Option<PathBuf>,
+    /// Where to write each call, with the process that made it.
+    pub log: Option<PathBuf>,
 }
 
 /// A machine that `zfs` and `zpool` are called on.
@@ -29,6 +37,8 @@ pub struct Machine {
     estimated: bool,
     failures: Failures,
     journal: Option<Journal>,
+    recorder: Option<Recorder>,
+    log: Option<Log>,
 }
 
 /// What a call did.
@@ -41,29 +51,40 @@ pub(super) struct Done {
 }
 
 impl Machine {
-    /// A machine without pools.
-    #[must_use]
-    pub fn new(options: Options) -> Self {
-        Machine {
-            model: ztwin_model::Machine::new(options.release.unwrap_or_default()),
-            estimated: options.estimate_space,
-            failures: options.failures,
+    /// A machine without pools, or the one that the state file holds.
+    pub fn new(options: Options) -> Result<Self, Error> {
+        let found = options.state.as_deref();
+        let found = found
+            .map(|path| Journal::open(path, options.release))
+            .transpose()?;
+        let of_file = found.as_ref().map(|found| found.release);
+        let release = of_file.or(options.release).unwrap_or_default();
+        let estimated = options.estimate_space;
+        let record = options.record.as_deref();
+        let record = record.map(|path| Recorder::create(path, release, estimated));
+        let mut machine = Machine {
+            model: ztwin_model::Machine::new(release),
+            estimated,
+            failures: Failures::default(),
             journal: None,
+            recorder: record.transpose()?,
+            log: options.log.as_deref().map(Log::create).transpose()?,
+        };
+        if let Some(found) = found {
+            machine.repeat(&found)?;
+            machine.journal = Some(found.journal);
         }
+        machine.estimated = estimated;
+        machine.failures = options.failures;
+        Ok(machine)
     }
 
-    /// The machine that a state file holds; a new one if the file is new.
-    pub fn open(path: &Path, mut options: Options) -> Result<Self, Error> {
-        let found = Journal::open(path, options.release)?;
-        options.release = Some(found.release);
-        let mut machine = Machine::new(Options {
-            release: Some(found.release),
-            ..Options::default()
-        });
-        for (entry, offset) in found.entries.iter().zip(found.offsets) {
-            if !machine.repeat(entry) {
-                let (path, words) = (path.display(), entry.call.words.join(" "));
-                let (then, now) = (found.model, env!("CARGO_PKG_VERSION"));
+    /// Does again what stands in the state file.
+    fn repeat(&mut self, found: &journal::Found) -> Result<(), Error> {
+        for (entry, offset) in found.entries.iter().zip(&found.offsets) {
+            if !self.repeat_one(entry) {
+                let (path, words) = (found.journal.path().display(), entry.call.words.join(" "));
+                let (then, now) = (&found.model, env!("CARGO_PKG_VERSION"));
                 return Err(Error(format!(
                     "the state file {path} cannot be repeated: '{words}' (at byte {offset}) ends otherwise \
                      than it did. It was begun by version {then} of the model, this is {now}. Use the ztwin \
@@ -71,10 +92,7 @@ impl Machine {
                 )));
             }
         }
-        machine.estimated = options.estimate_space;
-        machine.failures = options.failures;
-        machine.journal = Some(found.journal);
-        Ok(machine)
+        Ok(())
     }
 
     /// Whether it has this pool.
@@ -99,7 +117,7 @@ impl Machine {
 
     /// Runs one call: what it prints, and how it ends.
     pub fn run(&mut self, call: &Call) -> Printed {
-        let Done { printed, pending } = self.start(call);
+        let Done { printed, pending } = self.start(call, None);
         match pending.map_or(Ok(()), |pending| pending.sync()) {
             Ok(()) => printed,
             Err(error) => failed(&error),
@@ -107,7 +125,7 @@ impl Machine {
     }
 
     /// As [`Machine::run`], but what it did may not be on disk yet.
-    pub(super) fn start(&mut self, call: &Call) -> Done {
+    pub(super) fn start(&mut self, call: &Call, process: Option<i32>) -> Done {
         if let Some(Err(error)) = self.journal.as_ref().map(Journal::check) {
             return Done {
                 printed: failed(&error),
@@ -117,7 +135,7 @@ impl Machine {
         let before = (self.model.clone(), self.failures.clone());
         let now = self.model.state().now;
         self.failures.happened.clear();
-        let (mut printed, changed) = self.apply(call);
+        let (printed, changed) = self.apply(call);
         if let Some(journal) = self.journal.as_mut().filter(|_| changed) {
             let happened = self.failures.happened.iter();
             let entry = Entry {
@@ -129,8 +147,15 @@ impl Machine {
             };
             if let Err(error) = journal.append(&entry) {
                 (self.model, self.failures) = before;
-                printed = failed(&error);
+                return Done {
+                    printed: failed(&error),
+                    pending: None,
+                };
             }
+        }
+        self.note(call, &printed);
+        if let Some(log) = &mut self.log {
+            log.add(call, process, &printed);
         }
         // Who reads waits for what he reads.
         Done {
@@ -139,8 +164,8 @@ impl Machine {
         }
     }
 
-    /// Does again what stands in the journal; whether it ends as it did.
-    fn repeat(&mut self, entry: &Entry) -> bool {
+    /// Does again what an entry says; whether it ends as it did.
+    fn repeat_one(&mut self, entry: &Entry) -> bool {
         while self.model.state().now < entry.now {
             // Calls that changed nothing; a tick always succeeds.
             let _ = self.model.apply(&Op::Tick);
@@ -155,7 +180,15 @@ impl Machine {
             happened: Vec::new(),
         };
         let (printed, _) = self.apply(&entry.call);
+        self.note(&entry.call, &printed);
         journal::outcome(&printed) == entry.outcome && self.failures.planned.is_empty()
+    }
+
+    /// Writes a call into the trace.
+    fn note(&mut self, call: &Call, printed: &Printed) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.add(call, printed, &self.failures.happened);
+        }
     }
 
     /// What a call prints, and whether it changed anything but the clock.

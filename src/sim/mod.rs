@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 pub mod client;
 mod home;
 mod journal;
+mod log;
 mod machine;
+mod record;
 mod server;
 
 pub use home::{Home, VARIABLE};

@@ -56,11 +56,13 @@ impl Server {
             return Ok(());
         };
         let call: Call = wire::parse(&bytes)?;
+        let peer = rustix::net::sockopt::socket_peercred(&*stream).ok();
+        let process = peer.map(|peer| peer.pid.as_raw_nonzero().get());
         // The next call need not wait until this one is on disk.
         let Done {
             mut printed,
             pending,
-        } = self.machine().start(&call);
+        } = self.machine().start(&call, process);
         if let Err(error) = pending.map_or(Ok(()), |pending| pending.sync()) {
             printed = machine::failed(&error);
         }
