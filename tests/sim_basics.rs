@@ -1,5 +1,10 @@
 //! `ztwin sim`: a session feels like ZFS, nothing real is touched, and nothing stays behind.
 
+#![allow(
+    clippy::format_push_string,
+    reason = "texts of tests are short, and read better in one expression"
+)]
+
 mod common {
     pub mod sim;
 }
@@ -251,7 +256,7 @@ fn wrong_use_says_what_to_do() {
     ] {
         let (code, out, err) = sim(directory.path(), args, "true");
         assert_eq!((code, out.as_str()), (2, ""), "{args:?}");
-        all = all + &format!("$ ztwin sim {}\n{err}\n", args.join(" "));
+        all.push_str(&format!("$ ztwin sim {}\n{err}\n", args.join(" ")));
     }
     insta::assert_snapshot!(all, @r#"
     $ ztwin sim --pool tank

@@ -10,7 +10,7 @@ use ztwin_model::{Machine, Op, Release};
 fn what_is_said_to_change_nothing_changes_nothing() {
     let (mut steps, mut reads) = (0, 0);
     for (name, text) in CORPUS {
-        let trace = Trace::parse(name, text.as_ref()).expect("a trace");
+        let trace = Trace::parse(name, text).expect("a trace");
         let mut machine = Machine::new(Release::default());
         for command in trace.commands() {
             let words = &command.words;

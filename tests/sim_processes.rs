@@ -5,7 +5,7 @@ mod common {
     pub mod sim;
 }
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -96,9 +96,9 @@ fn each_process_gets_what_it_would_get_in_a_queue() {
             .flat_map(|it| it.join().expect("no panic"))
             .collect()
     });
-    let rate = issued.len() as f64 / start.elapsed().as_secs_f64();
+    let rate = issued.len() as u128 * 1000 / start.elapsed().as_millis().max(1);
     println!(
-        "{} commands of {PROCESSES} processes, {rate:.0} a second",
+        "{} commands of {PROCESSES} processes, {rate} a second",
         issued.len()
     );
     drop(sim.stdin.take());
@@ -188,7 +188,12 @@ fn each_process_gets_what_it_would_get_in_a_queue() {
         "zfs list -H -r -t all -o name,origin,creation,guid,com.x:who tank",
     );
     assert_eq!(kept.lines().collect::<Vec<_>>(), last);
-    assert!(last.len() > 3, "{last:?}");
+    // They did meet: enough succeeded, and those that looked saw many different states.
+    let done = issued.iter().filter(|(_, it)| it.code == Some(0)).count();
+    let seen = issued.iter().filter(|(_, it)| it.words[1] == "list");
+    let seen: HashSet<&str> = seen.map(|(_, it)| it.out.as_str()).collect();
+    assert!(done > issued.len() / 5, "{done} succeeded");
+    assert!(seen.len() > issued.len() / 50, "{} states seen", seen.len());
 }
 
 fn issue(program: &Path, words: Vec<String>, start: Instant) -> (u32, Issued) {

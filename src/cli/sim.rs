@@ -26,10 +26,10 @@ use crate::sim::{Error, Home, Machine, Options, Server};
 #[derive(Clone, Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct Sim {
-    /// A pool that the machine has from the start, such as tank=10G, unless the state file has it; can be repeated
+    /// A pool to make beforehand, such as tank=10G, unless the state file has it; can be repeated
     #[arg(long = "pool", value_name = "NAME=SIZE", value_parser = pool)]
     pub pools: Vec<(String, u64)>,
-    /// The release of OpenZFS that the machine runs: 2.1, 2.3 or 2.4 [default: that of the state file, else 2.3]
+    /// The release of OpenZFS to simulate: 2.1, 2.3 or 2.4 [default: that of the state file, else 2.3]
     #[arg(long, value_name = "LINE", value_parser = input::release)]
     pub openzfs: Option<Release>,
     /// Print estimates where a space figure is asked for, which the model does not predict

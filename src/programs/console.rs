@@ -109,6 +109,7 @@ impl<'m> Console<'m> {
     }
 
     /// Runs an operation on datasets.
+    #[allow(clippy::needless_pass_by_value, reason = "callers make it on the spot")]
     pub fn dataset(&mut self, op: DslOp) -> Result<(), Reason> {
         let before = self.before_failure();
         if let Outcome::Refused(reason) = self.machine.apply(&Op::Dataset(op.clone())) {
@@ -124,6 +125,7 @@ impl<'m> Console<'m> {
     }
 
     /// Runs an operation on pools.
+    #[allow(clippy::needless_pass_by_value, reason = "callers make it on the spot")]
     pub fn pool(&mut self, op: PoolOp) -> Result<(), Reason> {
         let before = self.before_failure();
         if let Outcome::Refused(reason) = self.machine.apply(&Op::Pool(op.clone())) {
@@ -138,6 +140,7 @@ impl<'m> Console<'m> {
     }
 
     /// Runs a system call.
+    #[allow(clippy::needless_pass_by_value, reason = "callers make it on the spot")]
     pub fn call(&mut self, op: FileOp) -> Result<Outcome, Errno> {
         let before = self.before_failure();
         let outcome = match self.machine.apply(&Op::File(op.clone())) {

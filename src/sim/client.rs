@@ -39,13 +39,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Option<u8> {
 fn ask(program: &str, args: impl Iterator<Item = OsString>) -> Result<u8, Error> {
     let mut words = vec![program.to_owned()];
     for word in args {
-        match word.into_string() {
-            Ok(word) => words.push(word),
-            Err(_) => {
-                eprintln!("ztwin: not modelled: arguments that are not UTF-8");
-                return Ok(Exit::NotModelled.code());
-            }
-        }
+        let Ok(word) = word.into_string() else {
+            eprintln!("ztwin: not modelled: arguments that are not UTF-8");
+            return Ok(Exit::NotModelled.code());
+        };
+        words.push(word);
     }
     let socket = socket().ok_or_else(|| {
         Error(format!(

@@ -50,7 +50,7 @@ impl Home {
             match DirBuilder::new().mode(0o700).create(&path) {
                 Ok(()) => break path,
                 Err(error) if error.kind() == ErrorKind::AlreadyExists && number < 1000 => {
-                    number += 1
+                    number += 1;
                 }
                 Err(error) => return Err(wrong(error)),
             }

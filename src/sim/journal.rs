@@ -402,7 +402,7 @@ mod tests {
                     .to_vec(),
                 ..Call::default()
             },
-            estimated: number % 3 == 0,
+            estimated: number.is_multiple_of(3),
             failed: Vec::new(),
             outcome: "0123456789abcdef".to_owned(),
         }
