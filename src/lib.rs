@@ -8,4 +8,5 @@ pub mod generate;
 pub mod guest;
 pub mod pools;
 pub mod programs;
+pub mod sim;
 pub mod trace;

@@ -12,6 +12,7 @@ mod progress;
 mod record;
 mod results;
 mod show;
+mod sim;
 mod vm;
 
 use std::ffi::OsString;
@@ -44,6 +45,7 @@ enum Command {
     Diff(diff::Diff),
     Record(record::Record),
     Capture(capture::Capture),
+    Sim(sim::Sim),
     Vm(vm::Vm),
     #[command(hide = true)]
     Agent(agent::Agent),
@@ -82,6 +84,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
             .code();
         }
     };
+    if let Command::Sim(sim) = &cli.command {
+        // It hands signals on.
+        return sim.run();
+    }
     let interrupt = match Interrupt::install() {
         Ok(interrupt) => interrupt,
         Err(error) => {
@@ -101,6 +107,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Diff(diff) => diff.run(&mut context),
         Command::Record(record) => record.run(&mut context),
         Command::Capture(capture) => capture.run(&mut context),
+        Command::Sim(sim) => return sim.run(),
         Command::Vm(vm) => vm.run(&mut context),
         Command::Agent(agent) => agent.run(),
         Command::CaptureSession(words) => return words.session(false),

@@ -134,9 +134,9 @@ impl Arm for ModelArm {
     }
 
     fn program(&mut self, words: &[String], _input: &[u8]) -> Result<Printed, Unavailable> {
-        let (printed, reasons) = programs::run_noting(&mut self.machine, words);
-        self.reasons.extend(reasons);
-        Ok(printed)
+        let ran = programs::run(&mut self.machine, words);
+        self.reasons.extend(ran.reasons);
+        Ok(ran.printed)
     }
 
     fn call(&mut self, op: &FileOp) -> Result<Called, Unavailable> {

@@ -10,7 +10,9 @@ use ztwin_model::spa::op::PoolOp;
 use ztwin_model::zpl::op::FileOp;
 use ztwin_model::{Machine, Op, Outcome, Release};
 
+use super::failure::Failures;
 use super::message;
+use super::values::{Missing, Values};
 
 /// The model does not know what the program does here; says what is missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,15 +31,27 @@ pub(super) struct Console<'m> {
     pub err: Vec<u8>,
     /// The names of the reasons for which something was refused.
     pub reasons: Vec<&'static str>,
+    /// Where values come from that the model cannot know.
+    pub values: Values,
+    /// A value that is not modelled and was asked for all the same: ends the step.
+    pub missing: Missing,
+    /// What fails although it could succeed.
+    pub failures: &'m mut Failures,
+    /// Whether an operation that changes something succeeded.
+    pub changed: bool,
 }
 
 impl<'m> Console<'m> {
-    pub fn new(machine: &'m mut Machine) -> Self {
+    pub fn new(machine: &'m mut Machine, values: Values, failures: &'m mut Failures) -> Self {
         Console {
             machine,
             out: String::new(),
             err: Vec::new(),
             reasons: Vec::new(),
+            values,
+            missing: Missing::default(),
+            failures,
+            changed: false,
         }
     }
 
@@ -90,31 +104,66 @@ impl<'m> Console<'m> {
             self.complain(complaint);
         }
         self.complain("usage:");
-        self.complain("<usage>");
+        self.complain(self.usage_text());
         2
     }
 
     /// Runs an operation on datasets.
+    #[allow(clippy::needless_pass_by_value, reason = "callers make it on the spot")]
     pub fn dataset(&mut self, op: DslOp) -> Result<(), Reason> {
-        match self.machine.apply(&Op::Dataset(op)) {
-            Outcome::Refused(reason) => Err(reason),
-            _ => Ok(()),
+        let before = self.before_failure();
+        if let Outcome::Refused(reason) = self.machine.apply(&Op::Dataset(op.clone())) {
+            return Err(reason);
         }
+        let fails = |before: &Machine| self.failures.of_dataset(&op, before.state());
+        if let Some(reason) = before.as_ref().and_then(fails) {
+            self.undo(before);
+            return Err(reason);
+        }
+        self.changed = true;
+        Ok(())
     }
 
     /// Runs an operation on pools.
+    #[allow(clippy::needless_pass_by_value, reason = "callers make it on the spot")]
     pub fn pool(&mut self, op: PoolOp) -> Result<(), Reason> {
-        match self.machine.apply(&Op::Pool(op)) {
-            Outcome::Refused(reason) => Err(reason),
-            _ => Ok(()),
+        let before = self.before_failure();
+        if let Outcome::Refused(reason) = self.machine.apply(&Op::Pool(op.clone())) {
+            return Err(reason);
         }
+        if let Some(reason) = self.failures.of_pool(&op) {
+            self.undo(before);
+            return Err(reason);
+        }
+        self.changed = true;
+        Ok(())
     }
 
     /// Runs a system call.
+    #[allow(clippy::needless_pass_by_value, reason = "callers make it on the spot")]
     pub fn call(&mut self, op: FileOp) -> Result<Outcome, Errno> {
-        match self.machine.apply(&Op::File(op)) {
-            Outcome::Failed(errno) => Err(errno),
-            outcome => Ok(outcome),
+        let before = self.before_failure();
+        let outcome = match self.machine.apply(&Op::File(op.clone())) {
+            Outcome::Failed(errno) => return Err(errno),
+            outcome => outcome,
+        };
+        let fails = |before: &Machine| self.failures.of_call(&op, before.state());
+        if let Some(errno) = before.as_ref().and_then(fails) {
+            self.undo(before);
+            return Err(errno);
+        }
+        self.changed |= !matches!(op, FileOp::Stat { .. } | FileOp::Tree { .. });
+        Ok(outcome)
+    }
+
+    /// The machine to go back to when the next operation fails although it could succeed.
+    fn before_failure(&self) -> Option<Machine> {
+        (!self.failures.is_empty()).then(|| self.machine.clone())
+    }
+
+    fn undo(&mut self, before: Option<Machine>) {
+        if let Some(before) = before {
+            *self.machine = before;
         }
     }
 

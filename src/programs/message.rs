@@ -38,7 +38,6 @@ fn text(reason: &Reason, release: Release) -> String {
         Reason::SnapshotDelimiter => "snapshot delimiter '@' is not expected here".to_owned(),
         Reason::NoSnapshotDelimiter => "missing '@' delimiter in snapshot name".to_owned(),
         Reason::BookmarkDelimiter => "bookmark delimiter '#' is not expected here".to_owned(),
-        Reason::NoBookmarkDelimiter => "missing '#' delimiter in bookmark name".to_owned(),
         Reason::NestedTooDeep => "maximum name nesting depth exceeded".to_owned(),
         Reason::NoDatasetName => "missing dataset name".to_owned(),
         Reason::PoolNameWithoutLetter => "name must begin with a letter".to_owned(),

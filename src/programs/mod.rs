@@ -8,11 +8,16 @@ use ztwin_model::Machine;
 use crate::pools::{End, Printed};
 use console::{Console, NotModelled};
 
+pub use failure::{Failure, Failures, NoFailure};
+pub use values::{SPACE_FIGURES, Values};
+
 mod args;
 mod console;
+mod failure;
 mod message;
 mod mounting;
 mod settings;
+mod values;
 #[allow(
     clippy::unnecessary_wraps,
     reason = "every subcommand has one signature, also one that is modelled whole"
@@ -25,38 +30,70 @@ mod zfs;
 #[allow(clippy::unnecessary_wraps, reason = "as for `zfs`")]
 mod zpool;
 
-/// Runs `zfs ...` or `zpool ...` on the machine: what it prints, and how it ends.
-pub fn run(machine: &mut Machine, words: &[String]) -> Printed {
-    run_noting(machine, words).0
+/// What a program did.
+#[derive(Clone, Debug)]
+pub struct Ran {
+    /// What it printed, and how it ended.
+    pub printed: Printed,
+    /// The names of the reasons for which something was refused
+    /// ([`ztwin_model::dsl::reason::Reason::KINDS`]).
+    pub reasons: Vec<&'static str>,
+    /// Whether it changed the machine, apart from the clock. May be true when it did not.
+    pub changed: bool,
 }
 
-/// As [`run`], with the names of the reasons for which something was refused
-/// ([`ztwin_model::dsl::reason::Reason::KINDS`]).
-pub fn run_noting(machine: &mut Machine, words: &[String]) -> (Printed, Vec<&'static str>) {
-    let before = machine.clone();
-    let mut console = Console::new(machine);
+/// Runs `zfs ...` or `zpool ...` on the machine, with markers for what the model cannot know.
+pub fn run(machine: &mut Machine, words: &[String]) -> Ran {
+    run_with(machine, words, Values::Marked, &mut Failures::default())
+}
+
+/// As [`run`], with other values in the place of markers, and with failures.
+pub fn run_with(
+    machine: &mut Machine,
+    words: &[String],
+    values: Values,
+    failures: &mut Failures,
+) -> Ran {
+    let before = (machine.clone(), failures.clone());
+    let mut console = Console::new(machine, values, failures);
     let ended = match words {
         [program, rest @ ..] if program == "zfs" => zfs::run(&mut console, rest),
         [program, rest @ ..] if program == "zpool" => zpool::run(&mut console, rest),
         _ => Err(NotModelled("this program".to_owned())),
     };
     let Console {
-        out, err, reasons, ..
+        out,
+        err,
+        reasons,
+        missing,
+        changed,
+        ..
     } = console;
-    let printed = match ended {
-        Ok(code) => Printed {
-            out: out.into_bytes(),
-            err,
-            end: End::Exit(code),
+    let ended = match missing.get() {
+        Some(what) => Err(NotModelled(what.to_owned())),
+        None => ended,
+    };
+    match ended {
+        Ok(code) => Ran {
+            printed: Printed {
+                out: out.into_bytes(),
+                err,
+                end: End::Exit(code),
+            },
+            reasons,
+            changed,
         },
         Err(NotModelled(what)) => {
-            *machine = before;
-            Printed {
-                out: Vec::new(),
-                err: format!("ztwin: not modelled: {what}\n").into_bytes(),
-                end: End::NotModelled,
+            (*machine, *failures) = before;
+            Ran {
+                printed: Printed {
+                    out: Vec::new(),
+                    err: format!("ztwin: not modelled: {what}\n").into_bytes(),
+                    end: End::NotModelled,
+                },
+                reasons,
+                changed: false,
             }
         }
-    };
-    (printed, reasons)
+    }
 }

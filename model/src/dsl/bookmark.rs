@@ -30,7 +30,11 @@ impl State {
             return Err(Reason::BookmarkExists);
         }
         if names::pool(name) != names::pool(source) {
-            return Err(Reason::BookmarkInOtherPool);
+            // `dsl_bookmark_lookup` says `EXDEV` of both.
+            return Err(match wanted {
+                Expected::Snapshot => Reason::BookmarkInOtherPool,
+                _ => Reason::SourceNotAncestor,
+            });
         }
         let source = self.find(source).ok_or(Reason::NoSuchDataset)?;
         if !self.is_before(source, filesystem) {

@@ -65,7 +65,7 @@ pub fn check(name: &str, expected: Expected) -> Result<(), Reason> {
         return Err(Reason::BookmarkDelimiter);
     }
     if expected == Expected::Bookmark && !name.contains('#') {
-        return Err(Reason::NoBookmarkDelimiter);
+        return Err(Reason::InvalidArgument);
     }
     components(name)
 }

@@ -51,8 +51,6 @@ reasons! {
     NoSnapshotDelimiter;
     /// A `#` where no bookmark is expected.
     BookmarkDelimiter;
-    /// No `#` where a bookmark is expected.
-    NoBookmarkDelimiter;
     /// 50 levels of filesystems or more, in `zfs create`.
     NestedTooDeep;
     /// The name of a pool where that of a filesystem below it is expected.

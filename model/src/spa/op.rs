@@ -27,6 +27,14 @@ pub enum PoolOp {
         /// Its name.
         name: Arc<str>,
     },
+    /// A file outside of all pools, in which pools may live: it has this size by now, or is gone. That of
+    /// a pool stays.
+    HostFile {
+        /// Its absolute path.
+        path: Arc<str>,
+        /// Its size in bytes; none when there is no such file.
+        size: Option<u64>,
+    },
     /// Closes the open transaction group of a pool and waits until it is on disk.
     Sync {
         /// The pool.
@@ -44,6 +52,15 @@ impl PoolOp {
                 settings,
             } => state.create_pool(name, vdevs, properties, settings),
             PoolOp::Destroy { name } => state.destroy_pool(name),
+            PoolOp::HostFile { path, size } => {
+                if state.owner_of_vdev(path).is_none() {
+                    match size {
+                        Some(size) => state.vdevs.insert(path.to_string(), *size),
+                        None => state.vdevs.remove(&**path),
+                    };
+                }
+                Ok(())
+            }
             PoolOp::Sync { pool } => state.sync_pool(pool),
         };
         match done {

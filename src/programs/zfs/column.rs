@@ -2,12 +2,13 @@
 //! (`zfs_prop_get`, `zfs_expand_proplist`).
 
 use ztwin_model::Release;
-use ztwin_model::dsl::dataset::DatasetId;
+use ztwin_model::dsl::dataset::{Dataset, DatasetId};
 use ztwin_model::dsl::properties::{Property, Source, Value};
 use ztwin_model::dsl::property::{Class, FILESYSTEM, Kind, SNAPSHOT};
 
-use super::walk;
+use crate::compare::{SPACE, TIME};
 use crate::programs::console::Console;
+use crate::programs::values::Clock;
 
 /// A property that is listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -168,7 +169,7 @@ fn short_name(property: Property) -> &'static str {
 }
 
 /// A size as ZFS prints it, in at most five characters (`zfs_nicenum_format`).
-pub(super) fn nice_bytes(bytes: u64) -> String {
+pub(in crate::programs) fn nice_bytes(bytes: u64) -> String {
     const UNITS: [&str; 7] = ["B", "K", "M", "G", "T", "P", "E"];
     let power = (1..UNITS.len())
         .take_while(|&power| bytes >> (10 * power) > 0)
@@ -185,23 +186,6 @@ pub(super) fn nice_bytes(bytes: u64) -> String {
         .map(|digits| format!("{value:.digits$}{unit}"))
         .find(|text| text.len() <= 5)
         .unwrap_or_else(|| format!("{value:.0}{unit}"))
-}
-
-/// A property of a bookmark, which has few (`lzc_get_bookmarks`).
-fn of_bookmark(property: Property) -> Option<Cell> {
-    let text = match property {
-        Property::Type => "bookmark",
-        Property::Creation => "<time>",
-        Property::Createtxg => "<txg>",
-        Property::Guid => "<guid>",
-        Property::Referenced | Property::Logicalreferenced => "<space>",
-        _ => return None,
-    };
-    Some(Cell {
-        text: text.to_owned(),
-        known: true,
-        ..Cell::default()
-    })
 }
 
 impl Console<'_> {
@@ -240,7 +224,7 @@ impl Console<'_> {
                 };
                 match since {
                     Some(since) if self.state().is_before(since, id) => Cell {
-                        text: "<space>".to_owned(),
+                        text: self.space(|_| "0B".to_owned()),
                         source: Some(Source::Local),
                         known: true,
                         ..Cell::default()
@@ -263,7 +247,7 @@ impl Console<'_> {
             return none;
         };
         if dataset.bookmark().is_some() {
-            return of_bookmark(property).unwrap_or(none);
+            return self.of_bookmark(dataset, property, exact).unwrap_or(none);
         }
         let kind = if dataset.is_snapshot() {
             SNAPSHOT
@@ -279,7 +263,7 @@ impl Console<'_> {
                 property,
                 Property::FilesystemCount | Property::SnapshotCount
             );
-            return match self.status(id, property) {
+            return match self.status(id, property, exact) {
                 Some(text) => Cell {
                     text,
                     source: counts.then_some(Source::Default),
@@ -336,16 +320,41 @@ impl Console<'_> {
         }
     }
 
+    /// A property of a bookmark, which has few (`lzc_get_bookmarks`).
+    fn of_bookmark(&self, dataset: &Dataset, property: Property, exact: bool) -> Option<Cell> {
+        let bookmark = dataset.bookmark()?;
+        let clock = if exact { Clock::Exact } else { Clock::Date };
+        let text = match property {
+            Property::Type => "bookmark".to_owned(),
+            Property::Creation => self.time(dataset.created, clock),
+            Property::Createtxg => self.txg(dataset.creation_txg),
+            Property::Guid => self.guid(bookmark.snapshot),
+            Property::Referenced | Property::Logicalreferenced => {
+                self.unknown("what a bookmark refers to", SPACE.marker)
+            }
+            _ => return None,
+        };
+        Some(Cell {
+            text,
+            known: true,
+            ..Cell::default()
+        })
+    }
+
     /// A property that ZFS tells and nobody sets; none where such a dataset has none.
-    fn status(&self, id: DatasetId, property: Property) -> Option<String> {
+    fn status(&self, id: DatasetId, property: Property, exact: bool) -> Option<String> {
         let state = self.state();
         let dataset = state.dataset(id)?;
         Some(match property {
             Property::Type if dataset.is_snapshot() => "snapshot".to_owned(),
             Property::Type => "filesystem".to_owned(),
-            Property::Creation | Property::SnapshotsChanged => "<time>".to_owned(),
-            Property::Createtxg => "<txg>".to_owned(),
-            Property::Guid | Property::Objsetid => "<guid>".to_owned(),
+            Property::Creation => self.time(
+                dataset.created,
+                if exact { Clock::Exact } else { Clock::Date },
+            ),
+            Property::SnapshotsChanged => self.unknown("when snapshots last changed", TIME.marker),
+            Property::Createtxg => self.txg(dataset.creation_txg),
+            Property::Guid | Property::Objsetid => self.guid(id),
             Property::Mounted => {
                 dataset.filesystem()?;
                 if state.mounts.is_mounted(id) {
@@ -365,7 +374,7 @@ impl Console<'_> {
                     return None;
                 }
                 let names: Vec<_> = clones.into_iter().map(|clone| self.name(clone)).collect();
-                format!("{}{}", names.join(","), walk::marker(names.len() > 1))
+                format!("{}{}", names.join(","), self.order(names.len() > 1))
             }
             Property::DeferDestroy => if dataset.snapshot()?.deferred {
                 "on"
@@ -375,7 +384,7 @@ impl Console<'_> {
             .to_owned(),
             Property::Userrefs => dataset.snapshot()?.holds.len().to_string(),
             Property::FilesystemCount | Property::SnapshotCount => "none".to_owned(),
-            _ => "<space>".to_owned(),
+            _ => self.space_of(id, property, exact),
         })
     }
 }

@@ -8,7 +8,6 @@ use ztwin_model::dsl::op::DslOp;
 use ztwin_model::dsl::reason::Reason;
 use ztwin_model::fault::Fault;
 
-use super::walk;
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended};
 
@@ -82,12 +81,12 @@ impl Destroy {
             return Ok(1);
         }
         if self.verbose {
-            let line = match (self.parsable, self.dry) {
-                (true, _) => "reclaim\t<space>",
-                (false, true) => "would reclaim <space>",
-                (false, false) => "will reclaim <space>",
-            };
-            console.say(line);
+            let space = console.space(|_| "0B".to_owned());
+            console.say(&match (self.parsable, self.dry) {
+                (true, _) => format!("reclaim\t{space}"),
+                (false, true) => format!("would reclaim {space}"),
+                (false, false) => format!("will reclaim {space}"),
+            });
         }
         if self.dry {
             return Ok(0);
@@ -172,7 +171,7 @@ impl Destroy {
     }
 
     fn tell(&self, console: &mut Console<'_>, name: &str) {
-        let marker = walk::marker(self.shuffled);
+        let marker = console.order(self.shuffled);
         let verb = match (self.parsable, self.dry) {
             (true, _) => "destroy\t",
             (false, true) => "would destroy ",
@@ -240,7 +239,7 @@ impl Destroy {
         };
         console.complain(format!("cannot destroy '{target}': filesystem has {what}"));
         console.complain(format!("use '{flag}' to destroy the following datasets:"));
-        let marker = walk::marker(dependents.shuffled && in_the_way.len() > 1);
+        let marker = console.order(dependents.shuffled && in_the_way.len() > 1);
         for name in in_the_way {
             console.complain(format!("{marker}{name}"));
         }
@@ -284,7 +283,7 @@ impl Destroy {
             Err(Reason::Snapshots(each)) => {
                 console.note(&Reason::Snapshots(each.clone()));
                 // `dsl_destroy_snapshots_nvl` has them in a table of Lua, whose order is another each time.
-                let marker = walk::marker(each.len() > 1);
+                let marker = console.order(each.len() > 1);
                 for (name, reason) in &each {
                     console.refuse(&format!("{marker}cannot destroy snapshot {name}"), reason);
                 }
@@ -359,7 +358,7 @@ fn check_clones(console: &mut Console<'_>, snapshot: DatasetId) -> bool {
         "cannot destroy '{name}': snapshot has dependent clones"
     ));
     console.complain("use '-R' to destroy the following datasets:");
-    let marker = dependents.marker();
+    let marker = dependents.marker(console);
     for dependent in dependents.found {
         let name = console.name(dependent);
         console.complain(format!("{marker}{name}"));

@@ -10,6 +10,7 @@ use ztwin_model::dsl::reason::Reason;
 use super::iterate;
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended, NotModelled};
+use crate::programs::values::Clock;
 
 pub(super) fn hold(console: &mut Console<'_>, words: &[String]) -> Ended {
     each(console, words, true)
@@ -185,12 +186,12 @@ fn say(
 /// `zfs holds`: every hold of the snapshots.
 pub(super) fn holds(console: &mut Console<'_>, words: &[String]) -> Ended {
     let args = args::parse(words, "rHp");
-    let (mut recursive, mut scripted) = (false, false);
+    let (mut recursive, mut scripted, mut clock) = (false, false, Clock::PaddedDate);
     for given in args.given {
         match given {
             Given::Flag('r') => recursive = true,
             Given::Flag('H') => scripted = true,
-            Given::Flag(_) => {}
+            Given::Flag(_) => clock = Clock::Exact,
             Given::Value(letter, _) | Given::NoValue(letter) | Given::Unknown(letter) => {
                 return Ok(console.usage(&format!("invalid option '{letter}'")));
             }
@@ -229,18 +230,20 @@ pub(super) fn holds(console: &mut Console<'_>, words: &[String]) -> Ended {
         met.retain(|id| !found.contains(id));
         met.extend(found);
     }
-    let rows: Vec<(String, Arc<str>)> = met
-        .iter()
-        .filter_map(|&id| Some((console.name(id), console.state().snapshot(id)?)))
-        .flat_map(|(name, it)| it.holds.keys().map(move |tag| (name.clone(), tag.clone())))
-        .collect();
+    let mut rows: Vec<(String, Arc<str>, String)> = Vec::new();
+    for &id in &met {
+        let snapshot = console.state().snapshot(id);
+        for (tag, &placed) in snapshot.into_iter().flat_map(|it| &it.holds) {
+            rows.push((console.name(id), tag.clone(), console.time(placed, clock)));
+        }
+    }
     // As wide as the longest name, held or not; the heading may be longer.
     let name_width = met
         .iter()
         .map(|&id| console.name(id).len())
         .max()
         .unwrap_or(0);
-    let tag_width = rows.iter().map(|(_, tag)| tag.len()).max().unwrap_or(0);
+    let tag_width = rows.iter().map(|(_, tag, _)| tag.len()).max().unwrap_or(0);
     if !scripted {
         console.say(&format!(
             "{:<name_width$}  {:<tag_width$}  TIMESTAMP",
@@ -250,11 +253,11 @@ pub(super) fn holds(console: &mut Console<'_>, words: &[String]) -> Ended {
     if met.is_empty() {
         console.complain("no datasets available");
     }
-    for (name, tag) in rows {
+    for (name, tag, time) in rows {
         console.say(&if scripted {
-            format!("{name}\t{tag}\t<time>")
+            format!("{name}\t{tag}\t{time}")
         } else {
-            format!("{name:<name_width$}  {tag:<tag_width$}  <time>")
+            format!("{name:<name_width$}  {tag:<tag_width$}  {time}")
         });
     }
     Ok(u8::from(failed))

@@ -9,7 +9,6 @@ use ztwin_model::dsl::properties::Property;
 
 use super::column::Column;
 use super::iterate::{self, Walk};
-use super::walk;
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended, NotModelled};
 
@@ -86,7 +85,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
             text
         }
     };
-    let marker = walk::marker(shuffled);
+    let marker = console.order(shuffled);
     let row = |id| {
         let mut row: Vec<String> = columns.iter().map(|column| text(id, column)).collect();
         if let Some(first) = row.first_mut() {

@@ -20,6 +20,8 @@ mod set;
 mod snapshot;
 mod walk;
 
+pub(super) use column::nice_bytes;
+
 /// Subcommands that exist and are not modelled.
 const NOT_MODELLED: &[&str] = &[
     "allow",
@@ -89,6 +91,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
 fn unknown(console: &mut Console<'_>, complaint: &str) -> u8 {
     console.complain(complaint);
     console.complain("usage: zfs command args ...");
-    console.complain("<usage>");
+    let rest = console.usage_text();
+    console.complain(rest);
     2
 }

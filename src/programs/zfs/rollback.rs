@@ -8,7 +8,6 @@ use ztwin_model::dsl::reason::Reason;
 use ztwin_model::fault::Fault;
 
 use super::destroy::destroy;
-use super::walk;
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended, NotModelled};
 use crate::programs::mounting::Changelist;
@@ -49,7 +48,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         // Each was opened with its clones when the walk met it, and looks for them again when its turn
         // comes; by then they are gone, which is said and does no harm (`zfs_iter_clones`).
         let dependents = console.dependents(snapshot);
-        let marker = dependents.marker();
+        let marker = dependents.marker(console);
         let dependents: Vec<(DatasetId, Vec<String>)> = dependents
             .found
             .into_iter()
@@ -184,7 +183,7 @@ fn check(
             "which of more than 32 snapshots are named".to_owned(),
         ));
     }
-    let marker = walk::marker(in_the_way.len() > 1 && (shuffled || !sorted));
+    let marker = console.order(in_the_way.len() > 1 && (shuffled || !sorted));
     if recurse {
         console.note(&Reason::Cloned);
         console.complain(format!(

@@ -3,7 +3,6 @@
 use ztwin_model::Release;
 use ztwin_model::dsl::dataset::{Dataset, DatasetId};
 
-use crate::compare::ORDER;
 use crate::programs::console::Console;
 
 /// What depends on a dataset, and whether ZFS would meet it in this order.
@@ -18,14 +17,9 @@ pub(super) struct Dependents {
 
 impl Dependents {
     /// What stands in front of each line of a list of them.
-    pub fn marker(&self) -> &'static str {
-        marker(self.shuffled && self.found.len() > 1)
+    pub fn marker(&self, console: &Console<'_>) -> &'static str {
+        console.order(self.shuffled && self.found.len() > 1)
     }
-}
-
-/// What stands in front of each line of a list, in any order or not.
-pub(super) fn marker(shuffled: bool) -> &'static str {
-    if shuffled { ORDER.marker } else { "" }
 }
 
 impl Console<'_> {

@@ -92,7 +92,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     } else {
         pools.into_iter().collect()
     };
-    table(console, &pools, &properties, &fields, scripted);
+    table(console, &pools, &properties, &fields, (scripted, exact));
     Ok(code)
 }
 
@@ -143,18 +143,22 @@ fn table(
     pools: &[String],
     properties: &[(&'static str, &'static str)],
     fields: &[usize],
-    scripted: bool,
+    (scripted, exact): (bool, bool),
 ) {
-    let mut rows: Vec<[&str; 4]> = Vec::new();
+    let mut rows: Vec<[String; 4]> = Vec::new();
     for pool in pools {
         for (name, value) in properties {
-            let value = if *name == "name" { pool } else { *value };
-            rows.push([pool, name, value, "-"]);
+            let value = if *name == "name" {
+                pool.clone()
+            } else {
+                console.of_pool(pool, name, value, exact)
+            };
+            rows.push([pool.clone(), (*name).to_owned(), value, "-".to_owned()]);
         }
     }
     if scripted {
         for row in rows {
-            let cells: Vec<&str> = fields.iter().map(|&field| row[field]).collect();
+            let cells: Vec<&str> = fields.iter().map(|&field| &*row[field]).collect();
             console.say(&cells.join("\t"));
         }
         return;
@@ -162,7 +166,7 @@ fn table(
     if rows.is_empty() {
         return;
     }
-    let heading = FIELDS.map(|(_, heading)| heading);
+    let heading = FIELDS.map(|(_, heading)| heading.to_owned());
     let least = |field| {
         let health = properties.iter().any(|(name, _)| *name == "health");
         if field == 2 && health { HEALTH } else { 0 }
@@ -177,7 +181,7 @@ fn table(
         let mut text = String::new();
         for (at, &field) in fields.iter().enumerate() {
             if at + 1 == fields.len() {
-                text.push_str(row[field]);
+                text.push_str(&row[field]);
             } else {
                 // Writing to a string cannot fail.
                 let _ = write!(text, "{:<width$}  ", row[field], width = widths[field]);

@@ -11,11 +11,11 @@ const COLUMNS: &str = "name,size,alloc,free,checkpoint,expandsize,frag,cap,dedup
 
 pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     let args = args::parse(words, ":gjHLo:pPT:v");
-    let (mut scripted, mut columns) = (false, COLUMNS.to_owned());
+    let (mut scripted, mut exact, mut columns) = (false, false, COLUMNS.to_owned());
     for given in args.given {
         match given {
             Given::Flag('H') => scripted = true,
-            Given::Flag('p') => {}
+            Given::Flag('p') => exact = true,
             Given::Value('o', list) => columns = list,
             Given::Flag(letter) | Given::Value(letter, _) => {
                 return Err(NotModelled(format!("zpool list -{letter}")));
@@ -64,7 +64,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         return Ok(u8::from(!args.operands.is_empty()));
     }
     let longest = pools.iter().map(String::len).max().unwrap_or(0);
-    let row = |cells: Vec<&str>| {
+    let row = |cells: Vec<String>| {
         if scripted {
             return cells.join("\t");
         }
@@ -82,7 +82,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
                 if column.right {
                     format!("{cell:>width$}")
                 } else if at == last {
-                    cell.to_owned()
+                    cell
                 } else {
                     format!("{cell:<width$}")
                 }
@@ -90,14 +90,18 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         padded.collect::<Vec<_>>().join("  ")
     };
     if !scripted {
-        console.say(&row(known.iter().map(|column| column.head).collect()));
+        console.say(&row(known
+            .iter()
+            .map(|column| column.head.to_owned())
+            .collect()));
     }
     for pool in &pools {
         let cells = known.iter().map(|column| match column.cell {
-            NAME => pool,
-            cell => cell,
+            NAME => pool.clone(),
+            cell => console.of_pool(pool, column.name, cell, exact),
         });
-        console.say(&row(cells.collect()));
+        let line = row(cells.collect());
+        console.say(&line);
     }
     Ok(0)
 }
@@ -138,6 +142,7 @@ pub(super) fn is_not_modelled(name: &str) -> bool {
 const NAME: &str = "<name>";
 
 struct Column {
+    name: &'static str,
     head: &'static str,
     width: usize,
     right: bool,
@@ -146,23 +151,24 @@ struct Column {
 
 impl Column {
     fn by_name(name: &str) -> Option<Column> {
-        let (head, width, right, cell) = match name {
-            "name" => ("NAME", 4, false, NAME),
-            "size" => ("SIZE", 5, true, "<space>"),
-            "allocated" | "alloc" => ("ALLOC", 5, true, "<space>"),
-            "free" => ("FREE", 5, true, "<space>"),
-            "checkpoint" | "ckpoint" => ("CKPOINT", 7, true, "-"),
-            "expandsize" | "expandsz" => ("EXPANDSZ", 8, true, "-"),
-            "fragmentation" | "frag" => ("FRAG", 5, true, "<space>"),
-            "capacity" | "cap" => ("CAP", 5, true, "<space>"),
-            "dedupratio" | "dedup" => ("DEDUP", 5, true, "<space>"),
-            "health" => ("HEALTH", 8, true, "ONLINE"),
-            "altroot" => ("ALTROOT", 7, false, "-"),
-            "readonly" => ("RDONLY", 6, false, "off"),
-            "guid" => ("GUID", 5, true, "<guid>"),
+        let (name, head, width, right, cell) = match name {
+            "name" => ("name", "NAME", 4, false, NAME),
+            "size" => ("size", "SIZE", 5, true, "<space>"),
+            "allocated" | "alloc" => ("allocated", "ALLOC", 5, true, "<space>"),
+            "free" => ("free", "FREE", 5, true, "<space>"),
+            "checkpoint" | "ckpoint" => ("checkpoint", "CKPOINT", 7, true, "-"),
+            "expandsize" | "expandsz" => ("expandsize", "EXPANDSZ", 8, true, "-"),
+            "fragmentation" | "frag" => ("fragmentation", "FRAG", 5, true, "<space>"),
+            "capacity" | "cap" => ("capacity", "CAP", 5, true, "<space>"),
+            "dedupratio" | "dedup" => ("dedupratio", "DEDUP", 5, true, "<space>"),
+            "health" => ("health", "HEALTH", 8, true, "ONLINE"),
+            "altroot" => ("altroot", "ALTROOT", 7, false, "-"),
+            "readonly" => ("readonly", "RDONLY", 6, false, "off"),
+            "guid" => ("guid", "GUID", 5, true, "<guid>"),
             _ => return None,
         };
         Some(Column {
+            name,
             head,
             width,
             right,

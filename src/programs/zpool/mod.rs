@@ -69,6 +69,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
 fn unknown(console: &mut Console<'_>, complaint: &str) -> u8 {
     console.complain(complaint);
     console.complain("usage: zpool command args ...");
-    console.complain("<usage>");
+    let rest = console.usage_text();
+    console.complain(rest);
     2
 }

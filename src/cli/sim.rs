@@ -1,0 +1,160 @@
+//! `ztwin sim`: a command with simulated `zfs` and `zpool` on its PATH.
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use clap::Args;
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::iterator::Signals;
+use ztwin_model::Release;
+use ztwin_model::dsl::value;
+
+use super::{Exit, input};
+use crate::programs::{Failure, Failures};
+use crate::sim::{Error, Home, Machine, Options, Server};
+
+/// Run a command with simulated zfs and zpool on its PATH
+///
+/// All processes that COMMAND starts share one simulated machine, which ends with COMMAND. Nothing real is
+/// touched: files that `zpool create` names lend their size and are never written. docs/sim.md teaches it
+/// by examples. The exit code is COMMAND's, 128 + N when signal N ended it.
+#[derive(Clone, Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct Sim {
+    /// A pool to make beforehand, such as tank=10G, unless the state file has it; can be repeated
+    #[arg(long = "pool", value_name = "NAME=SIZE", value_parser = pool)]
+    pub pools: Vec<(String, u64)>,
+    /// The release of OpenZFS to simulate: 2.1, 2.3 or 2.4 [default: that of the state file, else 2.3]
+    #[arg(long, value_name = "LINE", value_parser = input::release)]
+    pub openzfs: Option<Release>,
+    /// Print estimates where a space figure is asked for, which the model does not predict
+    #[arg(long)]
+    pub estimate_space: bool,
+    /// Keep the machine in this file between runs; what a call was told survives a crash
+    #[arg(long, value_name = "FILE")]
+    pub state: Option<PathBuf>,
+    /// Write what the programs did into this new file, as a trace
+    #[arg(long, value_name = "TRACE")]
+    pub record: Option<PathBuf>,
+    /// Write every call in the order in which they took effect into this new file, as lines of JSON
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+    /// Let an operation fail that could succeed, such as 'destroy tank/a: EBUSY x3'; can be repeated
+    #[arg(long = "fail", value_name = "COMMAND DATASET: ERRNO [xN]")]
+    pub failures: Vec<Failure>,
+    /// What to run, and its arguments
+    #[arg(required = true, last = true, value_name = "COMMAND")]
+    pub command: Vec<std::ffi::OsString>,
+}
+
+fn pool(text: &str) -> Result<(String, u64), String> {
+    let (name, size) = text
+        .split_once('=')
+        .ok_or("expected NAME=SIZE, such as tank=10G")?;
+    match value::size(size) {
+        Ok(size) => Ok((name.to_owned(), size)),
+        Err(_) => Err(format!("'{size}' is no size; expected one such as 10G")),
+    }
+}
+
+impl Sim {
+    /// The exit code is the command's.
+    pub(super) fn run(&self) -> u8 {
+        self.play().unwrap_or_else(|error| {
+            eprintln!("ztwin sim: {error}");
+            Exit::Usage.code()
+        })
+    }
+
+    fn play(&self) -> Result<u8, Error> {
+        let options = Options {
+            release: self.openzfs,
+            estimate_space: self.estimate_space,
+            failures: Failures {
+                planned: self.failures.clone(),
+                ..Failures::default()
+            },
+            state: self.state.clone(),
+            record: self.record.clone(),
+            log: self.log.clone(),
+        };
+        let mut machine = Machine::new(options)?;
+        for (name, size) in &self.pools {
+            if !machine.has_pool(name) {
+                machine.make_pool(name, *size)?;
+            }
+        }
+        let home = Home::new()?;
+        let child = Arc::new(Mutex::new(None));
+        watch(Arc::clone(&child))?;
+        let _server = Server::start(machine, &home)?;
+        let [program, args @ ..] = &self.command[..] else {
+            return Err(Error("name a command behind '--'".to_owned()));
+        };
+        let mut command = Command::new(program);
+        command
+            .args(args)
+            .env("PATH", home.search_path()?)
+            .env(crate::sim::VARIABLE, home.path());
+        let started = command
+            .spawn()
+            .map_err(|error| Error(format!("cannot run {}: {error}", program.to_string_lossy())))?;
+        let status = wait(started, &child)?;
+        let signal = status.signal().map(|number| 128 + number);
+        let code = status.code().or(signal).unwrap_or(1);
+        Ok(u8::try_from(code).unwrap_or(1))
+    }
+}
+
+/// The child that runs, if it does.
+type Running = Arc<Mutex<Option<Pid>>>;
+
+/// Waits for the command; meanwhile signals reach it.
+fn wait(mut child: Child, running: &Running) -> Result<ExitStatus, Error> {
+    let set = |pid| *running.lock().unwrap_or_else(PoisonError::into_inner) = pid;
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    set(pid);
+    // It keeps its number until it is waited for: no signal reaches another process.
+    while let Some(pid) = pid {
+        match waitid(
+            WaitId::Pid(pid),
+            WaitIdOptions::EXITED | WaitIdOptions::NOWAIT,
+        ) {
+            Err(Errno::INTR) => {}
+            _ => break,
+        }
+    }
+    set(None);
+    child
+        .wait()
+        .map_err(|error| Error(format!("cannot wait for the command: {error}")))
+}
+
+/// Hands signals on to the command, so that it ends and everything is cleaned up behind it.
+fn watch(running: Running) -> Result<(), Error> {
+    let failed = |error| Error(format!("cannot watch for signals: {error}"));
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT]).map_err(failed)?;
+    let watching = move || {
+        for signal in &mut signals {
+            // A terminal sends these to the command too.
+            let terminal =
+                matches!(signal, SIGINT | SIGQUIT) && rustix::termios::isatty(std::io::stdin());
+            let child = running.lock().unwrap_or_else(PoisonError::into_inner);
+            if let (Some(pid), Some(signal), false) =
+                (*child, Signal::from_named_raw(signal), terminal)
+            {
+                // It may have ended.
+                let _ = kill_process(pid, signal);
+            }
+        }
+    };
+    let started = thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(watching);
+    started.map(drop).map_err(failed)
+}

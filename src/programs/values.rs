@@ -1,0 +1,341 @@
+//! What stands where the model cannot know a real pool's value.
+
+use std::cell::Cell;
+
+use ztwin_model::dsl::dataset::DatasetId;
+use ztwin_model::dsl::properties::{Property, Value};
+use ztwin_model::machine::State;
+use ztwin_model::spa::{Pool, Shape, Vdev};
+use ztwin_model::zpl::znode::Body;
+
+use super::console::Console;
+use crate::compare::{GUID, ORDER, SPACE, TIME, TXG, USAGE};
+
+/// Seconds from 1970 to the machine's epoch: 2026-01-01 00:00 UTC.
+const EPOCH: u64 = 1_767_225_600;
+
+/// What is missing where a space figure is asked for.
+pub const SPACE_FIGURES: &str = "space figures";
+
+/// Where values that the model cannot know come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Values {
+    /// Markers stand for them, for the comparison with a real pool ([`crate::compare`]).
+    #[default]
+    Marked,
+    /// The machine's own counters and clock, for programs that want to run; a space figure ends the
+    /// step as not modelled.
+    Own,
+    /// As [`Values::Own`], with estimates of space figures.
+    Estimated,
+}
+
+/// Which of several values that are not modelled was asked for first.
+pub(super) type Missing = Cell<Option<&'static str>>;
+
+/// How a point in time is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Clock {
+    /// Seconds since 1970.
+    Exact,
+    /// `Sat Nov 21  1:19 2026`, as `zfs get creation` does it.
+    Date,
+    /// `Sat Nov 21 01:19 2026`, as `zfs holds` does it.
+    PaddedDate,
+}
+
+impl Console<'_> {
+    /// The marker of a list that ZFS prints in any order, which a program that wants to run never sees.
+    pub(super) fn order(&self, shuffled: bool) -> &'static str {
+        if shuffled && self.values == Values::Marked {
+            ORDER.marker
+        } else {
+            ""
+        }
+    }
+
+    /// The rest of a usage text, which is not copied.
+    pub(super) fn usage_text(&self) -> &'static str {
+        match self.values {
+            Values::Marked => USAGE.marker,
+            Values::Own | Values::Estimated => {
+                "\t(the usage text is not simulated: see zfs(8) and zpool(8))"
+            }
+        }
+    }
+
+    /// A point in time, in seconds since the machine's epoch.
+    pub(super) fn time(&self, seconds: u64, clock: Clock) -> String {
+        let seconds = EPOCH + seconds;
+        match (self.values, clock) {
+            (Values::Marked, _) => TIME.marker.to_owned(),
+            (_, Clock::Exact) => seconds.to_string(),
+            (_, Clock::Date) => date(seconds, false),
+            (_, Clock::PaddedDate) => date(seconds, true),
+        }
+    }
+
+    /// The number of a transaction group.
+    pub(super) fn txg(&self, txg: u64) -> String {
+        match self.values {
+            Values::Marked => TXG.marker.to_owned(),
+            Values::Own | Values::Estimated => txg.to_string(),
+        }
+    }
+
+    /// The identity of a dataset, or of the pool with this root: its number.
+    pub(super) fn guid(&self, id: DatasetId) -> String {
+        match self.values {
+            Values::Marked => GUID.marker.to_owned(),
+            Values::Own | Values::Estimated => id.0.to_string(),
+        }
+    }
+
+    /// A value that is not modelled and has no marker of its own class: the step ends so.
+    pub(super) fn unknown(&self, what: &'static str, marker: &str) -> String {
+        if self.values != Values::Marked && self.missing.get().is_none() {
+            self.missing.set(Some(what));
+        }
+        marker.to_owned()
+    }
+
+    /// A space figure: a marker, an estimate, or the end of the step.
+    pub(super) fn space(&self, estimate: impl FnOnce(&State) -> String) -> String {
+        match self.values {
+            Values::Estimated => estimate(self.state()),
+            Values::Marked | Values::Own => self.unknown(SPACE_FIGURES, SPACE.marker),
+        }
+    }
+
+    /// A dataset's property that is a space figure.
+    pub(super) fn space_of(&self, id: DatasetId, property: Property, exact: bool) -> String {
+        self.space(|state| {
+            let bytes = match property {
+                Property::Used => used(state, id),
+                Property::Available => available(state, id),
+                Property::Referenced => referenced(state, id),
+                Property::Usedbydataset => own(state, id),
+                Property::Written => written(state, id),
+                Property::Usedbychildren => below(state, id),
+                Property::Logicalused => used(state, id) / 2,
+                Property::Logicalreferenced => referenced(state, id) / 2,
+                Property::Compressratio | Property::Refcompressratio if exact => {
+                    return "1.00".to_owned();
+                }
+                Property::Compressratio | Property::Refcompressratio => return "1.00x".to_owned(),
+                // Of snapshots and reservations.
+                _ => 0,
+            };
+            size(bytes, exact)
+        })
+    }
+
+    /// A pool's property: what is known without a machine, or a marker to be filled in.
+    pub(super) fn of_pool(&self, pool: &str, property: &str, known: &str, exact: bool) -> String {
+        let Some(pool) = self.state().pools.get(pool) else {
+            return known.to_owned();
+        };
+        if known == GUID.marker {
+            return self.guid(pool.root);
+        }
+        if known != SPACE.marker {
+            return known.to_owned();
+        }
+        self.space(|state| {
+            let whole = usable(pool) + usable(pool) / 31;
+            let taken = used(state, pool.root).min(whole);
+            let percent = |part: u64| {
+                if exact {
+                    part.to_string()
+                } else {
+                    format!("{part}%")
+                }
+            };
+            match property {
+                "size" => size(whole, exact),
+                "allocated" => size(taken, exact),
+                "free" => size(whole - taken, exact),
+                "capacity" => percent((taken * 100).checked_div(whole).unwrap_or(0)),
+                "fragmentation" => percent(0),
+                "dedupratio" if exact => "1.00".to_owned(),
+                "dedupratio" => "1.00x".to_owned(),
+                _ => size(0, exact),
+            }
+        })
+    }
+}
+
+/// A number of bytes, to the last digit or as ZFS shortens it.
+fn size(bytes: u64, exact: bool) -> String {
+    if exact {
+        bytes.to_string()
+    } else if bytes == 0 {
+        "0B".to_owned()
+    } else {
+        super::zfs::nice_bytes(bytes)
+    }
+}
+
+/// The blocks of a dataset's files, and what an empty filesystem takes.
+fn referenced(state: &State, id: DatasetId) -> u64 {
+    blocks_since(state, id, 0) + state.pool_of(id).map_or(0, Pool::least_filesystem)
+}
+
+/// The blocks of a dataset's files that were born after a transaction group.
+fn blocks_since(state: &State, id: DatasetId, txg: u64) -> u64 {
+    let objects = state
+        .dataset(id)
+        .into_iter()
+        .flat_map(|it| it.objset.iter());
+    let sizes = objects.map(|(_, znode)| match &znode.body {
+        Body::File(blocks) => {
+            let born = blocks.iter().filter(|(_, block)| block.birth > txg).count();
+            blocks.block_size().saturating_mul(born as u64)
+        }
+        _ => 0,
+    });
+    sizes.fold(0, u64::saturating_add)
+}
+
+/// What a filesystem alone takes: what it refers to, without what it shares with its origin. Snapshots
+/// are taken to cost nothing.
+fn own(state: &State, id: DatasetId) -> u64 {
+    match state.filesystem(id) {
+        None => 0,
+        Some(filesystem) => since(state, id, filesystem.origin),
+    }
+}
+
+/// What was written since the last snapshot or the origin.
+fn written(state: &State, id: DatasetId) -> u64 {
+    let Some(filesystem) = state.filesystem(id) else {
+        return 0;
+    };
+    let last = filesystem.snapshots.last().copied();
+    since(state, id, last.or(filesystem.origin))
+}
+
+fn since(state: &State, id: DatasetId, before: Option<DatasetId>) -> u64 {
+    match before.and_then(|before| state.dataset(before)) {
+        Some(before) => blocks_since(state, id, before.creation_txg),
+        None => referenced(state, id),
+    }
+}
+
+/// What the filesystems below take.
+fn below(state: &State, id: DatasetId) -> u64 {
+    let children = state.filesystem(id).into_iter();
+    let children = children.flat_map(|it| it.children.values());
+    children.fold(0, |sum, &child| sum.saturating_add(used(state, child)))
+}
+
+fn used(state: &State, id: DatasetId) -> u64 {
+    own(state, id).saturating_add(below(state, id))
+}
+
+/// What the pool and the quotas leave.
+fn available(state: &State, id: DatasetId) -> u64 {
+    let Some(pool) = state.pool_of(id) else {
+        return 0;
+    };
+    let mut left = usable(pool).saturating_sub(used(state, pool.root));
+    let limit = |id, property, taken: u64| match state.property(id, property).0 {
+        Value::Number(quota) if quota > 0 => Some(quota.saturating_sub(taken)),
+        _ => None,
+    };
+    if let Some(room) = limit(id, Property::Refquota, referenced(state, id)) {
+        left = left.min(room);
+    }
+    let mut at = Some(id);
+    while let Some(id) = at {
+        if let Some(room) = limit(id, Property::Quota, used(state, id)) {
+            left = left.min(room);
+        }
+        at = state.filesystem(id).and_then(|it| it.parent);
+    }
+    left
+}
+
+/// What a pool's vdevs can hold, less a thirty-second that ZFS keeps for itself.
+fn usable(pool: &Pool) -> u64 {
+    let devices = |vdev: &Vdev| vdev.devices.len().max(1) as u64;
+    let all: u64 = pool.vdevs.iter().map(devices).sum();
+    let each = pool.raw_size / all.max(1);
+    let data = pool.vdevs.iter().map(|vdev| match vdev.shape {
+        Shape::Single => devices(vdev),
+        Shape::Mirror => 1,
+        Shape::Raidz(parity) => devices(vdev).saturating_sub(u64::from(parity)),
+    });
+    let size = each.saturating_mul(data.sum());
+    size - size / 32
+}
+
+/// A date in UTC, as `strftime` writes `%a %b %e %k:%M %Y`; with zeros, `%H`.
+fn date(seconds: u64, zeros: bool) -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
+    let (days, second) = (seconds / 86_400, seconds % 86_400);
+    let weekday = DAYS
+        .iter()
+        .cycle()
+        .nth(usize::try_from(days % 7).unwrap_or(0))
+        .unwrap_or(&"");
+    let (mut year, mut day) = (1970, days);
+    while day >= 365 + u64::from(leap(year)) {
+        day -= 365 + u64::from(leap(year));
+        year += 1;
+    }
+    let lengths = [
+        31,
+        28 + u64::from(leap(year)),
+        31,
+        30,
+        31,
+        30,
+        31,
+        31,
+        30,
+        31,
+        30,
+        31,
+    ];
+    let mut name = "";
+    for (month, length) in MONTHS.iter().zip(lengths) {
+        name = month;
+        if day < length {
+            break;
+        }
+        day -= length;
+    }
+    let (hour, minute, day) = (second / 3600, second / 60 % 60, day + 1);
+    if zeros {
+        format!("{weekday} {name} {day:>2} {hour:02}:{minute:02} {year}")
+    } else {
+        format!("{weekday} {name} {day:>2} {hour:>2}:{minute:02} {year}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_those_of_strftime() {
+        for (seconds, text) in [
+            (0, "Thu Jan  1  0:00 1970"),
+            (EPOCH, "Thu Jan  1  0:00 2026"),
+            (1_795_223_940, "Sat Nov 21  1:19 2026"),
+            (951_782_400, "Tue Feb 29  0:00 2000"),
+            (4_107_542_399, "Sun Feb 28 23:59 2100"),
+            (4_107_542_400, "Mon Mar  1  0:00 2100"),
+        ] {
+            assert_eq!(date(seconds, false), text);
+        }
+        assert_eq!(date(1_795_223_940, true), "Sat Nov 21 01:19 2026");
+    }
+}

@@ -1,0 +1,237 @@
+//! The simulated machine: one call after the other.
+
+use std::path::PathBuf;
+
+use ztwin_model::spa::op::PoolOp;
+use ztwin_model::{Op, Release};
+
+use super::journal::{self, Entry, Journal, Pending};
+use super::log::Log;
+use super::record::Recorder;
+use super::{Call, Error, Found};
+use crate::cli::Exit;
+use crate::pools::{End, Printed};
+use crate::programs::{self, Failure, Failures, SPACE_FIGURES, Values};
+
+/// How a machine is simulated.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The release that it runs; that of the state file, or the default.
+    pub release: Option<Release>,
+    /// Print estimates of space figures.
+    pub estimate_space: bool,
+    /// What fails although it could succeed.
+    pub failures: Failures,
+    /// Where the machine is kept between runs.
+    pub state: Option<PathBuf>,
+    /// Where to write what happens, as a trace.
+    pub record: Option<PathBuf>,
+    /// Where to write each call, with the process that made it.
+    pub log: Option<PathBuf>,
+}
+
+/// A machine that `zfs` and `zpool` are called on.
+#[derive(Debug)]
+pub struct Machine {
+    model: ztwin_model::Machine,
+    estimated: bool,
+    failures: Failures,
+    journal: Option<Journal>,
+    recorder: Option<Recorder>,
+    log: Option<Log>,
+}
+
+/// What a call did.
+#[derive(Debug)]
+pub(super) struct Done {
+    /// What it prints, and how it ends.
+    pub printed: Printed,
+    /// What must be on disk before anybody is told.
+    pub pending: Option<Pending>,
+}
+
+impl Machine {
+    /// A machine without pools, or the one that the state file holds.
+    pub fn new(options: Options) -> Result<Self, Error> {
+        let found = options.state.as_deref();
+        let found = found
+            .map(|path| Journal::open(path, options.release))
+            .transpose()?;
+        let of_file = found.as_ref().map(|found| found.release);
+        let release = of_file.or(options.release).unwrap_or_default();
+        let estimated = options.estimate_space;
+        let record = options.record.as_deref();
+        let record = record.map(|path| Recorder::create(path, release, estimated));
+        let mut machine = Machine {
+            model: ztwin_model::Machine::new(release),
+            estimated,
+            failures: Failures::default(),
+            journal: None,
+            recorder: record.transpose()?,
+            log: options.log.as_deref().map(Log::create).transpose()?,
+        };
+        if let Some(found) = found {
+            machine.repeat(&found)?;
+            machine.journal = Some(found.journal);
+        }
+        machine.estimated = estimated;
+        machine.failures = options.failures;
+        Ok(machine)
+    }
+
+    /// Does again what stands in the state file.
+    fn repeat(&mut self, found: &journal::Found) -> Result<(), Error> {
+        for (entry, offset) in found.entries.iter().zip(&found.offsets) {
+            if !self.repeat_one(entry) {
+                let (path, words) = (found.journal.path().display(), entry.call.words.join(" "));
+                let (then, now) = (&found.model, env!("CARGO_PKG_VERSION"));
+                return Err(Error(format!(
+                    "the state file {path} cannot be repeated: '{words}' (at byte {offset}) ends otherwise \
+                     than it did. It was begun by version {then} of the model, this is {now}. Use the ztwin \
+                     that wrote it, or name another file for --state"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it has this pool.
+    #[must_use]
+    pub fn has_pool(&self, name: &str) -> bool {
+        self.model.state().pools.contains_key(name)
+    }
+
+    /// Makes a pool of one file that is nowhere on the real disk.
+    pub fn make_pool(&mut self, name: &str, size: u64) -> Result<(), Error> {
+        let path = format!("/ztwin/{name}");
+        let printed = self.run(&Call {
+            words: ["zpool", "create", name, &path].map(str::to_owned).to_vec(),
+            files: vec![(path, Found::File(size))],
+        });
+        if printed.succeeded() {
+            return Ok(());
+        }
+        let said = String::from_utf8_lossy(&printed.err);
+        Err(Error(format!("--pool {name}: {}", said.trim_end())))
+    }
+
+    /// Runs one call: what it prints, and how it ends.
+    pub fn run(&mut self, call: &Call) -> Printed {
+        let Done { printed, pending } = self.start(call, None);
+        match pending.map_or(Ok(()), |pending| pending.sync()) {
+            Ok(()) => printed,
+            Err(error) => failed(&error),
+        }
+    }
+
+    /// As [`Machine::run`], but what it did may not be on disk yet.
+    pub(super) fn start(&mut self, call: &Call, process: Option<i32>) -> Done {
+        if let Some(Err(error)) = self.journal.as_ref().map(Journal::check) {
+            return Done {
+                printed: failed(&error),
+                pending: None,
+            };
+        }
+        let before = (self.model.clone(), self.failures.clone());
+        let now = self.model.state().now;
+        self.failures.happened.clear();
+        let (printed, changed) = self.apply(call);
+        if let Some(journal) = self.journal.as_mut().filter(|_| changed) {
+            let happened = self.failures.happened.iter();
+            let entry = Entry {
+                now,
+                call: call.clone(),
+                estimated: self.estimated,
+                failed: happened.map(ToString::to_string).collect(),
+                outcome: journal::outcome(&printed),
+            };
+            if let Err(error) = journal.append(&entry) {
+                (self.model, self.failures) = before;
+                return Done {
+                    printed: failed(&error),
+                    pending: None,
+                };
+            }
+        }
+        self.note(call, &printed);
+        if let Some(log) = &mut self.log {
+            log.add(call, process, &printed);
+        }
+        // Who reads waits for what he reads.
+        Done {
+            printed,
+            pending: self.journal.as_ref().map(Journal::pending),
+        }
+    }
+
+    /// Does again what an entry says; whether it ends as it did.
+    fn repeat_one(&mut self, entry: &Entry) -> bool {
+        while self.model.state().now < entry.now {
+            // Calls that changed nothing; a tick always succeeds.
+            let _ = self.model.apply(&Op::Tick);
+        }
+        self.estimated = entry.estimated;
+        let failed = entry.failed.iter().map(|text| text.parse::<Failure>());
+        let Ok(planned) = failed.collect() else {
+            return false;
+        };
+        self.failures = Failures {
+            planned,
+            happened: Vec::new(),
+        };
+        let (printed, _) = self.apply(&entry.call);
+        self.note(&entry.call, &printed);
+        journal::outcome(&printed) == entry.outcome && self.failures.planned.is_empty()
+    }
+
+    /// Writes a call into the trace.
+    fn note(&mut self, call: &Call, printed: &Printed) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.add(call, printed, &self.failures.happened);
+        }
+    }
+
+    /// What a call prints, and whether it changed anything but the clock.
+    fn apply(&mut self, call: &Call) -> (Printed, bool) {
+        // A tick always succeeds.
+        let _ = self.model.apply(&Op::Tick);
+        for (path, found) in &call.files {
+            let size = match found {
+                Found::Nothing => None,
+                Found::File(size) => Some(*size),
+                Found::Other => {
+                    let printed = Printed {
+                        err: format!("ztwin: not modelled: {path}, which is no regular file\n")
+                            .into(),
+                        end: End::NotModelled,
+                        ..Printed::default()
+                    };
+                    return (printed, false);
+                }
+            };
+            // It is never refused.
+            let _ = self.model.apply(&Op::Pool(PoolOp::HostFile {
+                path: path.as_str().into(),
+                size,
+            }));
+        }
+        let values = if self.estimated {
+            Values::Estimated
+        } else {
+            Values::Own
+        };
+        let ran = programs::run_with(&mut self.model, &call.words, values, &mut self.failures);
+        let mut printed = ran.printed;
+        if printed.err == format!("ztwin: not modelled: {SPACE_FIGURES}\n").as_bytes() {
+            printed
+                .err
+                .extend_from_slice(b"ztwin: 'ztwin sim --estimate-space' prints estimates\n");
+        }
+        (printed, ran.changed)
+    }
+}
+
+/// The machine cannot be had any more.
+pub(super) fn failed(error: &Error) -> Printed {
+    Printed::failed(&format!("ztwin: {error}"), Exit::Unavailable.code())
+}

@@ -1,0 +1,372 @@
+//! `ztwin sim`: a session feels like ZFS, nothing real is touched, and nothing stays behind.
+
+#![allow(
+    clippy::format_push_string,
+    reason = "texts of tests are short, and read better in one expression"
+)]
+
+mod common {
+    pub mod sim;
+}
+
+use std::fs::{self, File};
+use std::os::unix::fs::symlink;
+use std::process::{Command, Stdio};
+
+use common::sim::{command, directory, names, out, sim, told};
+
+const TANK: &[&str] = &["--pool", "tank=10G"];
+
+#[test]
+fn a_session_feels_like_zfs() {
+    let directory = directory();
+    let script = "
+        exec 2>&1
+        zfs create tank/base && zfs snapshot tank/base@s && zfs clone tank/base@s tank/app
+        zfs list -H -o name,origin -r tank
+        zfs destroy tank/base@s || echo \"[$?]\"
+        zfs destroy -d tank/base@s && zfs get -H -o value defer_destroy tank/base@s
+        zfs destroy tank/app && zfs list -t snapshot -H -o name
+        echo tank | xargs -n1 zfs get mountpoint
+        zfs get -H -o value mounted tank/base
+        zpool list -H -o name,health
+        zpool destroy tank && zpool list
+    ";
+    let told = out(directory.path(), TANK, script);
+    insta::assert_snapshot!(told, @r#"
+    tank	-
+    tank/app	tank/base@s
+    tank/base	-
+    cannot destroy 'tank/base@s': snapshot has dependent clones
+    use '-R' to destroy the following datasets:
+    tank/app
+    [1]
+    on
+    NAME  PROPERTY    VALUE       SOURCE
+    tank  mountpoint  /tank       default
+    yes
+    tank	ONLINE
+    no pools available
+    "#);
+}
+
+#[test]
+fn each_release_has_its_own_words() {
+    let directory = directory();
+    let script =
+        "zfs create tank/a; zfs snapshot tank/a@s; zfs hold k tank/a@s; zfs destroy tank/a@s";
+    for (release, text) in [
+        ("2.1", "dataset is busy"),
+        (
+            "2.3",
+            "it's being held. Run 'zfs holds -r tank/a@s' to see holders.",
+        ),
+        (
+            "2.4",
+            "it's being held. Run 'zfs holds -r tank/a@s' to see holders.",
+        ),
+    ] {
+        let args = [TANK, &["--openzfs", release]].concat();
+        let expected = format!("cannot destroy snapshot tank/a@s: {text}\n");
+        assert_eq!(
+            sim(directory.path(), &args, script),
+            (1, String::new(), expected)
+        );
+    }
+}
+
+#[test]
+fn values_that_a_pool_would_draw_are_those_of_the_machine() {
+    let directory = directory();
+    let script = "
+        zfs create tank/a; zfs create tank/b; zfs snapshot tank/a@s; zfs hold k tank/a@s
+        zfs get -H guid,createtxg,creation,objsetid tank/a
+        zfs get -Hp guid,creation tank/a@s
+        zfs holds tank/a@s; zfs holds -Hp tank/a@s
+        zpool get -H -o value guid tank
+        zfs list -H -o name -s creation -r tank
+    ";
+    let first = out(directory.path(), TANK, script);
+    insta::assert_snapshot!(first, @r#"
+    tank/a	guid	2	-
+    tank/a	createtxg	4	-
+    tank/a	creation	Thu Jan  1  0:00 2026	-
+    tank/a	objsetid	2	-
+    tank/a@s	guid	4	-
+    tank/a@s	creation	1767225604	-
+    NAME      TAG  TIMESTAMP
+    tank/a@s  k  Thu Jan  1 00:00 2026
+    tank/a@s	k	1767225605
+    1
+    tank
+    tank/a
+    tank/b
+    "#);
+    assert_eq!(out(directory.path(), TANK, script), first);
+}
+
+#[test]
+fn a_space_figure_is_never_invented() {
+    let directory = directory();
+    for script in [
+        "zfs list",
+        "zfs list -Hp -o name,used tank",
+        "zfs get -H used tank",
+        "zfs get written@s tank",
+        "zfs destroy -nv tank@s",
+        "zpool list",
+        "zpool get -Hp size,free tank",
+    ] {
+        let script = format!("zfs snapshot tank@s; {script}");
+        let (code, out, err) = sim(directory.path(), TANK, &script);
+        let expected = "ztwin: not modelled: space figures\nztwin: 'ztwin sim --estimate-space' prints estimates\n";
+        assert_eq!(
+            (code, out.as_str(), err.as_str()),
+            (4, "", expected),
+            "{script}"
+        );
+        let args = [TANK, &["--estimate-space"]].concat();
+        let (code, out, err) = sim(directory.path(), &args, &script);
+        assert_eq!((code, err.as_str()), (0, ""), "{script}");
+        assert!(!out.is_empty() && !out.contains('<'), "{script}: {out}");
+    }
+    // What is refused before it is printed changes nothing.
+    let script = "zfs snapshot tank@s; zfs destroy -v tank@s; zfs list -H -o name -t snapshot";
+    assert_eq!(sim(directory.path(), TANK, script).1, "tank@s\n");
+}
+
+#[test]
+fn estimates_look_like_figures() {
+    let directory = directory();
+    let args = [TANK, &["--estimate-space"]].concat();
+    let script = "
+        zfs create -o quota=1G tank/a; zfs snapshot tank/a@s; zfs clone tank/a@s tank/b
+        zfs list -t all; zfs list -Hp -o name,used,available,referenced,usedbychildren,compressratio
+        zpool list; zpool list -Hp
+    ";
+    insta::assert_snapshot!(out(directory.path(), &args, script), @r#"
+    NAME       USED  AVAIL  REFER  MOUNTPOINT
+    tank        48K  9.69G    24K  /tank
+    tank/a      24K  1024M    24K  /tank/a
+    tank/a@s     0B      -    24K  -
+    tank/b       0B  9.69G    24K  /tank/b
+    tank	49152	10401824768	24576	24576	1.00
+    tank/a	24576	1073717248	24576	0	1.00
+    tank/b	0	10401824768	24576	0	1.00
+    NAME   SIZE  ALLOC   FREE  CKPOINT  EXPANDSZ   FRAG    CAP  DEDUP    HEALTH  ALTROOT
+    tank    10G    48K  10.0G        -         -     0%     0%  1.00x    ONLINE  -
+    tank	10737418240	49152	10737369088	-	-	0	0	1.00	ONLINE	-
+    "#);
+}
+
+#[test]
+fn vdev_files_have_any_name_and_are_never_written() {
+    let directory = directory();
+    let at = directory.path().join("some where");
+    fs::create_dir(&at).expect("made");
+    let vdev = at.join("my disk.img");
+    File::create(&vdev)
+        .and_then(|file| file.set_len(100 << 20))
+        .expect("made");
+    File::create(at.join("small"))
+        .and_then(|file| file.set_len(1 << 20))
+        .expect("made");
+    fs::write(at.join("grows"), "").expect("made");
+    symlink(&vdev, at.join("link")).expect("made");
+    let before = fs::metadata(&vdev)
+        .expect("there")
+        .modified()
+        .expect("a time");
+    let script = r#"
+        cd 'some where'; exec 2>&1; at=$PWD
+        zpool create tank "$at/my disk.img"; echo "[$?]"
+        zpool create other "$at/my disk.img"; echo "[$?]"
+        zpool create other "$at/none"; echo "[$?]"
+        zpool create other small; echo "[$?]"
+        zpool create other "$at/small"; echo "[$?]"
+        zpool create other "$at"; echo "[$?]"
+        zpool create other "$at/grows"; echo "[$?]"
+        truncate -s 1G "$at/grows"; zpool create other "$at/grows"; echo "[$?]"
+        zpool destroy other; rm "$at/grows"; zpool create other "$at/grows"; echo "[$?]"
+        zpool destroy tank; zpool create tank "$at/link"; echo "[$?]"
+        zfs list -H -o name
+    "#;
+    let told =
+        out(directory.path(), &[], script).replace(&*directory.path().to_string_lossy(), "DIR");
+    insta::assert_snapshot!(told, @r#"
+    [0]
+    invalid vdev specification
+    use '-f' to override the following errors:
+    DIR/some where/my disk.img is part of active pool 'tank'
+    [1]
+    cannot resolve path 'DIR/some where/none'
+    [1]
+    cannot open 'small': no such device in /dev
+    must be a full path or shorthand device name
+    [1]
+    cannot create 'other': one or more devices is less than the minimum size (64M)
+    [1]
+    ztwin: not modelled: DIR/some where, which is no regular file
+    [4]
+    cannot create 'other': one or more devices is less than the minimum size (64M)
+    [1]
+    [0]
+    cannot resolve path 'DIR/some where/grows'
+    [1]
+    [0]
+    tank
+    "#);
+    let after = fs::metadata(&vdev).expect("there");
+    assert_eq!(after.modified().expect("a time"), before);
+    let mut bytes = fs::read(&vdev).expect("read");
+    bytes.retain(|&byte| byte != 0);
+    assert!(bytes.is_empty());
+}
+
+#[test]
+fn the_exit_code_is_the_commands() {
+    let directory = directory();
+    let code = |script| sim(directory.path(), &[], script).0;
+    assert_eq!(
+        [
+            code("true"),
+            code("exit 7"),
+            code("kill -9 $$"),
+            code("kill $$")
+        ],
+        [0, 7, 137, 143]
+    );
+    let mut missing = command(directory.path(), &["--", "/no/such/program"]);
+    let (code, out, err) = told(&missing.output().expect("runs"));
+    assert_eq!((code, out.as_str()), (2, ""));
+    assert!(err.contains("cannot run /no/such/program"), "{err}");
+    assert_eq!(names(directory.path()), [""; 0]);
+}
+
+#[test]
+fn wrong_use_says_what_to_do() {
+    let directory = directory();
+    let mut all = String::new();
+    for args in [
+        &["--pool", "tank"][..],
+        &["--pool", "tank=big"],
+        &["--pool", "tank=1M"],
+        &["--pool", "9=1G"],
+        &["--openzfs", "2.2"],
+    ] {
+        let (code, out, err) = sim(directory.path(), args, "true");
+        assert_eq!((code, out.as_str()), (2, ""), "{args:?}");
+        all.push_str(&format!("$ ztwin sim {}\n{err}\n", args.join(" ")));
+    }
+    insta::assert_snapshot!(all, @r#"
+    $ ztwin sim --pool tank
+    error: invalid value 'tank' for '--pool <NAME=SIZE>': expected NAME=SIZE, such as tank=10G
+
+    For more information, try '--help'.
+
+    $ ztwin sim --pool tank=big
+    error: invalid value 'tank=big' for '--pool <NAME=SIZE>': 'big' is no size; expected one such as 10G
+
+    For more information, try '--help'.
+
+    $ ztwin sim --pool tank=1M
+    ztwin sim: --pool tank: cannot create 'tank': one or more devices is less than the minimum size (64M)
+
+    $ ztwin sim --pool 9=1G
+    ztwin sim: --pool 9: cannot create '9': name must begin with a letter
+    pool name may have been omitted
+
+    $ ztwin sim --openzfs 2.2
+    error: invalid value '2.2' for '--openzfs <LINE>': name one of the releases that are modelled: 2.1, 2.3, 2.4
+
+    For more information, try '--help'.
+    "#);
+}
+
+#[test]
+fn signals_reach_the_command_and_nothing_stays_behind() {
+    let directory = directory();
+    for (signal, code) in [("TERM", 143), ("INT", 130), ("HUP", 129)] {
+        let mut command = command(directory.path(), &["--pool", "tank=1G", "--"]);
+        command.args(["sh", "-c", "zfs list -H -o name; exec sleep 1000"]);
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("runs");
+        let mut line = String::new();
+        let mut read = std::io::BufReader::new(child.stdout.take().expect("piped"));
+        std::io::BufRead::read_line(&mut read, &mut line).expect("a line");
+        // `exec` has begun by then, or will see the signal as the shell.
+        let kill = Command::new("kill")
+            .args(["-s", signal, &child.id().to_string()])
+            .status();
+        assert!(kill.expect("kill runs").success());
+        assert_eq!(child.wait().expect("ends").code(), Some(code), "{signal}");
+        assert_eq!(names(directory.path()), [""; 0]);
+    }
+}
+
+#[test]
+fn what_a_killed_run_left_is_removed_by_the_next_one() {
+    let directory = directory();
+    let mut left = command(directory.path(), &["--"]);
+    left.args(["sh", "-c", "echo $$; exec sleep 1000"]);
+    let mut left = left.stdout(Stdio::piped()).spawn().expect("runs");
+    let mut line = String::new();
+    let mut read = std::io::BufReader::new(left.stdout.take().expect("piped"));
+    std::io::BufRead::read_line(&mut read, &mut line).expect("a line");
+    // One that lives stays.
+    out(directory.path(), &[], "true");
+    assert_eq!(names(directory.path()).len(), 1);
+    left.kill().expect("killed");
+    left.wait().expect("ended");
+    let child = Command::new("kill").arg(line.trim()).status();
+    assert!(child.expect("kill runs").success());
+    assert_eq!(names(directory.path()).len(), 1);
+    // What is not ours stays too.
+    fs::create_dir(directory.path().join("ztwin-sim-of-mine")).expect("made");
+    out(directory.path(), &[], "true");
+    assert_eq!(names(directory.path()), ["ztwin-sim-of-mine"]);
+}
+
+#[test]
+fn a_program_finds_the_machine_without_environment() {
+    let directory = directory();
+    let script = "program=$(command -v zfs); env -i \"$program\" list -H -o name";
+    assert_eq!(out(directory.path(), TANK, script), "tank\n");
+}
+
+#[test]
+fn outside_of_a_machine_the_program_says_so() {
+    let directory = directory();
+    let program = directory.path().join("zfs");
+    symlink(env!("CARGO_BIN_EXE_ztwin"), &program).expect("made");
+    let output = Command::new(&program)
+        .arg("list")
+        .env_remove("ZTWIN_SIM")
+        .output();
+    let (code, out, err) = told(&output.expect("runs"));
+    assert_eq!((code, out.as_str()), (3, ""));
+    assert_eq!(
+        err,
+        "ztwin: this zfs is simulated, and works for what 'ztwin sim -- COMMAND' runs only\n"
+    );
+}
+
+#[test]
+fn a_program_that_outlives_the_machine_is_told() {
+    let directory = directory();
+    let copy = directory.path().join("zfs");
+    symlink(env!("CARGO_BIN_EXE_ztwin"), &copy).expect("made");
+    let late = directory.path().join("late");
+    let script = format!(
+        "cp $(command -v zfs) {0}; (sleep 1; ZTWIN_SIM=$ZTWIN_SIM {1} list) > late 2>&1 &",
+        directory.path().join("copy").display(),
+        copy.display()
+    );
+    assert_eq!(sim(directory.path(), &[], &script).0, 0);
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    let told = fs::read_to_string(late).expect("written");
+    assert!(told.starts_with("ztwin: "), "{told}");
+}
