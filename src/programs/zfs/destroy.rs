@@ -9,7 +9,7 @@ use ztwin_model::dsl::reason::Reason;
 use ztwin_model::fault::Fault;
 
 use crate::programs::args::{self, Given};
-use crate::programs::console::{Console, Ended};
+use crate::programs::console::{Console, Ended, NotModelled};
 
 /// The flags, and what the steps hand on.
 #[derive(Default)]
@@ -27,6 +27,8 @@ struct Destroy {
     shuffled: bool,
     /// Something could not be destroyed.
     failed: bool,
+    /// A snapshot was gone when its turn came: ZFS, which looks as it goes, says other things then.
+    gone: bool,
 }
 
 pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
@@ -57,13 +59,19 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         [] => return Ok(console.usage("missing dataset argument")),
         _ => return Ok(console.usage("too many arguments")),
     };
-    if let Some((filesystem, spec)) = target.split_once('@') {
+    let ended = if let Some((filesystem, spec)) = target.split_once('@') {
         destroy.snapshots(console, filesystem, spec)
     } else if target.contains('#') {
         destroy.bookmark(console, target)
     } else {
         destroy.filesystem(console, target)
+    };
+    if destroy.gone {
+        return Err(NotModelled(
+            "zfs destroy of what goes before its turn comes".to_owned(),
+        ));
     }
+    ended
 }
 
 impl Destroy {
@@ -277,6 +285,10 @@ impl Destroy {
         let names = std::mem::take(&mut self.batch);
         if names.is_empty() {
             return true;
+        }
+        if names.iter().any(|name| name.is_empty()) {
+            self.gone = true;
+            return false;
         }
         match console.dataset(DslOp::DestroySnapshots { names, defer }) {
             Ok(()) => true,
