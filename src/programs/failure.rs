@@ -1,5 +1,5 @@
-//! Failures that a real machine has and a model never would: injected, with the words that libzfs has
-//! for them.
+//! Failures that a real machine has and a model never would: injected, with the words that libzfs has for
+//! them (`zfs_standard_error_fmt` and its callers). Unlike refusals of the model, most are in no recorded trace.
 
 use std::fmt;
 use std::str::FromStr;

@@ -21,6 +21,7 @@ impl State {
         let (path, component) = name.split_once('#').unwrap_or((name, ""));
         if names::check(name, Expected::Bookmark).is_err()
             || names::check(source, wanted).is_err()
+            // `zfs_component_namecheck` refuses it, which looking a name up does not.
             || component.contains('%')
         {
             return Err(Reason::InvalidArgument);

@@ -234,7 +234,7 @@ impl State {
             let origin = self.origin_of(id).and_then(|origin| self.dataset(origin));
             total += match origin {
                 // A clone that is as it was made takes nothing, or one block: where files were written
-                // before, the header of the intent log is cleared (`dsl_dataset_zero_zil`).
+                // before, the header of the intent log is cleared (`dsl_dataset_zero_zil`; traces/clone/space-at-birth).
                 Some(origin) if dataset.objset.shares_all(&origin.objset) => {
                     if bare(&origin.objset) { 0 } else { least }
                 }
