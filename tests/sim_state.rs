@@ -107,7 +107,10 @@ fn failures_that_happened_are_part_of_the_history() {
 fn two_runs_do_not_share_a_file() {
     let directory = directory();
     let at = directory.path();
-    let inner = format!("{} sim --state state -- true", env!("CARGO_BIN_EXE_ztwin"));
+    let inner = format!(
+        "{} sim --sbin never --state state -- true",
+        env!("CARGO_BIN_EXE_ztwin")
+    );
     let (code, _, err) = sim(at, STATE, &inner);
     assert_eq!(
         (code, err.as_str()),
@@ -224,7 +227,8 @@ fn what_was_acknowledged_survives_kill_9() {
 fn check(at: &Path, told: &[String], rounds: u64) {
     let mut run = Command::new(env!("CARGO_BIN_EXE_ztwin"));
     run.args([
-        "sim", "--state", "state", "--", "zfs", "list", "-H", "-o", "name", "-d", "1", "tank",
+        "sim", "--sbin", "never", "--state", "state", "--", "zfs", "list", "-H", "-o", "name",
+        "-d", "1", "tank",
     ]);
     let output = run
         .current_dir(at)

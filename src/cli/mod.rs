@@ -50,6 +50,8 @@ enum Command {
     #[command(hide = true)]
     Agent(agent::Agent),
     #[command(hide = true)]
+    SimNamespace(sim::Try),
+    #[command(hide = true)]
     CaptureSession(capture::Words),
     #[command(hide = true)]
     CaptureInside(capture::Words),
@@ -84,9 +86,11 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
             .code();
         }
     };
-    if let Command::Sim(sim) = &cli.command {
+    match &cli.command {
         // It hands signals on.
-        return sim.run();
+        Command::Sim(sim) => return sim.run(),
+        Command::SimNamespace(trial) => return trial.run(),
+        _ => {}
     }
     let interrupt = match Interrupt::install() {
         Ok(interrupt) => interrupt,
@@ -108,6 +112,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Record(record) => record.run(&mut context),
         Command::Capture(capture) => capture.run(&mut context),
         Command::Sim(sim) => return sim.run(),
+        Command::SimNamespace(trial) => return trial.run(),
         Command::Vm(vm) => vm.run(&mut context),
         Command::Agent(agent) => agent.run(),
         Command::CaptureSession(words) => return words.session(false),

@@ -1,12 +1,12 @@
 //! `ztwin sim`: a command with simulated `zfs` and `zpool` on its PATH.
 
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
@@ -16,7 +16,7 @@ use ztwin_model::dsl::value;
 
 use super::{Exit, input};
 use crate::programs::{Failure, Failures};
-use crate::sim::{Error, Home, Machine, Options, Server};
+use crate::sim::{Error, Home, Machine, Options, Server, namespace};
 
 /// Run a command with simulated zfs and zpool on its PATH
 ///
@@ -47,9 +47,42 @@ pub struct Sim {
     /// Let an operation fail that could succeed, such as 'destroy tank/a: EBUSY x3'; can be repeated
     #[arg(long = "fail", value_name = "COMMAND DATASET: ERRNO [xN]")]
     pub failures: Vec<Failure>,
+    /// Put the programs over /sbin too, in a mount namespace for COMMAND
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub sbin: When,
     /// What to run, and its arguments
     #[arg(required = true, last = true, value_name = "COMMAND")]
     pub command: Vec<std::ffi::OsString>,
+}
+
+/// When something is done that is not possible everywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// Where it is possible; a warning where not.
+    Auto,
+    /// An error where it is not possible.
+    Always,
+    /// Only on PATH.
+    Never,
+}
+
+/// Whether the namespace can be had, tried in a process of its own (see [`namespace::cover`]).
+#[derive(Clone, Debug, Args)]
+pub struct Try {
+    /// The directory that goes over /sbin.
+    programs: PathBuf,
+}
+
+impl Try {
+    pub(super) fn run(&self) -> u8 {
+        match namespace::cover(&self.programs) {
+            Ok(()) => Exit::Agree.code(),
+            Err(error) => {
+                eprintln!("{error}");
+                Exit::Unavailable.code()
+            }
+        }
+    }
 }
 
 fn pool(text: &str) -> Result<(String, u64), String> {
@@ -90,6 +123,7 @@ impl Sim {
             }
         }
         let home = Home::new()?;
+        self.cover(&home)?;
         let child = Arc::new(Mutex::new(None));
         watch(Arc::clone(&child))?;
         let _server = Server::start(machine, &home)?;
@@ -109,6 +143,43 @@ impl Sim {
         let code = status.code().or(signal).unwrap_or(1);
         Ok(u8::try_from(code).unwrap_or(1))
     }
+
+    /// Puts the programs over /sbin. No thread may run yet.
+    fn cover(&self, home: &Home) -> Result<(), Error> {
+        if self.sbin == When::Never {
+            return Ok(());
+        }
+        let Err(Error(why)) = try_cover(&home.links()) else {
+            return namespace::cover(&home.links());
+        };
+        if self.sbin == When::Always {
+            return Err(Error(format!("--sbin always: {why}")));
+        }
+        match &namespace::real_programs()[..] {
+            [] => eprintln!(
+                "ztwin sim: warning: {why}, so programs that call /sbin/zfs by its path do not find it; those \
+                 that look on PATH do. '--sbin never' is silent about it"
+            ),
+            [real, ..] => eprintln!(
+                "ztwin sim: warning: {why}, so programs that call {} by its path reach the real one, and real \
+                 pools; those that look on PATH do not. '--sbin never' is silent about it",
+                real.display()
+            ),
+        }
+        Ok(())
+    }
+}
+
+/// Whether [`namespace::cover`] will succeed: a process that it failed in is good for nothing.
+fn try_cover(links: &Path) -> Result<(), Error> {
+    let mut trial = Command::new("/proc/self/exe");
+    let output = trial.arg("sim-namespace").arg(links).output();
+    let output = output.map_err(|error| Error(format!("cannot run /proc/self/exe: {error}")))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(Error(said.trim_end().to_owned()))
 }
 
 /// The child that runs, if it does.

@@ -1,6 +1,6 @@
 //! The programs `zfs` and `zpool` inside of `ztwin sim`: they ask the server, and print what it says.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
@@ -14,18 +14,9 @@ use crate::guest::wire::{self, Frame};
 /// Runs the program when it was called as `zfs` or `zpool`: its exit code, or nothing when it was called
 /// by another name.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> Option<u8> {
-    let mut args = args.into_iter().peekable();
+    let mut args = args.into_iter();
     let called = args.next()?;
-    let mut name = Path::new(&called).file_name()?;
-    // A script over /sbin names its interpreter, this program, and then comes its own path.
-    if name == home::INTERPRETER {
-        let script = args.next()?;
-        let program = Path::new(&script).file_name();
-        name = home::PROGRAMS
-            .into_iter()
-            .map(OsStr::new)
-            .find(|it| Some(*it) == program)?;
-    }
+    let name = Path::new(&called).file_name()?;
     let name = name
         .to_str()
         .filter(|name| home::PROGRAMS.contains(name))?

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File};
 use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use super::Error;
@@ -12,8 +12,6 @@ use super::Error;
 pub const PROGRAMS: [&str; 2] = ["zfs", "zpool"];
 /// The socket's name in the directory.
 pub(super) const SOCKET: &str = "socket";
-/// The name of the program as the interpreter of scripts that stand over /sbin.
-pub(super) const INTERPRETER: &str = "ztwin-sim-program";
 /// The variable that names the directory to COMMAND.
 pub const VARIABLE: &str = "ZTWIN_SIM";
 
@@ -36,6 +34,7 @@ impl Home {
     /// killed runs left there is removed.
     pub fn new() -> Result<Self, Error> {
         let parent = std::env::temp_dir();
+        let parent = std::path::absolute(&parent).unwrap_or(parent);
         sweep(&parent);
         let wrong = |error| {
             let what = format!("make a directory in {}", parent.display());
@@ -81,6 +80,13 @@ impl Home {
     #[must_use]
     pub fn programs(&self) -> PathBuf {
         self.path.join("bin")
+    }
+
+    /// The directory that goes over /sbin: links to the programs, which know by their own place where the
+    /// socket is.
+    #[must_use]
+    pub fn links(&self) -> PathBuf {
+        self.path.join("sbin")
     }
 
     /// PATH with the programs in front.
@@ -129,16 +135,20 @@ fn furnish(path: &Path) -> Result<File, Error> {
     lock.try_lock()
         .map_err(|error| failed("lock")(error.into()))?;
     fs::rename(new, path.join(LOCK)).map_err(failed("name the lock"))?;
-    let programs = path.join("bin");
-    fs::create_dir(&programs).map_err(failed("make bin"))?;
+    let (programs, links) = (path.join("bin"), path.join("sbin"));
+    for directory in [&programs, &links] {
+        fs::create_dir(directory).map_err(failed("make a directory"))?;
+    }
     for program in PROGRAMS {
-        link(&programs.join(program)).map_err(failed(program))?;
+        let at = programs.join(program);
+        put(&at).map_err(failed(program))?;
+        symlink(&at, links.join(program)).map_err(failed(program))?;
     }
     Ok(lock)
 }
 
 /// Puts this program at `to`: a link, or a copy on another filesystem.
-fn link(to: &Path) -> std::io::Result<()> {
+fn put(to: &Path) -> std::io::Result<()> {
     let this = std::env::current_exe()?;
     if fs::hard_link(&this, to).is_ok() {
         return Ok(());

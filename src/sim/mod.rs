@@ -11,6 +11,7 @@ mod home;
 mod journal;
 mod log;
 mod machine;
+pub mod namespace;
 mod record;
 mod server;
 

@@ -5,11 +5,12 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-/// `ztwin sim ARGS`, which puts its files into `directory`.
+/// `ztwin sim ARGS`, which puts its files into `directory`, and leaves /sbin alone: not everywhere can it
+/// do otherwise.
 pub fn command(directory: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ztwin"));
     command
-        .arg("sim")
+        .args(["sim", "--sbin", "never"])
         .args(args)
         .current_dir(directory)
         .env("TMPDIR", directory)
