@@ -1,5 +1,7 @@
 //! What a program runs on: the machine, and its two streams.
 
+use std::cell::Cell;
+
 use ztwin_model::dsl::dataset::DatasetId;
 use ztwin_model::dsl::names::{self, Expected};
 use ztwin_model::dsl::op::DslOp;
@@ -39,6 +41,17 @@ pub(super) struct Console<'m> {
     pub failures: &'m mut Failures,
     /// Whether an operation that changes something succeeded.
     pub changed: bool,
+    /// The order in which lists are met that ZFS has in none.
+    pub order: Order,
+}
+
+/// The order in which children and clones are met, which is that of a hash with a random salt.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Order {
+    /// Which one: 0 is that of their names.
+    pub tried: usize,
+    /// Whether there was a list of several.
+    pub met_many: Cell<bool>,
 }
 
 impl<'m> Console<'m> {
@@ -52,6 +65,7 @@ impl<'m> Console<'m> {
             missing: Missing::default(),
             failures,
             changed: false,
+            order: Order::default(),
         }
     }
 

@@ -271,6 +271,16 @@ impl Changelist {
         Self::new(console, id, found, false, force)
     }
 
+    /// `changelist_gather` with all that depends on a dataset, of which these are mounted.
+    pub fn of_dependents(
+        console: &Console<'_>,
+        id: DatasetId,
+        mounted: Vec<DatasetId>,
+        force: bool,
+    ) -> Self {
+        Self::new(console, id, mounted, false, force)
+    }
+
     /// `zfs_unmountall`: what is mounted at it and below it, unless it has a mountpoint of its own.
     pub fn of_unmount(console: &Console<'_>, id: DatasetId, force: bool) -> Self {
         let mut found = Vec::new();

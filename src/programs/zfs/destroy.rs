@@ -8,11 +8,12 @@ use ztwin_model::dsl::op::DslOp;
 use ztwin_model::dsl::reason::Reason;
 use ztwin_model::fault::Fault;
 
+use super::walk::{Handle, Recursion};
 use crate::programs::args::{self, Given};
-use crate::programs::console::{Console, Ended, NotModelled};
+use crate::programs::console::{Console, Ended};
 
 /// The flags, and what the steps hand on.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Destroy {
     force: bool,
     dry: bool,
@@ -27,8 +28,6 @@ struct Destroy {
     shuffled: bool,
     /// Something could not be destroyed.
     failed: bool,
-    /// A snapshot was gone when its turn came: ZFS, which looks as it goes, says other things then.
-    gone: bool,
 }
 
 pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
@@ -59,19 +58,13 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         [] => return Ok(console.usage("missing dataset argument")),
         _ => return Ok(console.usage("too many arguments")),
     };
-    let ended = if let Some((filesystem, spec)) = target.split_once('@') {
-        destroy.snapshots(console, filesystem, spec)
+    if let Some((filesystem, spec)) = target.split_once('@') {
+        console.in_any_order(|console| destroy.clone().snapshots(console, filesystem, spec))
     } else if target.contains('#') {
         destroy.bookmark(console, target)
     } else {
-        destroy.filesystem(console, target)
-    };
-    if destroy.gone {
-        return Err(NotModelled(
-            "zfs destroy of what goes before its turn comes".to_owned(),
-        ));
+        console.in_any_order(|console| destroy.clone().filesystem(console, target))
     }
-    ended
 }
 
 impl Destroy {
@@ -99,21 +92,24 @@ impl Destroy {
         if self.dry {
             return Ok(0);
         }
+        let names: Vec<Arc<str>> = found.iter().map(|&id| console.name(id).into()).collect();
         if self.clones {
-            for &snapshot in &found {
-                let dependents = console.dependents(snapshot);
+            for name in &names {
+                // One that went with its last clone is told, and does no harm (`destroy_clones`).
+                let Some(id) = console.open(name, Expected::Snapshot) else {
+                    continue;
+                };
+                let dependents = console.dependents(id);
                 self.shuffled = dependents.shuffled;
-                for dependent in dependents.found {
-                    if !self.one(console, dependent) {
-                        return Ok(1);
-                    }
+                if !self.dependents(console, id) {
+                    return Ok(1);
                 }
             }
             if !self.flush(console, false) {
                 return Ok(1);
             }
         }
-        self.batch = found.iter().map(|&id| console.name(id).into()).collect();
+        self.batch = names;
         let done = self.flush(console, self.defer);
         Ok(u8::from(!done || self.failed))
     }
@@ -212,19 +208,26 @@ impl Destroy {
         if !self.clones && !self.check_dependents(console, id, target) {
             return Ok(1);
         }
-        let dependents = console.dependents(id);
-        self.shuffled = dependents.shuffled;
-        for dependent in dependents.found {
-            let outside = !is_below(&console.name(dependent), target);
-            if outside && console.state().faulty(Fault::DestroySparesClone) {
-                continue;
-            }
-            if !self.one(console, dependent) {
-                return Ok(1);
-            }
+        self.shuffled = console.dependents(id).shuffled;
+        if !self.dependents(console, id) {
+            return Ok(1);
         }
-        let done = self.one(console, id) && self.flush(console, self.defer);
+        let target = console.handle(id);
+        let done = target.is_none_or(|target| self.one(console, &target))
+            && self.flush(console, self.defer);
         Ok(u8::from(!done || self.failed))
+    }
+
+    /// Destroys what depends on a dataset, as the walk comes to it. False ends it all.
+    fn dependents(&mut self, console: &mut Console<'_>, id: DatasetId) -> bool {
+        let Some(target) = console.handle(id) else {
+            return true;
+        };
+        let spares = console.state().faulty(Fault::DestroySparesClone);
+        console.each_dependent(&target, Recursion::Refused, &mut |console, dependent| {
+            let spared = spares && !is_below(&dependent.name, &target.name);
+            spared || self.one(console, dependent)
+        })
     }
 
     /// `destroy_check_dependent` for a filesystem: without `-r` what is below it is in the way, with `-r`
@@ -255,24 +258,22 @@ impl Destroy {
     }
 
     /// `destroy_callback`: snapshots wait until the next filesystem, and go together. False ends it all.
-    fn one(&mut self, console: &mut Console<'_>, id: DatasetId) -> bool {
-        let name = console.name(id);
+    fn one(&mut self, console: &mut Console<'_>, dataset: &Handle) -> bool {
+        let name = &dataset.name;
         if self.verbose {
-            self.tell(console, &name);
+            self.tell(console, name);
         }
-        if names::parent(&name).is_none() && !name.contains('@') {
+        let pool = !dataset.is_snapshot() && names::parent(name).is_none();
+        if pool || self.dry {
             return true;
         }
-        if self.dry {
-            return true;
-        }
-        if name.contains('@') {
-            self.batch.push(name.into());
+        if dataset.is_snapshot() {
+            self.batch.push(name.as_str().into());
             return true;
         }
         let done = self.flush(console, false)
-            && console.unmount(id, self.force)
-            && destroy(console, id, &name);
+            && console.unmount(dataset.id, self.force)
+            && destroy(console, dataset.id, name);
         if !done && self.recurse {
             self.failed = true;
             return true;
@@ -285,10 +286,6 @@ impl Destroy {
         let names = std::mem::take(&mut self.batch);
         if names.is_empty() {
             return true;
-        }
-        if names.iter().any(|name| name.is_empty()) {
-            self.gone = true;
-            return false;
         }
         match console.dataset(DslOp::DestroySnapshots { names, defer }) {
             Ok(()) => true,
@@ -317,6 +314,7 @@ pub(super) fn destroy(console: &mut Console<'_>, id: DatasetId, name: &str) -> b
             console.remove_mountpoint(mountpoint);
             true
         }
+        Err(Reason::NoSuchDataset) => true,
         Err(reason) => {
             console.refuse(&format!("cannot destroy '{name}'"), &reason);
             false

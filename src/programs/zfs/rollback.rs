@@ -1,13 +1,14 @@
 //! `zfs rollback` (`zfs_do_rollback`, `zfs_rollback`).
 
 use ztwin_model::Release;
-use ztwin_model::dsl::dataset::{Dataset, DatasetId};
+use ztwin_model::dsl::dataset::DatasetId;
 use ztwin_model::dsl::names::Expected;
 use ztwin_model::dsl::op::DslOp;
 use ztwin_model::dsl::reason::Reason;
 use ztwin_model::fault::Fault;
 
 use super::destroy::destroy;
+use super::walk::{Handle, Recursion};
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended, NotModelled};
 use crate::programs::mounting::Changelist;
@@ -33,6 +34,16 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         [] => return Ok(console.usage("missing dataset argument")),
         _ => return Ok(console.usage("too many arguments")),
     };
+    console.in_any_order(|console| rollback(console, target, recurse, clones, force))
+}
+
+fn rollback(
+    console: &mut Console<'_>,
+    target: &str,
+    recurse: bool,
+    clones: bool,
+    force: bool,
+) -> Ended {
     let Some(id) = console.open(target, Expected::Snapshot) else {
         return Ok(1);
     };
@@ -42,48 +53,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     if !clones && !check(console, target, &younger, recurse)? {
         return Ok(1);
     }
-    let spared = usize::from(console.state().faulty(Fault::RollbackKeepsNewer));
-    let mut failed = false;
-    for &snapshot in newer.iter().skip(spared) {
-        // Each was opened with its clones when the walk met it, and looks for them again when its turn
-        // comes; by then they are gone, which is said and does no harm (`zfs_iter_clones`).
-        let dependents = console.dependents(snapshot);
-        let marker = dependents.marker(console);
-        let dependents: Vec<(DatasetId, Vec<String>)> = dependents
-            .found
-            .into_iter()
-            .map(|dependent| {
-                let clones = console.clones(dependent);
-                (
-                    dependent,
-                    clones
-                        .into_iter()
-                        .map(|clone| console.name(clone))
-                        .collect(),
-                )
-            })
-            .collect();
-        for (dependent, clones) in dependents {
-            for clone in clones {
-                if console.state().find(&clone).is_none() {
-                    console.refuse(
-                        &format!("{marker}cannot open '{clone}'"),
-                        &Reason::NoSuchDataset,
-                    );
-                }
-            }
-            failed |= !remove(console, dependent, force);
-        }
-        failed |= !remove_snapshot(console, snapshot);
-    }
-    for bookmark in bookmarks {
-        let name = console.name(bookmark).into();
-        if let Err(reason) = console.dataset(DslOp::DestroyBookmark { name }) {
-            console.refuse("cannot destroy bookmark", &reason);
-            failed = true;
-        }
-    }
-    if failed {
+    if !destroy_younger(console, newer, &bookmarks, force) {
         return Ok(1);
     }
     if was_read_only(console, id) {
@@ -96,9 +66,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
             "a rollback that takes the directory away from under a mount".to_owned(),
         ));
     }
-    match console.dataset(DslOp::Rollback {
-        to: target.as_str().into(),
-    }) {
+    match console.dataset(DslOp::Rollback { to: target.into() }) {
         Ok(()) => Ok(0),
         Err(reason) => {
             let filesystem = target.split('@').next().unwrap_or(target);
@@ -106,6 +74,41 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
             Ok(1)
         }
     }
+}
+
+/// `rollback_destroy` of all that is newer: snapshots with what depends on them, in no order, then
+/// bookmarks. It goes on behind what cannot be destroyed.
+fn destroy_younger(
+    console: &mut Console<'_>,
+    newer: Vec<DatasetId>,
+    bookmarks: &[DatasetId],
+    force: bool,
+) -> bool {
+    let spared = usize::from(console.state().faulty(Fault::RollbackKeepsNewer));
+    let newer = newer.into_iter().skip(spared).collect();
+    let mut done = true;
+    for snapshot in console.meet(newer) {
+        let Some(snapshot) = console.handle(snapshot) else {
+            continue;
+        };
+        let whole =
+            console.each_dependent(&snapshot, Recursion::Refused, &mut |console, dependent| {
+                done &= remove(console, dependent, force);
+                true
+            });
+        done &= whole & remove_snapshot(console, &snapshot.name);
+    }
+    for &bookmark in bookmarks {
+        let name = console.name(bookmark);
+        let gone = console.dataset(DslOp::DestroyBookmark {
+            name: name.as_str().into(),
+        });
+        if let Err(reason) = gone {
+            console.refuse(&format!("cannot destroy '{name}'"), &reason);
+            done = false;
+        }
+    }
+    done
 }
 
 /// Whether its filesystem was mounted read-only and is no longer so.
@@ -214,34 +217,35 @@ fn check(
 }
 
 /// `rollback_destroy_dependent`.
-fn remove(console: &mut Console<'_>, id: DatasetId, force: bool) -> bool {
-    if console
-        .state()
-        .dataset(id)
-        .is_some_and(Dataset::is_snapshot)
-    {
-        return remove_snapshot(console, id);
+fn remove(console: &mut Console<'_>, dataset: &Handle, force: bool) -> bool {
+    // `changelist_gather` goes through all that depends on it once more, also on a snapshot.
+    let mut mounted = Vec::new();
+    console.each_dependent(dataset, Recursion::Allowed, &mut |console, it| {
+        if console.state().mounts.is_mounted(it.id) && !mounted.contains(&it.id) {
+            mounted.push(it.id);
+        }
+        true
+    });
+    if console.open(&dataset.name, Expected::Dataset).is_none() {
+        return false;
     }
-    let mut changes = Changelist::of_rename(console, id, force);
+    let mut changes = Changelist::of_dependents(console, dataset.id, mounted, force);
     if !changes.prefix(console) {
         return false;
     }
-    let name = console.name(id);
-    if destroy(console, id, &name) {
+    if dataset.is_snapshot() {
+        return remove_snapshot(console, &dataset.name);
+    }
+    if destroy(console, dataset.id, &dataset.name) {
         return true;
     }
     changes.postfix(console);
     false
 }
 
-/// `zfs_destroy` of a snapshot.
-fn remove_snapshot(console: &mut Console<'_>, id: DatasetId) -> bool {
-    let name = console.name(id);
-    if name.is_empty() {
-        // It was deferred, and went with its last clone.
-        return true;
-    }
-    let names = vec![name.as_str().into()];
+/// `zfs_destroy` of a snapshot; one that is gone is fine.
+fn remove_snapshot(console: &mut Console<'_>, name: &str) -> bool {
+    let names = vec![name.into()];
     match console.dataset(DslOp::DestroySnapshots {
         names,
         defer: false,

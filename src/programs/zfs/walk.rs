@@ -2,8 +2,9 @@
 
 use ztwin_model::Release;
 use ztwin_model::dsl::dataset::{Dataset, DatasetId};
+use ztwin_model::dsl::names::Expected;
 
-use crate::programs::console::Console;
+use crate::programs::console::{Console, Ended, NotModelled};
 
 /// What depends on a dataset, and whether ZFS would meet it in this order.
 #[derive(Clone, Debug, Default)]
@@ -27,9 +28,8 @@ impl Console<'_> {
     /// it is that of their names.
     pub fn children(&self, id: DatasetId) -> Vec<DatasetId> {
         let filesystem = self.state().filesystem(id).into_iter();
-        filesystem
-            .flat_map(|it| it.children.values().copied())
-            .collect()
+        let children = filesystem.flat_map(|it| it.children.values().copied());
+        self.meet(children.collect())
     }
 
     /// The snapshots of a filesystem, oldest first.
@@ -51,11 +51,90 @@ impl Console<'_> {
     /// The clones of a snapshot.
     pub fn clones(&self, id: DatasetId) -> Vec<DatasetId> {
         let snapshot = self.state().snapshot(id).into_iter();
-        snapshot.flat_map(|it| it.clones.iter().copied()).collect()
+        self.meet(snapshot.flat_map(|it| it.clones.iter().copied()).collect())
     }
 
-    /// `zfs_iter_dependents`: everything that must go before `id` can, each before what it depends on.
-    /// A clone below a filesystem that is on the way already is left out.
+    /// A list whose order is that of a hash with a random salt, in the order that is being tried.
+    pub(super) fn meet(&self, mut list: Vec<DatasetId>) -> Vec<DatasetId> {
+        if list.len() > 1 {
+            self.order.met_many.set(true);
+            match self.order.tried {
+                0 => {}
+                1 => list.reverse(),
+                by => {
+                    let by = (by - 1) % list.len();
+                    list.rotate_left(by);
+                }
+            }
+        }
+        list
+    }
+
+    /// Runs what goes by lists whose order nobody can tell: in several orders where it met such a list. What
+    /// it does is known if it comes to the same in each, apart from the order of the lines.
+    pub(super) fn in_any_order(&mut self, mut run: impl FnMut(&mut Self) -> Ended) -> Ended {
+        const TRIED: usize = 5;
+        let before = (self.machine.clone(), self.failures.clone());
+        let (out, err, reasons) = (self.out.len(), self.err.len(), self.reasons.len());
+        let mut others: Vec<Outcome> = Vec::new();
+        for tried in (0..TRIED).rev() {
+            (*self.machine, *self.failures) = before.clone();
+            self.out.truncate(out);
+            self.err.truncate(err);
+            self.reasons.truncate(reasons);
+            self.order.tried = tried;
+            let code = run(self)?;
+            if tried == 0 || !self.order.met_many.get() {
+                let this = self.outcome(code, out, err);
+                if others.iter().any(|other| !other.is_like(&this)) {
+                    break;
+                }
+                let marker = self.order(true).as_bytes();
+                let said = mark(&this.out, others.iter().map(|it| &it.out), marker);
+                self.out.truncate(out);
+                self.out.push_str(&String::from_utf8_lossy(&said));
+                let said = mark(&this.err, others.iter().map(|it| &it.err), marker);
+                self.err.truncate(err);
+                self.err.extend(said);
+                return Ok(code);
+            }
+            others.push(self.outcome(code, out, err));
+        }
+        Err(NotModelled(
+            "what depends on the order in which ZFS meets children or clones".to_owned(),
+        ))
+    }
+
+    fn outcome(&self, code: u8, out: usize, err: usize) -> Outcome {
+        let lines = |bytes: &[u8]| {
+            let lines = bytes.split_inclusive(|&byte| byte == b'\n');
+            lines.map(<[u8]>::to_vec).collect()
+        };
+        Outcome {
+            code,
+            out: lines(&self.out.as_bytes()[out..]),
+            err: lines(&self.err[err..]),
+            standing: self.standing(),
+        }
+    }
+
+    /// All datasets and mounts, to be compared.
+    fn standing(&self) -> String {
+        let pools = self.state().pools.values();
+        let datasets = pools.flat_map(|pool| pool.datasets.values());
+        let datasets: Vec<_> = datasets
+            .map(|it| (it.id, &it.component, &it.settings, &it.kind))
+            .collect();
+        let mounts = self.state().mounts.iter();
+        let mounts: Vec<_> = mounts
+            .map(|it| (it.dataset, &it.path, it.options))
+            .collect();
+        format!("{datasets:?} {mounts:?}")
+    }
+
+    /// `zfs_iter_dependents` where nothing changes meanwhile, with leave to recur: everything that must go
+    /// before `id` can, each before what it depends on. A clone below a filesystem that is on the way already
+    /// is left out.
     pub(super) fn dependents(&self, id: DatasetId) -> Dependents {
         let mut dependents = Dependents::default();
         self.depend(id, &mut Vec::new(), &mut dependents);
@@ -91,5 +170,165 @@ impl Console<'_> {
             way.pop();
         }
         dependents.found.push(id);
+    }
+}
+
+/// What a program came to in one of the orders.
+struct Outcome {
+    code: u8,
+    out: Vec<Vec<u8>>,
+    err: Vec<Vec<u8>>,
+    /// The datasets and mounts that there are.
+    standing: String,
+}
+
+impl Outcome {
+    /// Whether they differ in nothing but the order of lines.
+    fn is_like(&self, other: &Outcome) -> bool {
+        let sorted = |lines: &[Vec<u8>]| {
+            let mut lines = lines.to_vec();
+            lines.sort_unstable();
+            lines
+        };
+        self.code == other.code
+            && self.standing == other.standing
+            && sorted(&self.out) == sorted(&other.out)
+            && sorted(&self.err) == sorted(&other.err)
+    }
+}
+
+/// The lines, with the marker before those that stand elsewhere in another order, and between them.
+fn mark<'a>(
+    lines: &[Vec<u8>],
+    others: impl Iterator<Item = &'a Vec<Vec<u8>>>,
+    marker: &[u8],
+) -> Vec<u8> {
+    let moved = others.flat_map(|other| (0..lines.len()).filter(|&at| lines[at] != other[at]));
+    let (from, to) = moved.fold((lines.len(), 0), |(from, to), at| {
+        (from.min(at), to.max(at))
+    });
+    let marked = lines.iter().enumerate().map(|(at, line)| {
+        let marked = (from..=to).contains(&at) && !line.starts_with(marker);
+        [if marked { marker } else { b"" }, line].concat()
+    });
+    marked.collect::<Vec<_>>().concat()
+}
+
+/// A dataset as libzfs opened it: what the handle says stays as it was then.
+#[derive(Clone, Debug)]
+pub(super) struct Handle {
+    pub id: DatasetId,
+    pub name: String,
+    /// The names of its clones, for a snapshot.
+    clones: Option<Vec<String>>,
+}
+
+impl Handle {
+    pub fn is_snapshot(&self) -> bool {
+        self.clones.is_some()
+    }
+}
+
+/// What is done with each dependent; whether to go on.
+type Each<'a> = dyn FnMut(&mut Console<'_>, &Handle) -> bool + 'a;
+
+/// What a walk does where a filesystem is met below itself, as a clone of what is below it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Recursion {
+    /// It leaves it out.
+    Allowed,
+    /// It complains and ends.
+    Refused,
+}
+
+impl Console<'_> {
+    /// `make_dataset_handle`: nothing when it is gone.
+    pub(super) fn handle(&self, id: DatasetId) -> Option<Handle> {
+        let snapshot = self.state().dataset(id)?.is_snapshot();
+        let clones = snapshot.then(|| {
+            let clones = self.clones(id).into_iter();
+            clones.map(|clone| self.name(clone)).collect()
+        });
+        Some(Handle {
+            id,
+            name: self.name(id),
+            clones,
+        })
+    }
+
+    /// `zfs_iter_dependents`: calls `each` for everything that must go before `top` can, each before what it
+    /// depends on. It looks at each list when it comes to it, while `each` may destroy what it was given;
+    /// false when it was stopped.
+    pub(super) fn each_dependent(
+        &mut self,
+        top: &Handle,
+        recursion: Recursion,
+        each: &mut Each<'_>,
+    ) -> bool {
+        let way = Vec::new();
+        DependentWalk { recursion, way }.below(self, top, each)
+    }
+}
+
+struct DependentWalk {
+    recursion: Recursion,
+    /// The filesystems that are being walked through.
+    way: Vec<DatasetId>,
+}
+
+impl DependentWalk {
+    /// `iter_dependents_cb`.
+    fn visit(&mut self, console: &mut Console<'_>, of: &Handle, each: &mut Each<'_>) -> bool {
+        if self.way.contains(&of.id) {
+            if self.recursion == Recursion::Refused {
+                console.complain(format!(
+                    "cannot determine dependent datasets: recursive dependency at '{}'",
+                    of.name
+                ));
+            }
+            return self.recursion == Recursion::Allowed;
+        }
+        self.below(console, of, each) && each(console, of)
+    }
+
+    fn visit_if_there(
+        &mut self,
+        console: &mut Console<'_>,
+        id: DatasetId,
+        each: &mut Each<'_>,
+    ) -> bool {
+        let handle = console.handle(id);
+        handle.is_none_or(|handle| self.visit(console, &handle, each))
+    }
+
+    fn below(&mut self, console: &mut Console<'_>, of: &Handle, each: &mut Each<'_>) -> bool {
+        if let Some(clones) = &of.clones {
+            return clones.iter().all(|clone| {
+                // One that is gone is told, and does no harm (`zfs_iter_clones`).
+                let clone = console.open(clone, Expected::Filesystem);
+                clone.is_none_or(|clone| self.visit_if_there(console, clone, each))
+            });
+        }
+        self.way.push(of.id);
+        let mut children = console.children(of.id).into_iter();
+        let on = children.all(|child| self.visit_if_there(console, child, each))
+            && self.snapshots(console, of, each);
+        self.way.pop();
+        on
+    }
+
+    fn snapshots(&mut self, console: &mut Console<'_>, of: &Handle, each: &mut Each<'_>) -> bool {
+        let snapshots = console.snapshots(of.id);
+        if console.release() == Release::V2_1 {
+            let mut snapshots = console.meet(snapshots).into_iter();
+            return snapshots.all(|snapshot| self.visit_if_there(console, snapshot, each));
+        }
+        // To sort them, all are opened first (`zfs_iter_snapshots_sorted`).
+        let snapshots: Vec<_> = snapshots
+            .into_iter()
+            .filter_map(|snapshot| console.handle(snapshot))
+            .collect();
+        let mut snapshots = snapshots.iter();
+        snapshots.all(|snapshot| self.visit(console, snapshot, each))
     }
 }
