@@ -332,3 +332,47 @@ impl DependentWalk {
         snapshots.all(|snapshot| self.visit(console, snapshot, each))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ztwin_model::spa::op::PoolOp;
+    use ztwin_model::{Machine, Op, Release};
+
+    use crate::pools::End;
+    use crate::programs;
+
+    /// Until 2.1 snapshots are met in no order, and whether one stops the destruction of the other depends
+    /// on it.
+    #[test]
+    fn what_depends_on_a_random_order_is_not_modelled() {
+        let held_and_free = [
+            "zfs create tank/a",
+            "zfs snapshot tank/a@1",
+            "zfs clone tank/a@1 tank/c",
+            "zfs snapshot tank/c@h",
+            "zfs hold keep tank/c@h",
+            "zfs snapshot tank/a@2",
+            "zfs clone tank/a@2 tank/d",
+        ];
+        for (release, end) in [
+            (Release::V2_1, End::NotModelled),
+            (Release::V2_3, End::Exit(1)),
+        ] {
+            let mut machine = Machine::new(release);
+            let file = PoolOp::HostFile {
+                path: "/v/a".into(),
+                size: Some(1 << 30),
+            };
+            let _ = machine.apply(&Op::Pool(file));
+            let mut run = |line: &str| {
+                let words: Vec<_> = line.split(' ').map(str::to_owned).collect();
+                programs::run(&mut machine, &words).printed.end
+            };
+            assert_eq!(run("zpool create tank /v/a"), End::Exit(0));
+            for line in held_and_free {
+                assert_eq!(run(line), End::Exit(0), "{line}");
+            }
+            assert_eq!(run("zfs destroy -R tank/a"), end, "{release:?}");
+        }
+    }
+}
