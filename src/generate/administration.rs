@@ -21,6 +21,7 @@ pub(super) struct Sequence {
 /// Components of filesystems, of snapshots, and tags: few, so that they meet again.
 const COMPONENTS: [&str; 5] = ["a", "b", "c", "d", "long-name.with:all_of-them"];
 const SNAPSHOTS: [&str; 4] = ["s1", "s2", "s3", "2026-11-21_00:00:00"];
+const BOOKMARKS: [&str; 3] = ["b1", "b2", "s1"];
 const TAGS: [&str; 3] = ["keep", "backup", "t:3"];
 const FILES: [&str; 3] = ["/f", "/g", "/h"];
 const MOUNTPOINTS: [&str; 6] = ["/mnt/x", "/mnt/x/y", "/mnt/z", "none", "legacy", "relative"];
@@ -112,6 +113,8 @@ const RULES: &[(u64, Rule)] = &[
     (9, |it| it.set()),
     (4, |it| it.inherit()),
     (5, |it| it.hold()),
+    (3, |it| it.bookmark()),
+    (2, |it| it.destroy_bookmark()),
     (4, |it| it.release()),
     (2, |it| it.holds()),
     (3, |it| it.mount()),
@@ -184,6 +187,7 @@ struct World<'a> {
     state: &'a State,
     filesystems: Vec<String>,
     snapshots: Vec<String>,
+    bookmarks: Vec<String>,
     clones: Vec<String>,
     mounted: Vec<String>,
 }
@@ -202,6 +206,7 @@ impl<'a> World<'a> {
         World {
             filesystems: names(&|id| state.filesystem(id).is_some()),
             snapshots: names(&|id| state.snapshot(id).is_some()),
+            bookmarks: names(&|id| state.dataset(id).is_some_and(|it| it.bookmark().is_some())),
             clones: names(&|id| state.origin_of(id).is_some()),
             mounted: names(&|id| state.mounts.is_mounted(id) && state.filesystem(id).is_some()),
             draw,
@@ -228,7 +233,8 @@ impl<'a> World<'a> {
             return self.draw.one(&WILD).map(|name| (*name).to_owned());
         }
         if self.draw.chance(1, 25) {
-            let all = [&self.filesystems[..], &self.snapshots[..]].concat();
+            let all = [&self.filesystems, &self.snapshots, &self.bookmarks];
+            let all: Vec<String> = all.into_iter().flatten().cloned().collect();
             return self.draw.one(&all).cloned();
         }
         sensible
@@ -320,7 +326,17 @@ impl<'a> World<'a> {
 
     fn destroy_filesystem(&mut self) -> Option<Vec<String>> {
         let rest = [self.filesystem()?];
-        Some(self.command("zfs destroy", &["-r", "-R", "-f"], &rest))
+        Some(self.destroy(&["-r", "-R", "-f"], &rest))
+    }
+
+    /// `zfs destroy`, one time in six as a dry run.
+    fn destroy(&mut self, flags: &[&str], rest: &[String]) -> Vec<String> {
+        let start = if self.draw.chance(1, 6) {
+            "zfs destroy -n"
+        } else {
+            "zfs destroy"
+        };
+        self.command(start, &[flags, &["-v"]].concat(), rest)
     }
 
     fn destroy_snapshots(&mut self) -> Option<Vec<String>> {
@@ -334,7 +350,30 @@ impl<'a> World<'a> {
             }
         }
         let rest = [format!("{of}@{spec}")];
-        Some(self.command("zfs destroy", &["-d", "-r", "-R", "-d"], &rest))
+        Some(self.destroy(&["-d", "-r", "-R", "-d"], &rest))
+    }
+
+    /// A bookmark of a snapshot, or of another bookmark.
+    fn bookmark(&mut self) -> Option<Vec<String>> {
+        let source = match self.draw.one(&self.bookmarks).cloned() {
+            Some(bookmark) if self.draw.chance(1, 4) => bookmark,
+            _ => self.any_snapshot()?,
+        };
+        let component = *self.draw.one(&BOOKMARKS)?;
+        let of = source.split(['@', '#']).next().unwrap_or_default();
+        let to = match self.draw.below(3) {
+            0 => format!("#{component}"),
+            1 => format!("{of}#{component}"),
+            _ => format!("{}#{component}", self.draw.one(&self.filesystems)?),
+        };
+        let to = self.or_wild(Some(to))?;
+        Some(self.command("zfs bookmark", &[], &[source, to]))
+    }
+
+    fn destroy_bookmark(&mut self) -> Option<Vec<String>> {
+        let bookmark = self.draw.one(&self.bookmarks).cloned()?;
+        let rest = [self.or_wild(Some(bookmark))?];
+        Some(self.command("zfs destroy", &["-f"], &rest))
     }
 
     fn rename_filesystem(&mut self) -> Option<Vec<String>> {
@@ -362,7 +401,12 @@ impl<'a> World<'a> {
     }
 
     fn rollback(&mut self) -> Option<Vec<String>> {
-        let rest = [self.any_snapshot()?];
+        // Nobody rolls back to a bookmark but by mistake.
+        let it = match self.draw.one(&self.bookmarks).cloned() {
+            Some(bookmark) if self.draw.chance(1, 12) => bookmark,
+            _ => self.any_snapshot()?,
+        };
+        let rest = [it];
         Some(self.command("zfs rollback", &["-r", "-R", "-f"], &rest))
     }
 
@@ -482,6 +526,8 @@ impl<'a> World<'a> {
             "fs",
             "snap",
             "filesystem,snapshot",
+            "bookmark",
+            "snap,bookmark",
             "bogus",
         ];
         self.draw.one(&kinds).map(|it| (*it).to_owned())

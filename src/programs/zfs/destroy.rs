@@ -223,9 +223,9 @@ impl Destroy {
         let Some(target) = console.handle(id) else {
             return true;
         };
-        let spares = console.state().faulty(Fault::DestroySparesClone);
+        let faulty = console.state().faulty(Fault::DestroySparesClone);
         console.each_dependent(&target, Recursion::Refused, &mut |console, dependent| {
-            let spared = spares && !is_below(&dependent.name, &target.name);
+            let spared = faulty && !is_below(&dependent.name, &target.name);
             spared || self.one(console, dependent)
         })
     }

@@ -207,11 +207,11 @@ fn mark<'a>(
     let (from, to) = moved.fold((lines.len(), 0), |(from, to), at| {
         (from.min(at), to.max(at))
     });
-    let marked = lines.iter().enumerate().map(|(at, line)| {
-        let marked = (from..=to).contains(&at) && !line.starts_with(marker);
-        [if marked { marker } else { b"" }, line].concat()
+    let told = lines.iter().enumerate().map(|(at, line)| {
+        let within = (from..=to).contains(&at) && !line.starts_with(marker);
+        [if within { marker } else { b"" }, line].concat()
     });
-    marked.collect::<Vec<_>>().concat()
+    told.collect::<Vec<_>>().concat()
 }
 
 /// A dataset as libzfs opened it: what the handle says stays as it was then.
