@@ -127,7 +127,8 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         }
         return Ok(u8::from(failed));
     }
-    if found.is_empty() {
+    // The heads come with the first row (`zprop_print_one_property`).
+    if rows.is_empty() {
         return Ok(u8::from(failed));
     }
     let widths = widths(console, &found, &columns, exact);

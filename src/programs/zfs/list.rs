@@ -86,15 +86,9 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         }
     };
     let marker = console.order(shuffled);
-    let row = |id| {
-        let mut row: Vec<String> = columns.iter().map(|column| text(id, column)).collect();
-        if let Some(first) = row.first_mut() {
-            first.insert_str(0, marker);
-        }
-        row
-    };
+    let row = |id| columns.iter().map(|column| text(id, column)).collect();
     let rows = found.iter().map(|&id| row(id)).collect();
-    print(console, &columns, rows, scripted, exact);
+    print(console, &columns, rows, marker, scripted, exact);
     Ok(u8::from(failed))
 }
 
@@ -194,17 +188,18 @@ fn compare(
     }
 }
 
-/// Prints the rows as a table, or with tabs (`print_header`, `print_dataset`).
+/// Prints the rows as a table, or with tabs (`print_header`, `print_dataset`), each behind the marker.
 fn print(
     console: &mut Console<'_>,
     columns: &[Column],
     rows: Vec<Vec<String>>,
+    marker: &str,
     scripted: bool,
     exact: bool,
 ) {
     if scripted {
         for row in rows {
-            console.say(&row.join("\t"));
+            console.say(&format!("{marker}{}", row.join("\t")));
         }
         return;
     }
@@ -221,8 +216,8 @@ fn print(
             if grows { width.max(widest) } else { width }
         })
         .collect();
-    let mut line = |row: &[String]| {
-        let mut text = String::new();
+    let mut line = |marker: &str, row: &[String]| {
+        let mut text = marker.to_owned();
         for (at, cell) in row.iter().enumerate() {
             if at > 0 {
                 text.push_str("  ");
@@ -239,8 +234,8 @@ fn print(
         console.say(&text);
     };
     let heads: Vec<String> = columns.iter().map(Column::heading).collect();
-    line(&heads);
+    line("", &heads);
     for row in &rows {
-        line(row);
+        line(marker, row);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ztwin_model::dsl::dataset::DatasetId;
 use ztwin_model::dsl::names::{self, Expected};
 use ztwin_model::dsl::op::DslOp;
 use ztwin_model::dsl::reason::Reason;
@@ -32,28 +33,39 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         return Ok(console.usage("missing snapshot argument"));
     }
     let several = recursive || args.operands.len() > 1;
-    let mut wanted: Vec<Arc<str>> = Vec::new();
-    for operand in &args.operands {
-        let Some((filesystem, snapshot)) = operand.split_once('@') else {
-            return Ok(console.usage(""));
-        };
-        let Some(id) = console.open(filesystem, Expected::Filesystem) else {
-            return Ok(console.usage(""));
-        };
-        let filesystems = if recursive {
-            console.state().subtree(id)
-        } else {
-            vec![id]
-        };
-        for filesystem in filesystems {
-            wanted.push(format!("{}@{snapshot}", console.name(filesystem)).into());
+    console.in_any_order(|console| {
+        let mut wanted: Vec<Arc<str>> = Vec::new();
+        for operand in &args.operands {
+            let Some((filesystem, snapshot)) = operand.split_once('@') else {
+                return Ok(console.usage(""));
+            };
+            let Some(id) = console.open(filesystem, Expected::Filesystem) else {
+                return Ok(console.usage(""));
+            };
+            gather(console, id, snapshot, recursive, &mut wanted);
+        }
+        let done = snapshot(console, wanted, &properties)?;
+        if done != 0 && several {
+            console.complain("no snapshots were created");
+        }
+        Ok(done)
+    })
+}
+
+/// `zfs_snapshot_cb`: a filesystem's snapshot, with `-r` also of those below.
+fn gather(
+    console: &Console<'_>,
+    id: DatasetId,
+    snapshot: &str,
+    recursive: bool,
+    wanted: &mut Vec<Arc<str>>,
+) {
+    wanted.push(format!("{}@{snapshot}", console.name(id)).into());
+    if recursive {
+        for child in console.children(id) {
+            gather(console, child, snapshot, recursive, wanted);
         }
     }
-    let done = snapshot(console, wanted, &properties)?;
-    if done != 0 && several {
-        console.complain("no snapshots were created");
-    }
-    Ok(done)
 }
 
 fn snapshot(

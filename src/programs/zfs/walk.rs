@@ -1,5 +1,7 @@
 //! What depends on a dataset, in the order in which libzfs meets it (`libzfs_iter.c`).
 
+use std::collections::BTreeSet;
+
 use ztwin_model::Release;
 use ztwin_model::dsl::dataset::{Dataset, DatasetId};
 use ztwin_model::dsl::names::Expected;
@@ -118,18 +120,20 @@ impl Console<'_> {
         }
     }
 
-    /// All datasets and mounts, to be compared.
-    fn standing(&self) -> String {
-        let pools = self.state().pools.values();
-        let datasets = pools.flat_map(|pool| pool.datasets.values());
-        let datasets: Vec<_> = datasets
-            .map(|it| (it.id, &it.component, &it.settings, &it.kind))
-            .collect();
-        let mounts = self.state().mounts.iter();
-        let mounts: Vec<_> = mounts
-            .map(|it| (it.dataset, &it.path, it.options))
-            .collect();
-        format!("{datasets:?} {mounts:?}")
+    /// All datasets and mounts by their names, to be compared.
+    fn standing(&self) -> BTreeSet<String> {
+        let state = self.state();
+        let datasets = state.pools.values().flat_map(|pool| pool.datasets.values());
+        let datasets = datasets.map(|it| {
+            let origin = state.origin_of(it.id).map(|origin| self.name(origin));
+            let kept = state.snapshot(it.id).map(|it| (&it.holds, it.deferred));
+            format!("{} {origin:?} {kept:?} {:?}", self.name(it.id), it.settings)
+        });
+        let mounts = state.mounts.iter().map(|it| {
+            let on = self.name(it.dataset);
+            format!("{on} {} {:?}", it.path, it.options)
+        });
+        datasets.chain(mounts).collect()
     }
 
     /// `zfs_iter_dependents` where nothing changes meanwhile, with leave to recur: everything that must go
@@ -179,7 +183,7 @@ struct Outcome {
     out: Vec<Vec<u8>>,
     err: Vec<Vec<u8>>,
     /// The datasets and mounts that there are.
-    standing: String,
+    standing: BTreeSet<String>,
 }
 
 impl Outcome {
