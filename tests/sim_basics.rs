@@ -136,6 +136,21 @@ fn a_space_figure_is_never_invented() {
 }
 
 #[test]
+fn a_stream_is_empty_or_none_and_refused_all_the_same() {
+    let directory = directory();
+    let script = "zfs snapshot tank@s; zfs send tank@s > stream; echo $?; wc -c < stream";
+    let (code, out, err) = sim(directory.path(), TANK, script);
+    let expected =
+        "ztwin: not modelled: streams\nztwin: 'ztwin sim --empty-streams' writes empty ones\n";
+    assert_eq!((code, out.as_str(), err.as_str()), (0, "4\n0\n", expected));
+    let args = [TANK, &["--empty-streams"]].concat();
+    assert_eq!(self::out(directory.path(), &args, script), "0\n0\n");
+    let (code, _, err) = sim(directory.path(), &args, "zfs send tank@none");
+    let expected = "cannot open 'tank@none': dataset does not exist\n";
+    assert_eq!((code, err.as_str()), (1, expected));
+}
+
+#[test]
 fn estimates_look_like_figures() {
     let directory = directory();
     let args = [TANK, &["--estimate-space"]].concat();

@@ -35,6 +35,9 @@ pub struct Sim {
     /// Print estimates where a space figure is asked for, which the model does not predict
     #[arg(long)]
     pub estimate_space: bool,
+    /// Let zfs send write an empty stream, as the model has none
+    #[arg(long)]
+    pub empty_streams: bool,
     /// Keep the machine in this file between runs; what a call was told survives a crash
     #[arg(long, value_name = "FILE")]
     pub state: Option<PathBuf>,
@@ -108,6 +111,7 @@ impl Sim {
         let options = Options {
             release: self.openzfs,
             estimate_space: self.estimate_space,
+            empty_streams: self.empty_streams,
             failures: Failures {
                 planned: self.failures.clone(),
                 ..Failures::default()

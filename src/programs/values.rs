@@ -16,6 +16,8 @@ const EPOCH: u64 = 1_767_225_600;
 
 /// What is missing where a space figure is asked for.
 pub const SPACE_FIGURES: &str = "space figures";
+/// What is missing where a stream is asked for.
+pub const STREAMS: &str = "streams";
 
 /// Where values that the model cannot know come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

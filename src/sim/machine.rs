@@ -9,9 +9,9 @@ use super::journal::{self, Entry, Journal, Pending};
 use super::log::Log;
 use super::record::Recorder;
 use super::{Call, Error, Found};
-use crate::cli::Exit;
+use crate::exit::Exit;
 use crate::pools::{End, Printed};
-use crate::programs::{self, Failure, Failures, SPACE_FIGURES, Values};
+use crate::programs::{self, Failure, Failures, SPACE_FIGURES, STREAMS, Values};
 
 /// How a machine is simulated.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +20,8 @@ pub struct Options {
     pub release: Option<Release>,
     /// Print estimates of space figures.
     pub estimate_space: bool,
+    /// Let `zfs send` succeed with an empty stream.
+    pub empty_streams: bool,
     /// What fails although it could succeed.
     pub failures: Failures,
     /// Where the machine is kept between runs.
@@ -35,6 +37,7 @@ pub struct Options {
 pub struct Machine {
     model: ztwin_model::Machine,
     estimated: bool,
+    empty_streams: bool,
     failures: Failures,
     journal: Option<Journal>,
     recorder: Option<Recorder>,
@@ -65,6 +68,7 @@ impl Machine {
         let mut machine = Machine {
             model: ztwin_model::Machine::new(release),
             estimated,
+            empty_streams: options.empty_streams,
             failures: Failures::default(),
             journal: None,
             recorder: record.transpose()?,
@@ -222,11 +226,17 @@ impl Machine {
         };
         let ran = programs::run_with(&mut self.model, &call.words, values, &mut self.failures);
         let mut printed = ran.printed;
-        if printed.err == format!("ztwin: not modelled: {SPACE_FIGURES}\n").as_bytes() {
-            printed
-                .err
-                .extend_from_slice(b"ztwin: 'ztwin sim --estimate-space' prints estimates\n");
-        }
+        let missing = |what| printed.err == format!("ztwin: not modelled: {what}\n").as_bytes();
+        let advice = if missing(SPACE_FIGURES) {
+            "ztwin: 'ztwin sim --estimate-space' prints estimates\n"
+        } else if missing(STREAMS) && self.empty_streams {
+            return (Printed::default(), false);
+        } else if missing(STREAMS) {
+            "ztwin: 'ztwin sim --empty-streams' writes empty ones\n"
+        } else {
+            ""
+        };
+        printed.err.extend_from_slice(advice.as_bytes());
         (printed, ran.changed)
     }
 }

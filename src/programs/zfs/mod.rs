@@ -16,6 +16,7 @@ mod mount;
 mod promote;
 mod rename;
 mod rollback;
+mod send;
 mod set;
 mod snapshot;
 mod walk;
@@ -38,7 +39,6 @@ const NOT_MODELLED: &[&str] = &[
     "recv",
     "redact",
     "rewrite",
-    "send",
     "share",
     "unallow",
     "unjail",
@@ -76,6 +76,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         "release" => hold::release(console, rest),
         "rename" => rename::run(console, rest),
         "rollback" => rollback::run(console, rest),
+        "send" => send::run(console, rest),
         "set" => set::run(console, rest),
         "snapshot" | "snap" => snapshot::run(console, rest),
         "umount" | "unmount" => mount::unmount(console, rest),
