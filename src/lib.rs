@@ -4,6 +4,7 @@ pub mod capture;
 pub mod cli;
 pub mod compare;
 pub mod drivers;
+pub mod exit;
 pub mod generate;
 pub mod guest;
 pub mod pools;

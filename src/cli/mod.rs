@@ -4,7 +4,7 @@ mod agent;
 mod capture;
 mod check;
 mod diff;
-mod exit;
+mod failure;
 mod input;
 mod interrupt;
 mod junit;
@@ -20,7 +20,8 @@ use std::io::{self, Write};
 
 use clap::{Parser, Subcommand};
 
-pub use exit::{Exit, Failure};
+pub use crate::exit::Exit;
+pub use failure::Failure;
 pub use interrupt::Interrupt;
 
 /// A twin for your zpool: says what a ZFS pool must do, and proves it against real ones.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::home::{self, SOCKET};
 use super::{Answer, Call, Error, Found};
-use crate::cli::Exit;
+use crate::exit::Exit;
 use crate::guest::wire::{self, Frame};
 
 /// Runs the program when it was called as `zfs` or `zpool`: its exit code, or nothing when it was called

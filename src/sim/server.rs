@@ -7,7 +7,7 @@ use std::thread;
 
 use super::machine::{self, Done};
 use super::{Answer, Call, Error, Home, Machine};
-use crate::cli::Exit;
+use crate::exit::Exit;
 use crate::guest::wire::{self, Frame};
 use crate::pools::End;
 
