@@ -170,7 +170,7 @@ fn each_process_gets_what_it_would_get_in_a_queue() {
     fs::write(at.join("script"), script).expect("written");
     out(
         at,
-        &["--pool", "tank=10G", "--log", "queue"],
+        &["--pool", "tank=10G", "--log", "queue", "--state", "again"],
         "sh script 2>/dev/null; zfs list -H -r -t all -o name,origin,creation,guid,com.x:who tank",
     );
     let queue = fs::read_to_string(at.join("queue")).expect("read");
@@ -179,6 +179,9 @@ fn each_process_gets_what_it_would_get_in_a_queue() {
         one["process"] = other["process"].clone();
         assert_eq!(&one, other);
     }
+    // Every change at the same time of the machine's clock, with the same outcome.
+    let state = |name| fs::read(at.join(name)).expect("read");
+    assert!(state("state") == state("again"), "the state files differ");
     let again = log.last().expect("a line")["out"].as_str().expect("text");
     assert_eq!(last, again.lines().collect::<Vec<_>>());
     // The state file says the same once more.
