@@ -92,7 +92,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (pool(), select(&["/v/a", "/v/b", "/v/none"][..]))
             .prop_map(|(name, device)| Op::Pool(create_pool(&name, device))),
         2 => (filesystem(), select(&["/mnt/a", "/mnt/b"][..])).prop_map(|(dataset, path)| {
-            Op::File(FileOp::Mount { dataset, path: path.into(), options: ztwin_model::zpl::mount::MountOptions::plain(false) })
+            Op::File(FileOp::Mount { dataset, path: path.into(), options: ztwin_model::zpl::mount::MountOptions::plain(false), beside: false })
         }),
         2 => select(&["/mnt/a", "/mnt/b"][..]).prop_map(|path| {
             Op::File(FileOp::Unmount { path: path.into(), how: Unmount::Plain })

@@ -63,7 +63,7 @@ pub const TXG: Class = Class {
 /// then the marker on a line of its own.
 ///
 /// Accepts all lines to the end of the stream, at least one, where one of them or of those in front of
-/// them starts with `usage:` and none in front of the marker differs. In a trace the pattern `<usage>`
+/// them starts or ends with `usage:` and none in front of the marker differs. In a trace the pattern `<usage>`
 /// stands for them. It counts as one value.
 pub const USAGE: Class = Class {
     name: "usage",

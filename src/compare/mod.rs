@@ -183,7 +183,9 @@ impl Comparer {
         let usage = (pattern.is_some() || marker.is_some())
             && expected_last < expected.len()
             && last < got.len()
-            && expected[..=expected_last].iter().any(starts_usage)
+            && expected[..=expected_last]
+                .iter()
+                .any(|line| line.text.starts_usage())
             && pattern.is_none_or(|i| i + 1 == expected.len())
             && marker.is_none_or(|j| j + 1 == got.len());
         let (expected_last, last) = if usage {
@@ -225,11 +227,6 @@ impl Comparer {
         }
         pairs
     }
-}
-
-/// Whether a usage text may start with this line.
-fn starts_usage(line: &Placed) -> bool {
-    matches!(&line.text.content, Content::Literal(text) if text.starts_with(b"usage:"))
 }
 
 /// The pairs, by index, whose words do not stand where their table puts them.

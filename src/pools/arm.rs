@@ -300,6 +300,7 @@ impl<A: Arm> Session for Runner<A> {
                     dataset: dataset.as_str().into(),
                     path: path.as_str().into(),
                     options: MountOptions::plain(*read_only),
+                    beside: false,
                 })
             }
             Verb::File(op) => self.call(op),

@@ -1,6 +1,7 @@
 //! What a program runs on: the machine, and its two streams.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 
 use ztwin_model::dsl::dataset::DatasetId;
 use ztwin_model::dsl::names::{self, Expected};
@@ -41,6 +42,8 @@ pub(super) struct Console<'m> {
     pub failures: &'m mut Failures,
     /// Whether an operation that changes something succeeded.
     pub changed: bool,
+    /// What the program has taken off ([`Console::first_mount`]).
+    pub taken_off: BTreeSet<DatasetId>,
     /// The order in which lists are met that ZFS has in none.
     pub order: Order,
 }
@@ -66,6 +69,7 @@ impl<'m> Console<'m> {
             failures,
             changed: false,
             order: Order::default(),
+            taken_off: BTreeSet::new(),
         }
     }
 

@@ -63,6 +63,7 @@ fn text(reason: &Reason, release: Release) -> String {
         }
         Reason::Busy => "dataset is busy".to_owned(),
         Reason::MountBusy => "pool or dataset is busy".to_owned(),
+        Reason::PoolBusy => "pool is busy".to_owned(),
         Reason::NewerSnapshot(name) => {
             format!("there is a snapshot or bookmark more recent than '{name}'")
         }

@@ -5,11 +5,12 @@ use ztwin_model::Release;
 use ztwin_model::dsl::dataset::DatasetId;
 use ztwin_model::dsl::properties::{Key, Property, Source, Value};
 use ztwin_model::dsl::reason::Reason;
+use ztwin_model::machine::State;
 use ztwin_model::outcome::{Errno, Outcome};
 use ztwin_model::zpl::mount::MountOptions;
 use ztwin_model::zpl::op::{At, FileOp, FileResult, Unmount};
 
-use super::console::Console;
+use super::console::{Console, NotModelled};
 
 impl Console<'_> {
     /// Whether a property of words has this word.
@@ -24,20 +25,20 @@ impl Console<'_> {
     }
 
     /// `zfs_mount`: mounts it where it belongs; one that is not to be mounted is fine.
-    pub fn mount(&mut self, id: DatasetId, overlay: bool) -> bool {
-        self.mount_with(id, overlay, false)
+    pub fn mount(&mut self, id: DatasetId) -> bool {
+        self.mount_with(id, &Asked::default())
     }
 
-    /// As [`Console::mount`]; with `read_only` whatever the property says.
-    pub fn mount_with(&mut self, id: DatasetId, overlay: bool, read_only: bool) -> bool {
+    /// As [`Console::mount`], as asked for.
+    pub fn mount_with(&mut self, id: DatasetId, asked: &Asked) -> bool {
         match self.mountable(id) {
-            Some(path) => self.mount_at(id, &path, overlay, read_only),
+            Some(path) => self.mount_at(id, &path, asked),
             None => true,
         }
     }
 
     /// `zfs_mount_at`.
-    fn mount_at(&mut self, id: DatasetId, path: &str, overlay: bool, read_only: bool) -> bool {
+    fn mount_at(&mut self, id: DatasetId, path: &str, asked: &Asked) -> bool {
         let name = self.name(id);
         if !self.exists(path)
             && let Err(errno) = self.call(FileOp::MakeMountpoint { path: path.into() })
@@ -48,22 +49,32 @@ impl Console<'_> {
             );
             return false;
         }
-        if !overlay && self.is(id, Property::Overlay, "off") && !self.is_empty(path) {
+        if !asked.overlay
+            && !asked.remount
+            && self.is(id, Property::Overlay, "off")
+            && !self.is_empty(path)
+        {
             self.refuse(
                 &format!("cannot mount '{path}'"),
                 &Reason::MountpointNotEmpty,
             );
             return false;
         }
-        let mut options = MountOptions::of(self.state(), id);
-        options.read_only |= read_only;
-        let mount = FileOp::Mount {
-            dataset: name.as_str().into(),
-            path: path.into(),
-            options,
+        let mounted = match asked.options(self.state(), id) {
+            None => Err(Errno::EINVAL),
+            Some(options) if asked.remount => self.call(remounting(path, options)),
+            Some(options) => self.call(FileOp::Mount {
+                dataset: name.as_str().into(),
+                path: path.into(),
+                options,
+                beside: asked.beside,
+            }),
         };
-        match self.call(mount) {
-            Ok(_) => true,
+        match mounted {
+            Ok(_) => {
+                self.taken_off.remove(&id);
+                true
+            }
             Err(errno) => {
                 self.refuse(
                     &format!("cannot mount '{name}'"),
@@ -126,22 +137,31 @@ impl Console<'_> {
         true
     }
 
-    /// Whether there is something at a path in a pool.
+    /// Whether there is something at a path in a pool, be it a symbolic link.
     fn exists(&mut self, path: &str) -> bool {
-        let place = self.state().mounts.locate(path);
-        let Some(dataset) = place.mount.map(|mount| self.name(mount.dataset)) else {
-            return false;
+        matches!(self.stat(path, false), Some(Ok(())))
+    }
+
+    /// `stat`, without `follow` `lstat`; nothing is known of a path outside of all datasets.
+    pub fn stat(&mut self, path: &str, follow: bool) -> Option<Result<(), Errno>> {
+        let path = match self.state().resolve(path, follow) {
+            Ok(path) => path,
+            Err(errno) => return Some(Err(errno)),
         };
+        let place = self.state().mounts.locate(&path);
         let at = At {
-            dataset: dataset.into(),
+            dataset: self.name(place.mount?.dataset).into(),
             path: place.inside.into(),
         };
-        self.call(FileOp::Stat { at }).is_ok()
+        Some(self.call(FileOp::Stat { at }).map(|_| ()))
     }
 
     /// Whether the directory at a path has no entries, as far as the path lies in a pool.
     pub fn is_empty(&mut self, path: &str) -> bool {
-        let place = self.state().mounts.locate(path);
+        let Ok(path) = self.state().resolve(path, true) else {
+            return true;
+        };
+        let place = self.state().mounts.locate(&path);
         let Some(dataset) = place.mount.map(|mount| self.name(mount.dataset)) else {
             return true;
         };
@@ -155,14 +175,26 @@ impl Console<'_> {
         }
     }
 
+    /// `libzfs_mnttab_find`: where it is mounted first. The program reads the mount table once, and strikes
+    /// from its copy what it takes off, other mounts of it too, until nothing is left of the copy.
+    pub fn first_mount(&self, id: DatasetId) -> Option<String> {
+        let mounts = &self.state().mounts;
+        let is_left = |id| !self.taken_off.contains(&id);
+        let is_read_again = || !mounts.iter().any(|mount| is_left(mount.dataset));
+        let path = mounts.first(id)?.path.clone();
+        (is_left(id) || is_read_again()).then_some(path)
+    }
+
     /// `zfs_unmount` without a mountpoint: takes its first mount off; none is fine.
     pub fn unmount(&mut self, id: DatasetId, force: bool) -> bool {
-        let mount = self
-            .state()
-            .mounts
-            .first(id)
-            .map(|mount| mount.path.clone());
-        mount.is_none_or(|path| self.unmount_path(&path, force))
+        let Some(path) = self.first_mount(id) else {
+            return true;
+        };
+        let done = self.unmount_path(&path, force);
+        if done {
+            self.taken_off.insert(id);
+        }
+        done
     }
 
     /// `unmount_one`.
@@ -213,11 +245,140 @@ impl Console<'_> {
         let Some(id) = self.state().find(name) else {
             return failed;
         };
-        if self.is(id, Property::Canmount, "on") && !self.mount(id, false) {
+        if self.is(id, Property::Canmount, "on") && !self.mount(id) {
             self.complain("filesystem successfully created, but not mounted");
             return failed;
         }
         0
+    }
+}
+
+/// What `zfs mount` is asked for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Asked {
+    /// `-O`: also over what is there.
+    pub overlay: bool,
+    /// Whether `-o` says so: what is mounted gets other options.
+    pub remount: bool,
+    /// Several are mounted at the same time.
+    pub beside: bool,
+    /// All of `-o`, between commas.
+    words: String,
+}
+
+/// What an option of `zfs mount -o` does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Does {
+    Nothing,
+    ReadOnly,
+    NoDevices,
+    NoExec,
+    NoSetuid,
+    NoAtime,
+    StrictAtime,
+    Remount,
+    /// Something that is not modelled.
+    Other,
+}
+
+/// The options of `zfs mount -o` in the order in which they are looked for (`option_map`).
+const OPTIONS: [(&str, Does); 42] = [
+    ("noauto", Does::Nothing),
+    ("defaults", Does::Nothing),
+    ("nodev", Does::NoDevices),
+    ("dev", Does::Nothing),
+    ("dirsync", Does::Other),
+    ("noexec", Does::NoExec),
+    ("exec", Does::Nothing),
+    ("group", Does::Other),
+    ("_netdev", Does::Nothing),
+    ("nofail", Does::Nothing),
+    ("nosuid", Does::NoSetuid),
+    ("suid", Does::Nothing),
+    ("owner", Does::Other),
+    ("remount", Does::Remount),
+    ("ro", Does::ReadOnly),
+    ("rw", Does::Nothing),
+    ("sync", Does::Other),
+    ("user", Does::Other),
+    ("acl", Does::Other),
+    ("noacl", Does::Other),
+    ("posixacl", Does::Other),
+    ("casesensitive", Does::Other),
+    ("caseinsensitive", Does::Other),
+    ("casemixed", Does::Other),
+    ("noatime", Does::NoAtime),
+    ("atime", Does::Nothing),
+    ("nodiratime", Does::Other),
+    ("diratime", Does::Nothing),
+    ("relatime", Does::Nothing),
+    ("norelatime", Does::Nothing),
+    ("strictatime", Does::StrictAtime),
+    ("nostrictatime", Does::Nothing),
+    ("lazytime", Does::Other),
+    ("context", Does::Other),
+    ("fscontext", Does::Other),
+    ("defcontext", Does::Other),
+    ("rootcontext", Does::Other),
+    ("iversion", Does::Other),
+    ("mand", Does::Other),
+    ("nomand", Does::Nothing),
+    ("bind", Does::Other),
+    ("xattr", Does::Other),
+];
+
+impl Asked {
+    /// Whether it asks for a mount that can be written, whatever the property says.
+    pub fn is_for_writing(&self) -> bool {
+        self.words.contains("rw") && !self.words.split(',').any(|word| word == "ro")
+    }
+
+    /// `-o`; says what of it is not modelled.
+    pub fn add(&mut self, words: &str) -> Result<(), NotModelled> {
+        let other = |word: &&str| match Self::does(word) {
+            Some(Does::Remount) => *word != "remount",
+            does => does == Some(Does::Other),
+        };
+        if let Some(word) = words.split(',').find(other) {
+            return Err(NotModelled(format!("the mount option '{word}'")));
+        }
+        self.remount |= words.split(',').any(|word| word == "remount");
+        if !self.words.is_empty() {
+            self.words.push(',');
+        }
+        self.words.push_str(words);
+        Ok(())
+    }
+
+    /// `parse_option`: an option may be cut short.
+    fn does(word: &str) -> Option<Does> {
+        let name = word.split('=').next().unwrap_or(word);
+        let found = OPTIONS.iter().find(|(option, _)| option.starts_with(name));
+        found.map(|(_, does)| *does)
+    }
+
+    /// What is asked for, and what the properties do where nothing is (`zfs_add_options`); none where an
+    /// option does not exist.
+    fn options(&self, state: &State, id: DatasetId) -> Option<MountOptions> {
+        let words: Vec<Does> = match &*self.words {
+            "" => Vec::new(),
+            words => words.split(',').map(Self::does).collect::<Option<_>>()?,
+        };
+        let given = |does| words.contains(&does);
+        let said = |word: &str| self.words.contains(word);
+        let wanted = MountOptions::of(state, id);
+        let noatime = given(Does::NoAtime) || (!said("atime") && wanted.noatime);
+        let relatime = state.property(id, Property::Relatime).0 == Value::Word("on");
+        let says_how = said("relatime") || said("strictatime");
+        let strict = given(Does::StrictAtime) || (!noatime && !says_how && !relatime);
+        Some(MountOptions {
+            read_only: given(Does::ReadOnly) || (!said("ro") && !said("rw") && wanted.read_only),
+            noatime: noatime && !strict,
+            relatime: !noatime && !strict,
+            nodevices: given(Does::NoDevices) || (!said("dev") && wanted.nodevices),
+            noexec: given(Does::NoExec) || (!said("exec") && wanted.noexec),
+            nosetuid: given(Does::NoSetuid) || (!said("suid") && wanted.nosetuid),
+        })
     }
 }
 
@@ -264,8 +425,8 @@ impl Changelist {
         )
     }
 
-    /// `changelist_gather` for a rename: what is mounted at it and below it.
-    pub fn of_rename(console: &Console<'_>, id: DatasetId, force: bool) -> Self {
+    /// `changelist_gather` for a rename, or to unmount it: what is mounted at it and below it.
+    pub fn of_mounted(console: &Console<'_>, id: DatasetId, force: bool) -> Self {
         let mut found = console.state().subtree(id);
         found.retain(|&below| below != id && console.state().mounts.is_mounted(below));
         Self::new(console, id, found, false, force)
@@ -279,14 +440,6 @@ impl Changelist {
         force: bool,
     ) -> Self {
         Self::new(console, id, mounted, false, force)
-    }
-
-    /// `zfs_unmountall`: what is mounted at it and below it, unless it has a mountpoint of its own.
-    pub fn of_unmount(console: &Console<'_>, id: DatasetId, force: bool) -> Self {
-        let mut found = Vec::new();
-        inheriting(console, id, &mut found);
-        found.retain(|&below| console.state().mounts.is_mounted(below));
-        Self::new(console, id, found, false, force)
     }
 
     /// Nothing to be taken off.
@@ -306,16 +459,32 @@ impl Changelist {
         mounts_all: bool,
         force: bool,
     ) -> Self {
-        let key = |id: &DatasetId| {
-            (
-                console.state().mountpoint(*id).unwrap_or_default(),
-                console.name(*id),
+        // The last mountpoint first, of a legacy one the last name; of two that are the same the second is
+        // lost (`compare_mountpoints`, `compare_dataset_names`).
+        let legacy = console.state().mountpoint(top).is_none();
+        let key = |id: DatasetId| {
+            if legacy {
+                return console.name(id);
+            }
+            let path = console.state().mountpoint(id);
+            path.unwrap_or_else(
+                || match console.state().property(id, Property::Mountpoint).0 {
+                    Value::Word(word) => word.to_owned(),
+                    _ => String::new(),
+                },
             )
         };
-        found.sort_by_key(|id| std::cmp::Reverse(key(id)));
         found.push(top);
+        let mut keyed: Vec<(String, DatasetId)> = Vec::new();
+        for id in found {
+            let key = key(id);
+            if keyed.iter().all(|(known, _)| *known != key) {
+                keyed.push((key, id));
+            }
+        }
+        keyed.sort_by(|(one, _), (other, _)| other.cmp(one));
+        let found = keyed.into_iter().map(|(_, id)| id);
         let members = found
-            .into_iter()
             .map(|id| Member {
                 id,
                 mounted: console.state().mounts.is_mounted(id),
@@ -362,7 +531,7 @@ impl Changelist {
             let id = member.id;
             let wanted =
                 member.mounted || (self.mounts_all && console.is(id, Property::Canmount, "on"));
-            if wanted && !console.state().mounts.is_mounted(id) && !console.mount(id, false) {
+            if wanted && console.first_mount(id).is_none() && !console.mount(id) {
                 failed = true;
             }
         }

@@ -92,7 +92,7 @@ pub fn without_usage(lines: Vec<Line>) -> Vec<Line> {
             }
             continue;
         }
-        inside = matches!(&text.content, Content::Literal(bytes) if bytes.starts_with(b"usage:"));
+        inside = text.starts_usage();
         kept.push(line);
     }
     kept

@@ -40,7 +40,7 @@ pub enum Pattern {
     Guid(String),
     /// `<*>`: anything, also nothing.
     Any,
-    /// `<usage>`, alone on a line: the rest of the stream, behind a line that starts with `usage:`. The
+    /// `<usage>`, alone on a line: the rest of the stream, behind a line that starts or ends with `usage:`. The
     /// long help of OpenZFS is not copied into traces.
     Usage,
 }
@@ -80,6 +80,13 @@ impl Text {
                 },
             })
             .collect()
+    }
+
+    /// Whether a usage text may start with this line: some complaints in front of it have no line feed.
+    #[must_use]
+    pub fn starts_usage(&self) -> bool {
+        matches!(&self.content, Content::Literal(text)
+            if text.starts_with(b"usage:") || text.ends_with(b"usage:"))
     }
 
     /// Whether it is marked `~`.

@@ -93,6 +93,8 @@ reasons! {
     MountAttributes;
     /// The mount is in use: a file is open through it, or another mount stands on it.
     MountBusy;
+    /// Something in the pool is in use.
+    PoolBusy;
     /// There is a newer snapshot than the one to roll back to.
     NewerSnapshot(Arc<str>);
 

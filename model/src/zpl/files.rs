@@ -143,9 +143,14 @@ pub(super) fn apply(op: &FileOp, state: &mut State) -> Result {
             dataset,
             path,
             options,
-        } => mount(state, dataset, path, *options),
+            beside,
+        } => {
+            let path = state.resolve(path, true)?;
+            mount(state, dataset, &path, *options, *beside)
+        }
         FileOp::Remount { path, options } => {
-            let mount = state.mounts.at(path).ok_or(Errno::EINVAL)?;
+            let path = state.resolve(path, true)?;
+            let mount = state.mounts.at(&path).ok_or(Errno::EINVAL)?;
             let (id, becomes) = (mount.id, options.read_only && !mount.options.read_only);
             // `mnt_hold_writers`; a remount of a superblock that is read-only by now does not look.
             if becomes && state.release > Release::V2_1 && state.open_files.writes_through(id) {
@@ -154,9 +159,18 @@ pub(super) fn apply(op: &FileOp, state: &mut State) -> Result {
             state.mounts.remount(id, *options);
             Ok(None)
         }
-        FileOp::Unmount { path, how } => unmount(state, path, *how),
-        FileOp::MakeMountpoint { path } => make_mountpoint(state, path),
-        FileOp::RemoveMountpoint { path } => remove_mountpoint(state, path),
+        FileOp::Unmount { path, how } => {
+            let path = state.resolve(path, false)?;
+            unmount(state, &path, *how)
+        }
+        FileOp::MakeMountpoint { path } => {
+            let path = state.resolve(path, true)?;
+            make_mountpoint(state, &path)
+        }
+        FileOp::RemoveMountpoint { path } => {
+            let path = state.resolve(path, false)?;
+            remove_mountpoint(state, &path)
+        }
         FileOp::MakeVdev { path, size } => {
             if state.vdevs.contains_key(&**path) {
                 return Err(Errno::EEXIST);
@@ -732,7 +746,7 @@ fn shared(state: &mut State, at: &At, snapshot: &str) -> Result {
 /// `zpl_mount`, `zfs_domount`. All mounts of a filesystem have one superblock, so they must agree with it
 /// whether it is read-only, which property `readonly` makes it too; a snapshot's always is and takes
 /// both. A second mount at the same place is refused by Linux (`graft_tree`).
-fn mount(state: &mut State, name: &str, path: &str, options: MountOptions) -> Result {
+fn mount(state: &mut State, name: &str, path: &str, options: MountOptions, beside: bool) -> Result {
     let on = covered(state, path)?;
     let id = state.find(name).ok_or(Errno::ENOENT)?;
     let is_snapshot = state.dataset(id).is_some_and(Dataset::is_snapshot);
@@ -753,7 +767,8 @@ fn mount(state: &mut State, name: &str, path: &str, options: MountOptions) -> Re
     {
         return Err(Errno::EBUSY);
     }
-    state.mounts.add(id, path, options, on);
+    let beside = beside.then_some(state.now);
+    state.mounts.add(id, path, options, on, beside);
     Ok(None)
 }
 

@@ -4,5 +4,6 @@ pub mod files;
 pub mod mount;
 pub mod op;
 pub mod open;
+mod path;
 mod walk;
 pub mod znode;

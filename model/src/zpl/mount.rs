@@ -26,6 +26,8 @@ pub struct Mount {
     pub options: MountOptions,
     /// Whether it was read-only when it was mounted. A rollback goes back to that (`zfs_register_callbacks`).
     pub was_read_only: bool,
+    /// When it was mounted, if others were at the same time: nobody knows in which order they stand.
+    pub beside: Option<u64>,
     /// The mount it stands on, with the directory there that it covers; none outside.
     pub on: Option<(MountId, ObjectId)>,
 }
@@ -181,7 +183,7 @@ impl Mounts {
         self.is_mounted(dataset) || open.on_dataset(dataset)
     }
 
-    /// Where an absolute path leads. Symbolic links on the way are not followed.
+    /// Where an absolute path leads that has no symbolic links on the way ([`State::resolve`]).
     #[must_use]
     pub fn locate<'m, 'p>(&'m self, path: &'p str) -> Place<'m, 'p> {
         let mut place = Place {
@@ -254,6 +256,7 @@ impl Mounts {
         path: &str,
         options: MountOptions,
         on: Option<(MountId, ObjectId)>,
+        beside: Option<u64>,
     ) -> MountId {
         let id = MountId(self.next);
         self.next += 1;
@@ -263,6 +266,7 @@ impl Mounts {
             path: path.to_owned(),
             options,
             was_read_only: options.read_only,
+            beside,
             on,
         });
         id

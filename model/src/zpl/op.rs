@@ -174,6 +174,8 @@ pub enum FileOp {
         path: Arc<str>,
         /// How.
         options: MountOptions,
+        /// Whether threads mount several beside each other, so that nobody knows which of them comes first.
+        beside: bool,
     },
     /// `mount_setattr(2)`, until 2.1 `mount(2)` with `MS_REMOUNT`: what the programs do when the property
     /// `readonly` changes. `EINVAL` when nothing of ZFS is mounted there, `EBUSY` when a file is open for

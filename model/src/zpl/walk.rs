@@ -11,7 +11,7 @@ const MAX_NAME: usize = 255;
 const MAX_PATH: usize = 4095;
 
 /// Most symbolic links on one path (`MAXSYMLINKS`).
-const MAX_LINKS: u32 = 40;
+pub(super) const MAX_LINKS: u32 = 40;
 
 /// A tree to follow paths in.
 pub(super) struct Walk<'a> {

@@ -402,6 +402,7 @@ impl KernelArm {
                 dataset,
                 path,
                 options,
+                ..
             } => {
                 if !self.owns(dataset) {
                     return Err(Errno::NOENT.into());

@@ -31,9 +31,10 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     let filesystem = |full: &str| full.split(['@', '#']).next().unwrap_or_default().to_owned();
     let (source, name) = match (source.starts_with(['@', '#']), name.starts_with('#')) {
         (true, true) => {
-            return Ok(
-                console.usage("either source or bookmark must be specified as full dataset paths")
-            );
+            // Without a line feed.
+            let complaint = b"either source or bookmark must be specified as full dataset paths";
+            console.err.extend_from_slice(complaint);
+            return Ok(console.usage(""));
         }
         (false, true) => (source.clone(), filesystem(&source) + &name),
         (true, false) => (filesystem(&name) + &source, name),

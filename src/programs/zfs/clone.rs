@@ -1,5 +1,6 @@
 //! `zfs clone` (`zfs_do_clone`).
 
+use ztwin_model::Release;
 use ztwin_model::dsl::names::{self, Expected};
 use ztwin_model::dsl::op::DslOp;
 use ztwin_model::dsl::value::Target;
@@ -10,7 +11,12 @@ use crate::programs::console::{Console, Ended};
 use crate::programs::settings;
 
 pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
-    let args = args::parse(words, "o:pu");
+    let known = if console.release() < Release::V2_4 {
+        "o:p"
+    } else {
+        "o:pu"
+    };
+    let args = args::parse(words, known);
     let mut properties = settings::Given::default();
     let (mut parents, mut unmounted) = (false, false);
     for given in args.given {

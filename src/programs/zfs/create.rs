@@ -8,6 +8,7 @@ use ztwin_model::dsl::value::Target;
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended, NotModelled};
 use crate::programs::settings;
+use crate::programs::zpool::open_failed;
 
 pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     let args = args::parse(words, "V:b:nso:puvP");
@@ -45,6 +46,11 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
             "too many arguments"
         }));
     };
+    let pool = names::pool(name);
+    if dry && !console.state().pools.contains_key(pool) {
+        open_failed(console, pool, &Reason::NoSuchPool(pool.into()));
+        return Ok(1);
+    }
     if dry && let Err(reason) = properties.check(Target::NewFilesystem, console.release())? {
         console.refuse(&format!("cannot verify '{name}'"), &reason);
         return Ok(1);
@@ -105,9 +111,7 @@ fn create(
     properties: &settings::Given,
 ) -> Result<bool, NotModelled> {
     let heading = format!("cannot create '{name}'");
-    // `dataset_nestcheck` stops one level before the kernel does.
-    let deep = names::check_new(name, Expected::Filesystem).is_ok()
-        && names::nesting(name) >= names::MAX_NESTING;
+    let deep = names::check_new(name, Expected::Filesystem).is_ok() && is_too_deep(name);
     let checked = if deep {
         Err(Reason::NestedTooDeep)
     } else {
@@ -156,10 +160,19 @@ pub(super) fn check_new(console: &Console<'_>, name: &str) -> Result<(), Reason>
         .ok_or(Reason::NoParent)
 }
 
+/// `dataset_nestcheck`, which stops one level before the kernel does.
+fn is_too_deep(name: &str) -> bool {
+    names::nesting(name) >= names::MAX_NESTING
+}
+
 /// `zfs_create_ancestors`: makes and mounts each that is missing.
 pub(super) fn create_ancestors(console: &mut Console<'_>, name: &str) -> bool {
     let pool = names::pool(name);
     let heading = format!("cannot create '{name}'");
+    if is_too_deep(name) {
+        console.refuse(&heading, &Reason::NestedTooDeep);
+        return false;
+    }
     if names::parent(name).is_none() {
         console.refuse(&heading, &Reason::NoDatasetName);
         return false;
@@ -177,12 +190,12 @@ pub(super) fn create_ancestors(console: &mut Console<'_>, name: &str) -> bool {
             name: above.into(),
             settings: Vec::new(),
         });
-        let Some(id) = created.ok().and_then(|()| console.state().find(above)) else {
-            console.complain(format!("failed to create ancestor '{above}'"));
+        if let Err(reason) = created {
+            console.refuse(&format!("cannot create '{above}'"), &reason);
             return false;
-        };
-        if !console.mount(id, false) {
-            console.complain(format!("failed to mount ancestor '{above}'"));
+        }
+        let made = console.state().find(above);
+        if made.is_some_and(|id| !console.mount(id)) {
             return false;
         }
     }

@@ -39,10 +39,33 @@ pub(super) struct Walk {
 
 /// The value of `-d`, or the complaint about it (`parse_depth`).
 pub(super) fn depth(text: &str) -> Result<u64, String> {
-    let depth: i64 = text
-        .parse()
-        .map_err(|_| format!("{text} is not an integer"))?;
+    let depth = integer(text).ok_or_else(|| format!("{text} is not an integer"))?;
     u64::try_from(depth).map_err(|_| "Depth can not be negative.".to_owned())
+}
+
+/// `strtol` with base 0, when nothing stands behind the number, as an `int`. No text is 0.
+#[expect(clippy::cast_possible_truncation, reason = "C cuts it off, too")]
+fn integer(text: &str) -> Option<i32> {
+    if text.is_empty() {
+        return Some(0);
+    }
+    let text = text.trim_start_matches([' ', '\t', '\n', '\x0b', '\x0c', '\r']);
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => (-1, digits),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (radix, digits) = match digits.strip_prefix("0x").or(digits.strip_prefix("0X")) {
+        Some(digits) => (16, digits),
+        None if digits.starts_with('0') => (8, digits),
+        None => (10, digits),
+    };
+    if digits.is_empty() || !digits.chars().all(|digit| digit.is_digit(radix)) {
+        return None;
+    }
+    // It stops at the ends of a `long`, whose lower half is the `int`.
+    let value = i128::from_str_radix(digits, radix).map_or(i128::MAX, |value| sign * value);
+    let value = value.clamp(i64::MIN.into(), i64::MAX.into());
+    Some(value as i32)
 }
 
 /// The value of `-t`, or the complaint about it.

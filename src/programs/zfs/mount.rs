@@ -1,98 +1,158 @@
 //! `zfs mount` and `zfs unmount` (`share_mount`, `unshare_unmount`).
 
+use ztwin_model::Release;
 use ztwin_model::dsl::dataset::DatasetId;
 use ztwin_model::dsl::names::Expected;
 use ztwin_model::dsl::properties::Property;
 use ztwin_model::dsl::reason::Reason;
-use ztwin_model::zpl::op::{At, FileOp};
 
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended, NotModelled};
-use crate::programs::mounting::Changelist;
+use crate::programs::message;
+use crate::programs::mounting::{Asked, Changelist};
 
 pub(super) fn mount(console: &mut Console<'_>, words: &[String]) -> Ended {
-    let args = args::parse(words, "ajRlvo:Of");
-    let (mut all, mut overlay, mut read_only) = (false, false, false);
+    let known = if console.release() == Release::V2_1 {
+        "alvo:Of"
+    } else {
+        "ajRlvo:Of"
+    };
+    let args = args::parse(words, known);
+    let mut asked = Asked::default();
+    let (mut all, mut below, mut serial, mut has_options) = (false, false, false, false);
     for given in args.given {
         match given {
             Given::Flag('a') => all = true,
-            Given::Flag('O') => overlay = true,
-            Given::Flag('l' | 'v') => {}
-            Given::Value(_, options) if options == "ro" => read_only = true,
+            Given::Flag('R') => below = true,
+            Given::Flag('O') => asked.overlay = true,
+            Given::Flag('l') => serial = true,
+            Given::Flag('v' | 'f') => {}
+            Given::Flag(letter) => return Err(NotModelled(format!("zfs mount -{letter}"))),
+            Given::Value(_, options) if options.is_empty() => {
+                return Ok(console.usage("empty mount options (-o) specified"));
+            }
             Given::Value(_, options) => {
-                return Err(NotModelled(format!("the mount options '{options}'")));
+                asked.add(&options)?;
+                has_options = true;
             }
-            Given::Flag(letter) => {
-                return Err(NotModelled(format!("zfs mount -{letter}")));
+            Given::NoValue(letter) => {
+                return Ok(console.usage(&format!("missing argument for '{letter}' option")));
             }
-            Given::NoValue(_) => return Ok(console.usage("missing property argument")),
             Given::Unknown(letter) => {
                 return Ok(console.usage(&format!("invalid option '{letter}'")));
             }
         }
     }
     match args.operands.as_slice() {
-        [] if all => {
-            let wanted: Vec<_> = every(console)
-                .into_iter()
-                .filter(|&id| console.is(id, Property::Canmount, "on"))
-                .filter(|&id| !console.state().mounts.is_mounted(id))
-                .filter_map(|id| Some((console.mountable(id)?, id)))
-                .collect();
-            let mut wanted = wanted;
-            wanted.sort();
-            let mut failed = false;
-            for (_, id) in wanted {
-                failed |= !console.mount_with(id, overlay, read_only);
+        [_, ..] if all => Ok(console.usage("too many arguments")),
+        [] if below => Ok(console.usage("no dataset provided")),
+        operands if all || below => {
+            let mut tops = Vec::new();
+            for name in operands {
+                match console.open(name, Expected::Filesystem) {
+                    Some(id) => tops.push(id),
+                    None => return Ok(console.usage("")),
+                }
             }
-            Ok(u8::from(failed))
+            if operands.is_empty() {
+                tops.extend(console.state().pools.values().map(|pool| pool.root));
+            }
+            let mounted = mount_all(console, &tops, &asked, serial)?;
+            Ok(u8::from(!mounted))
         }
-        _ if all => Ok(console.usage("too many arguments")),
+        [] if has_options => Ok(console.usage("missing filesystem argument (specify -a for all)")),
         [] => {
-            let lines: Vec<_> = console
-                .state()
-                .mounts
-                .iter()
-                .map(|mount| format!("{:<30}  {}", console.name(mount.dataset), mount.path))
-                .collect();
-            for line in lines {
-                console.say(&line);
-            }
+            list(console);
             Ok(0)
         }
         [name] => {
             let Some(id) = console.open(name, Expected::Filesystem) else {
                 return Ok(1);
             };
-            let mounted = mount_one(console, id, name, overlay, read_only);
+            check_writable(console, id, &asked)?;
+            let mounted = mount_one(console, id, name, &asked);
             Ok(u8::from(!mounted))
         }
         _ => Ok(console.usage("too many arguments")),
     }
 }
 
-/// All filesystems of all pools.
-fn every(console: &Console<'_>) -> Vec<DatasetId> {
-    let roots: Vec<_> = console
-        .state()
-        .pools
-        .values()
-        .map(|pool| pool.root)
+/// `zfs_foreach_mountpoint`: each after those whose mountpoints are above its own, and not at all when one
+/// of them could not be mounted. Threads do it, so that nobody knows which of several is mounted first; not
+/// so with `-l`, which may ask for keys.
+fn mount_all(
+    console: &mut Console<'_>,
+    tops: &[DatasetId],
+    asked: &Asked,
+    serial: bool,
+) -> Result<bool, NotModelled> {
+    let mut wanted: Vec<_> = tops
+        .iter()
+        .flat_map(|&top| console.state().subtree(top))
+        .filter(|&id| console.is(id, Property::Canmount, "on"))
+        .filter(|&id| asked.remount || !console.state().mounts.is_mounted(id))
+        .filter_map(|id| Some((console.mountable(id)?, id)))
         .collect();
-    roots
-        .into_iter()
-        .flat_map(|root| console.state().subtree(root))
-        .collect()
+    // `mountpoint_cmp`: what is below a mountpoint follows it at once.
+    wanted.sort_by_cached_key(|(path, id)| (path.replace('/', "\0"), *id));
+    for (_, id) in &wanted {
+        check_writable(console, *id, asked)?;
+    }
+    let mut failed: Vec<&str> = Vec::new();
+    for (path, id) in &wanted {
+        if !serial && failed.iter().any(|above| is_in(path, above)) {
+            continue;
+        }
+        let mut others = wanted.iter();
+        let beside = others.any(|(other, _)| !is_in(path, other) && !is_in(other, path));
+        let mut asked = asked.clone();
+        asked.beside = beside && !serial;
+        if !console.mount_with(*id, &asked) {
+            failed.push(path);
+        }
+    }
+    // They share a buffer: of several messages one may be printed twice, and another not at all.
+    if !serial && failed.len() > 1 {
+        return Err(NotModelled(
+            "what zfs mount -a says of several that cannot be mounted".to_owned(),
+        ));
+    }
+    Ok(failed.is_empty())
+}
+
+/// Whether a path is `top` or below it (`libzfs_path_contains`).
+fn is_in(path: &str, top: &str) -> bool {
+    let rest = path.strip_prefix(top);
+    top == "/" || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// `-o rw` is stronger than the property `readonly`.
+fn check_writable(console: &Console<'_>, id: DatasetId, asked: &Asked) -> Result<(), NotModelled> {
+    if asked.is_for_writing() && console.is(id, Property::Readonly, "on") {
+        return Err(NotModelled(
+            "a mount for writing of a filesystem that is readonly".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// The mounts, without those of snapshots. Nobody knows the order of those that were mounted beside each
+/// other.
+fn list(console: &mut Console<'_>) {
+    let mounts: Vec<_> = console.state().mounts.iter().cloned().collect();
+    for run in mounts.chunk_by(|one, other| one.beside.is_some() && one.beside == other.beside) {
+        let marker = console.order(run.len() > 1);
+        for mount in run {
+            let name = console.name(mount.dataset);
+            if !name.contains('@') {
+                console.say(&format!("{marker}{name:<30}  {}", mount.path));
+            }
+        }
+    }
 }
 
 /// `share_mount_one`.
-fn mount_one(
-    console: &mut Console<'_>,
-    id: DatasetId,
-    name: &str,
-    overlay: bool,
-    read_only: bool,
-) -> bool {
+fn mount_one(console: &mut Console<'_>, id: DatasetId, name: &str, asked: &Asked) -> bool {
     let heading = format!("cannot mount '{name}'");
     if console.is(id, Property::Mountpoint, "legacy") {
         console.refuse(&heading, &Reason::LegacyMountpoint);
@@ -103,10 +163,10 @@ fn mount_one(
         Reason::NoMountpointSet
     } else if console.is(id, Property::Canmount, "off") {
         Reason::CannotMount
-    } else if console.state().mounts.is_mounted(id) {
+    } else if console.state().mounts.is_mounted(id) && !asked.remount {
         Reason::AlreadyMounted
     } else {
-        return console.mount_with(id, overlay, read_only);
+        return console.mount_with(id, asked);
     };
     console.refuse(&heading, &reason);
     false
@@ -151,21 +211,23 @@ fn unmount_one(console: &mut Console<'_>, id: DatasetId, name: &str, force: bool
         console.refuse(&heading, &Reason::NotMounted);
         return false;
     }
-    Changelist::of_unmount(console, id, force).prefix(console)
+    Changelist::of_mounted(console, id, force).prefix(console)
 }
 
-/// Those that ZFS mounts by itself, the deepest first.
+/// All that are neither legacy nor `noauto`, the last place first.
 fn unmount_all(console: &mut Console<'_>, force: bool) -> bool {
     let mut wanted: Vec<_> = console
         .state()
         .mounts
         .iter()
-        .filter(|mount| console.state().mountpoint(mount.dataset).is_some())
-        .filter(|mount| !console.is(mount.dataset, Property::Canmount, "noauto"))
         .map(|mount| (mount.path.clone(), mount.dataset))
+        .filter(|(_, id)| !console.is(*id, Property::Mountpoint, "legacy"))
+        .filter(|(_, id)| !console.is(*id, Property::Canmount, "noauto"))
+        .filter(|(_, id)| console.state().filesystem(*id).is_some())
         .collect();
-    wanted.sort();
-    wanted.dedup_by_key(|(_, id)| *id);
+    // Of what is mounted over each other the first.
+    wanted.sort_by(|(one, _), (other, _)| one.cmp(other));
+    wanted.dedup_by(|(later, _), (first, _)| later == first);
     let mut done = true;
     for (_, id) in wanted.into_iter().rev() {
         done &= console.unmount(id, force);
@@ -175,12 +237,42 @@ fn unmount_all(console: &mut Console<'_>, force: bool) -> bool {
 
 /// `unshare_unmount_path`.
 fn unmount_path(console: &mut Console<'_>, path: &str, force: bool) -> Ended {
-    let clean = path.trim_end_matches('/');
-    let Some(id) = console.state().mounts.at(clean).map(|mount| mount.dataset) else {
-        return not_mounted(console, path);
+    match console.stat(path, true) {
+        None => {
+            return Err(NotModelled(
+                "zfs unmount of a path outside of all datasets".to_owned(),
+            ));
+        }
+        Some(Err(errno)) => {
+            let what = message::strerror(errno);
+            console.complain(format!("cannot open '{path}': {what}"));
+            console.complain(format!("warning: {path} not in/proc/self/mounts"));
+            console.complain(format!("{path}: {what}"));
+            return Ok(1);
+        }
+        Some(Ok(())) => {}
+    }
+    let heading = format!("cannot unmount '{path}'");
+    let resolved = console.state().resolve(path, true).unwrap_or_default();
+    let mounts = &console.state().mounts;
+    let Some(mount) = mounts.locate(&resolved).mount else {
+        return Ok(1);
     };
-    let name = console.name(id);
+    let (id, place) = (mount.dataset, mount.path.clone());
+    let first = mounts.first(id).is_none_or(|first| first.path == place);
+    let Some(id) = console.open(&console.name(id), Expected::Filesystem) else {
+        return Ok(1);
+    };
+    if place != resolved {
+        console.refuse(&heading, &Reason::NotAMountpoint);
+        return Ok(1);
+    }
+    if !first && console.release() > Release::V2_1 {
+        console.complain(format!("{heading}: not an original mountpoint"));
+        return Ok(1);
+    }
     if console.is(id, Property::Mountpoint, "legacy") {
+        let name = console.name(id);
         console.refuse(
             &format!("cannot unmount '{name}'"),
             &Reason::LegacyMountpoint,
@@ -189,27 +281,6 @@ fn unmount_path(console: &mut Console<'_>, path: &str, force: bool) -> Ended {
         return Ok(1);
     }
     Ok(u8::from(
-        !Changelist::of_unmount(console, id, force).prefix(console),
+        !Changelist::of_mounted(console, id, force).prefix(console),
     ))
-}
-
-/// What it says of a path where no dataset is mounted; only a path in a dataset is known.
-fn not_mounted(console: &mut Console<'_>, path: &str) -> Ended {
-    let place = console.state().mounts.locate(path);
-    let Some(dataset) = place.mount.map(|mount| mount.dataset) else {
-        return Err(NotModelled(
-            "zfs unmount of a path outside of all datasets".to_owned(),
-        ));
-    };
-    let at = At {
-        dataset: console.name(dataset).into(),
-        path: place.inside.into(),
-    };
-    if console.call(FileOp::Stat { at }).is_err() {
-        return Err(NotModelled(
-            "zfs unmount of a path that does not exist".to_owned(),
-        ));
-    }
-    console.refuse(&format!("cannot unmount '{path}'"), &Reason::NotAMountpoint);
-    Ok(1)
 }

@@ -145,7 +145,7 @@ fn rename_filesystem(
     let mut changes = if stays {
         Changelist::none()
     } else {
-        Changelist::of_rename(console, id, flags.force)
+        Changelist::of_mounted(console, id, flags.force)
     };
     if !changes.prefix(console) {
         return false;

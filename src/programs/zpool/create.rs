@@ -132,7 +132,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     let mounted = console
         .state()
         .find(name)
-        .is_none_or(|root| console.mount(root, false));
+        .is_none_or(|root| console.mount(root));
     Ok(u8::from(!mounted))
 }
 

@@ -69,7 +69,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         Ok(()) => Ok(0),
         Err(reason) => {
             let reason = if reason == Reason::Busy {
-                Reason::MountBusy
+                Reason::PoolBusy
             } else {
                 reason
             };

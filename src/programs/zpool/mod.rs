@@ -8,6 +8,8 @@ mod get;
 mod list;
 mod sync;
 
+pub(super) use sync::open_failed;
+
 /// Subcommands that exist and are not modelled.
 const NOT_MODELLED: &[&str] = &[
     "add",

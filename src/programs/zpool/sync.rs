@@ -39,7 +39,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
 }
 
 /// `zpool_open`: what it says of a pool that cannot be opened.
-pub(super) fn open_failed(console: &mut Console<'_>, pool: &str, reason: &Reason) {
+pub(in crate::programs) fn open_failed(console: &mut Console<'_>, pool: &str, reason: &Reason) {
     console.note(reason);
     console.complain(format!("cannot open '{pool}': no such pool"));
 }
