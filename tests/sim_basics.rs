@@ -204,6 +204,7 @@ fn vdev_files_have_any_name_and_are_never_written() {
         truncate -s 1G "$at/grows"; zpool create other "$at/grows"; echo "[$?]"
         zpool destroy other; rm "$at/grows"; zpool create other "$at/grows"; echo "[$?]"
         zpool destroy tank; zpool create tank "$at/link"; echo "[$?]"
+        zpool create -fm "$at" mounted "$at/small"; echo "[$?]"
         zfs list -H -o name
     "#;
     let told =
@@ -229,6 +230,8 @@ fn vdev_files_have_any_name_and_are_never_written() {
     cannot resolve path 'DIR/some where/grows'
     [1]
     [0]
+    cannot create 'mounted': one or more devices is less than the minimum size (64M)
+    [1]
     tank
     "#);
     let after = fs::metadata(&vdev).expect("there");
@@ -267,6 +270,7 @@ fn wrong_use_says_what_to_do() {
         &["--pool", "tank=big"],
         &["--pool", "tank=1M"],
         &["--pool", "9=1G"],
+        &["--pool", "tank=1G", "--pool", "tank=2G"],
         &["--openzfs", "2.2"],
     ] {
         let (code, out, err) = sim(directory.path(), args, "true");
@@ -290,6 +294,9 @@ fn wrong_use_says_what_to_do() {
     $ ztwin sim --pool 9=1G
     ztwin sim: --pool 9: cannot create '9': name must begin with a letter
     pool name may have been omitted
+
+    $ ztwin sim --pool tank=1G --pool tank=2G
+    ztwin sim: --pool tank is given twice
 
     $ ztwin sim --openzfs 2.2
     error: invalid value '2.2' for '--openzfs <LINE>': name one of the releases that are modelled: 2.1, 2.3, 2.4

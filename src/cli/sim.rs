@@ -108,6 +108,13 @@ impl Sim {
     }
 
     fn play(&self) -> Result<u8, Error> {
+        let names = self.pools.iter().map(|(name, _)| name);
+        if let Some(name) = names
+            .clone()
+            .find(|name| names.clone().filter(|it| it == name).count() > 1)
+        {
+            return Err(Error(format!("--pool {name} is given twice")));
+        }
         let options = Options {
             release: self.openzfs,
             estimate_space: self.estimate_space,

@@ -85,7 +85,12 @@ fn files(words: &[String]) -> Vec<(String, Found)> {
     {
         return Vec::new();
     }
-    let paths = words.iter().filter(|word| word.starts_with('/'));
+    // Where a pool is mounted (-m, -R) is no vdev.
+    let option = |word: &str| word.starts_with('-') && word.ends_with(['m', 'o', 'O', 'R', 't']);
+    let operands = words.windows(2).filter(|pair| !option(&pair[0]));
+    let paths = operands
+        .map(|pair| &pair[1])
+        .filter(|word| word.starts_with('/'));
     let found = paths.map(|path| {
         let found = match fs::metadata(path) {
             Ok(it) if it.is_file() => Found::File(it.len()),
