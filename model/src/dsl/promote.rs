@@ -1,5 +1,6 @@
 //! Promoting a clone (`dsl_dataset_promote_check`, `dsl_dataset_promote_sync`).
 
+use crate::dsl::dataset::DatasetId;
 use crate::dsl::names::{self, Expected};
 use crate::dsl::op::Result;
 use crate::dsl::reason::Reason;
@@ -72,6 +73,7 @@ impl State {
                 snapshot.clones.remove(&clone);
             }
         }
+        self.move_bookmarks(origin, home, clone);
         if let Some(snapshot) = above.and_then(|above| self.snapshot_mut(above)) {
             snapshot.clones.remove(&home);
             snapshot.clones.insert(clone);
@@ -80,5 +82,27 @@ impl State {
             pool.close_txg();
         }
         Ok(())
+    }
+
+    /// Those that mark the origin or something before it go with the snapshots.
+    fn move_bookmarks(&mut self, origin: DatasetId, from: DatasetId, to: DatasetId) {
+        let txg = |id| self.dataset(id).map(|it| it.creation_txg);
+        let bookmarks = self.filesystem(from).map(|it| it.bookmarks.clone());
+        let older: Vec<_> = bookmarks
+            .into_iter()
+            .flatten()
+            .filter(|(_, bookmark)| txg(*bookmark) <= txg(origin))
+            .collect();
+        for (component, id) in older {
+            if let Some(from) = self.filesystem_mut(from) {
+                from.bookmarks.remove(&component);
+            }
+            if let Some(to) = self.filesystem_mut(to) {
+                to.bookmarks.insert(component, id);
+            }
+            if let Some(bookmark) = self.bookmark_mut(id) {
+                bookmark.filesystem = to;
+            }
+        }
     }
 }

@@ -122,21 +122,25 @@ impl Destroy {
         spec: &str,
         found: &mut Vec<DatasetId>,
     ) {
-        let before = found.len();
         for part in spec.split(',') {
             for snapshot in select(console, id, part).unwrap_or_default() {
                 if !self.clones && !self.defer && !check_clones(console, snapshot) {
                     self.failed = true;
+                    // `destroy_check_dependent`: nothing is destroyed any more.
+                    self.dry = true;
                 }
-                if !found.contains(&snapshot) {
-                    found.push(snapshot);
-                }
+                // Named once more, it goes to the end of the list.
+                found.retain(|it| *it != snapshot);
+                found.push(snapshot);
             }
         }
         if self.verbose {
-            for &snapshot in &found[before..] {
-                let name = console.name(snapshot);
-                self.tell(console, &name);
+            // `destroy_print_snapshots`: by age, whatever the order of the list.
+            for snapshot in console.snapshots(id) {
+                if found.contains(&snapshot) {
+                    let name = console.name(snapshot);
+                    self.tell(console, &name);
+                }
             }
         }
         if self.recurse {
