@@ -7,7 +7,7 @@ use super::{Comparer, Difference, Excused};
 use crate::pools::blobs::Blobs;
 use crate::pools::model::ModelPools;
 use crate::pools::{Command, End, Pools, Printed, Unavailable};
-use crate::trace::{Expected, Recorded, Trace, without_usage};
+use crate::trace::{Ending, Expected, Line, Recorded, Trace, without_usage};
 
 /// What a comparison of a whole trace found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -272,7 +272,11 @@ pub fn record_trace(
         if let Fresh::Differs(_) = compare_fresh(&mut comparer, &expected, fresh, model.get(i)) {
             comparer = before;
             changed += 1;
-            let lines = comparer.keep_patterns(&expected, fresh);
+            let lines = if fresh.end == End::Panic {
+                vec![Line::End(Ending::Panic)]
+            } else {
+                comparer.keep_patterns(&expected, fresh)
+            };
             step.set_lines(release, &others, without_usage(lines));
         }
     }

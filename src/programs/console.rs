@@ -44,6 +44,8 @@ pub(super) struct Console<'m> {
     pub changed: bool,
     /// What the program has taken off ([`Console::first_mount`]).
     pub taken_off: BTreeSet<DatasetId>,
+    /// Whether the kernel panicked below it.
+    pub panicked: bool,
     /// The order in which lists are met that ZFS has in none.
     pub order: Order,
 }
@@ -68,6 +70,7 @@ impl<'m> Console<'m> {
             missing: Missing::default(),
             failures,
             changed: false,
+            panicked: false,
             order: Order::default(),
             taken_off: BTreeSet::new(),
         }
@@ -131,6 +134,7 @@ impl<'m> Console<'m> {
     pub fn dataset(&mut self, op: DslOp) -> Result<(), Reason> {
         let before = self.before_failure();
         if let Outcome::Refused(reason) = self.machine.apply(&Op::Dataset(op.clone())) {
+            self.panicked |= reason == Reason::KernelPanic;
             return Err(reason);
         }
         let fails = |before: &Machine| self.failures.of_dataset(&op, before.state());

@@ -135,6 +135,7 @@ fn text(reason: &Reason, release: Release) -> String {
         Reason::NoMountpointSet => "no mountpoint set".to_owned(),
         Reason::LegacyMountpoint => "legacy mountpoint".to_owned(),
 
+        Reason::KernelPanic => "kernel panic".to_owned(),
         Reason::NoSuchVdev(path) => format!("cannot open '{path}': no such device in /dev"),
         Reason::VdevInUse(path, pool) => format!("{path} is part of active pool '{pool}'"),
         Reason::VdevTwice => {

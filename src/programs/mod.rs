@@ -67,6 +67,7 @@ pub fn run_with(
         reasons,
         missing,
         changed,
+        panicked,
         ..
     } = console;
     let ended = match missing.get() {
@@ -74,6 +75,15 @@ pub fn run_with(
         None => ended,
     };
     match ended {
+        Ok(_) if panicked => Ran {
+            printed: Printed {
+                out: Vec::new(),
+                err: b"ztwin: OpenZFS panics the kernel here\n".to_vec(),
+                end: End::Panic,
+            },
+            reasons,
+            changed: true,
+        },
         Ok(code) => Ran {
             printed: Printed {
                 out: out.into_bytes(),

@@ -395,6 +395,8 @@ pub(super) struct Changelist {
     members: Vec<Member>,
     /// The mountpoint of the dataset that changes, when ZFS made it.
     removable: Option<String>,
+    /// Those of all whose name changes.
+    former: Vec<String>,
     /// Mount also those that were not mounted, when `canmount` is `on`.
     mounts_all: bool,
     force: bool,
@@ -429,7 +431,34 @@ impl Changelist {
     pub fn of_mounted(console: &Console<'_>, id: DatasetId, force: bool) -> Self {
         let mut found = console.state().subtree(id);
         found.retain(|&below| below != id && console.state().mounts.is_mounted(below));
-        Self::new(console, id, found, false, force)
+        let mut changes = Self::new(console, id, found, false, force);
+        changes.former = changes.mountpoints(console);
+        changes
+    }
+
+    /// `changelist_gather` for a rename that leaves all mounted as it is.
+    pub fn of_rename_in_place(console: &Console<'_>, id: DatasetId) -> Self {
+        let mut found = console.state().subtree(id);
+        found.retain(|&below| below != id);
+        let mut changes = Self::new(console, id, found, false, false);
+        changes.former = changes.mountpoints(console);
+        changes.members.clear();
+        changes.removable = None;
+        changes
+    }
+
+    fn mountpoints(&self, console: &Console<'_>) -> Vec<String> {
+        let members = self.members.iter();
+        members
+            .filter_map(|member| console.removable_mountpoint(member.id))
+            .collect()
+    }
+
+    /// `changelist_rename`: the directories of the old names go, also of what stays unmounted.
+    pub fn renamed(&mut self, console: &mut Console<'_>) {
+        for path in std::mem::take(&mut self.former) {
+            console.remove_mountpoint(Some(path));
+        }
     }
 
     /// `changelist_gather` with all that depends on a dataset, of which these are mounted.
@@ -447,6 +476,7 @@ impl Changelist {
         Changelist {
             members: Vec::new(),
             removable: None,
+            former: Vec::new(),
             mounts_all: false,
             force: false,
         }
@@ -495,6 +525,7 @@ impl Changelist {
         Changelist {
             members,
             removable,
+            former: Vec::new(),
             mounts_all,
             force,
         }

@@ -1,6 +1,6 @@
 //! Promoting a clone (`dsl_dataset_promote_check`, `dsl_dataset_promote_sync`).
 
-use crate::dsl::dataset::DatasetId;
+use crate::dsl::dataset::{DatasetId, Kind};
 use crate::dsl::names::{self, Expected};
 use crate::dsl::op::Result;
 use crate::dsl::reason::Reason;
@@ -48,6 +48,12 @@ impl State {
             return Err(Reason::ConflictingSnapshot(component, origin.into()));
         }
         let above = source.origin;
+        // `dsl_bookmark_node_add` asserts that the name is free, and no check made sure of it.
+        let stays = |bookmark: &DatasetId| self.marks_after(*bookmark, origin);
+        let mut moved = source.bookmarks.iter().filter(|(_, it)| !stays(it));
+        if moved.any(|(component, _)| target.bookmarks.contains_key(component)) {
+            return Err(Reason::KernelPanic);
+        }
 
         let Some(source) = self.filesystem_mut(home) else {
             return Err(Reason::NotAClone);
@@ -86,12 +92,11 @@ impl State {
 
     /// Those that mark the origin or something before it go with the snapshots.
     fn move_bookmarks(&mut self, origin: DatasetId, from: DatasetId, to: DatasetId) {
-        let txg = |id| self.dataset(id).map(|it| it.creation_txg);
         let bookmarks = self.filesystem(from).map(|it| it.bookmarks.clone());
         let older: Vec<_> = bookmarks
             .into_iter()
             .flatten()
-            .filter(|(_, bookmark)| txg(*bookmark) <= txg(origin))
+            .filter(|(_, bookmark)| !self.marks_after(*bookmark, origin))
             .collect();
         for (component, id) in older {
             if let Some(from) = self.filesystem_mut(from) {
@@ -100,9 +105,15 @@ impl State {
             if let Some(to) = self.filesystem_mut(to) {
                 to.bookmarks.insert(component, id);
             }
-            if let Some(bookmark) = self.bookmark_mut(id) {
+            if let Some(Kind::Bookmark(bookmark)) = self.dataset_mut(id).map(|it| &mut it.kind) {
                 bookmark.filesystem = to;
             }
         }
+    }
+
+    /// Whether a bookmark marks something younger than a snapshot.
+    fn marks_after(&self, bookmark: DatasetId, snapshot: DatasetId) -> bool {
+        let txg = |id| self.dataset(id).map(|it| it.creation_txg);
+        txg(bookmark) > txg(snapshot)
     }
 }

@@ -196,6 +196,9 @@ reasons! {
     /// `mountpoint` is `legacy`.
     LegacyMountpoint;
 
+    /// Not refused: an assertion fails, and the kernel panics. A bug of OpenZFS.
+    KernelPanic;
+
     // Pools.
     /// There is no such file or device.
     NoSuchVdev(Arc<str>);

@@ -4,8 +4,11 @@ use ztwin_model::Release;
 use ztwin_model::dsl::dataset::DatasetId;
 use ztwin_model::dsl::names::Expected;
 use ztwin_model::dsl::reason::Reason;
+use ztwin_model::outcome::Outcome;
+use ztwin_model::zpl::op::{At, FileKind, FileOp, FileResult};
 
 use crate::programs::console::Console;
+use crate::programs::message::strerror;
 
 /// The kinds of datasets that are asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -126,7 +129,6 @@ pub(super) fn walk(
         }
     }
     for operand in operands {
-        let name = operand.strip_prefix('/').unwrap_or(operand);
         // With `-r`, a filesystem may be named even if only what is below it is asked for.
         let filesystems = types.filesystems || walk.recursive;
         let snapshots = types.snapshots || walk.types.is_none();
@@ -139,14 +141,19 @@ pub(super) fn walk(
             (false, true, true) => Expected::SnapshotOrBookmark,
             (true, true, true) => Expected::Any,
         };
-        let Some(id) = console.open(name, expected) else {
+        let opened = if operand.starts_with('/') || operand.starts_with("./") {
+            at_path(console, operand)
+        } else {
+            console.open(operand, expected)
+        };
+        let Some(id) = opened else {
             failed = true;
             continue;
         };
         if console.state().filesystem(id).is_none() {
             found.push(id);
         } else if !filesystems {
-            console.refuse(&format!("cannot open '{name}'"), &Reason::WrongType);
+            console.refuse(&format!("cannot open '{operand}'"), &Reason::WrongType);
             failed = true;
         } else if walk.recursive {
             visit(console, id, walk.depth, types, &mut found);
@@ -157,6 +164,34 @@ pub(super) fn walk(
     sort_by_name(console, &mut found);
     found.dedup();
     (found, failed)
+}
+
+/// `zfs_path_to_zhandle`: the filesystem in which a path lies.
+fn at_path(console: &mut Console<'_>, path: &str) -> Option<DatasetId> {
+    let plain = path.split('/').skip(1).all(|it| !matches!(it, "" | "." | ".."));
+    let place = console.state().mounts.locate(path);
+    let Some(mount) = place.mount.filter(|_| plain) else {
+        console
+            .missing
+            .set(Some("a path that may lie outside of the pools"));
+        return None;
+    };
+    let name = console.name(mount.dataset);
+    let at = At {
+        dataset: name.as_str().into(),
+        path: place.inside.into(),
+    };
+    match console.call(FileOp::Stat { at }) {
+        Ok(Outcome::File(FileResult::Stat(stat))) if stat.kind == FileKind::Link => {
+            console.missing.set(Some("a path that is a symbolic link"));
+            None
+        }
+        Ok(_) => console.open(&name, Expected::Filesystem),
+        Err(errno) => {
+            console.complain(format!("cannot open '{path}': {}", strerror(errno)));
+            None
+        }
+    }
 }
 
 /// A filesystem, its snapshots and what is below it, as far as they are asked for. Snapshots are a level

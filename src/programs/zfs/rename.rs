@@ -143,7 +143,7 @@ fn rename_filesystem(
         || console.is(id, Property::Mountpoint, "legacy")
         || console.is(id, Property::Mountpoint, "none");
     let mut changes = if stays {
-        Changelist::none()
+        Changelist::of_rename_in_place(console, id)
     } else {
         Changelist::of_mounted(console, id, flags.force)
     };
@@ -154,8 +154,9 @@ fn rename_filesystem(
         from: from.into(),
         to: to.into(),
     });
-    if let Err(reason) = &renamed {
-        console.refuse(&format!("cannot rename '{from}'"), reason);
+    match &renamed {
+        Ok(()) => changes.renamed(console),
+        Err(reason) => console.refuse(&format!("cannot rename '{from}'"), reason),
     }
     // Since 2.2 it is no failure that something cannot be mounted again.
     let mounted = changes.postfix(console) || console.release() > Release::V2_1;
