@@ -28,7 +28,10 @@ fn the_table_is_the_sum_of_the_files() {
         let sum = sums
             .entry(run["openzfs"].as_str().expect("a release").to_owned())
             .or_default();
-        for (sum, key) in sum.iter_mut().zip(["runs", "steps", "succeeded", "divergences"]) {
+        for (sum, key) in sum
+            .iter_mut()
+            .zip(["runs", "steps", "succeeded", "divergences"])
+        {
             *sum += number(key);
         }
     }

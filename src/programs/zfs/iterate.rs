@@ -168,7 +168,10 @@ pub(super) fn walk(
 
 /// `zfs_path_to_zhandle`: the filesystem in which a path lies.
 fn at_path(console: &mut Console<'_>, path: &str) -> Option<DatasetId> {
-    let plain = path.split('/').skip(1).all(|it| !matches!(it, "" | "." | ".."));
+    let plain = path
+        .split('/')
+        .skip(1)
+        .all(|it| !matches!(it, "" | "." | ".."));
     let place = console.state().mounts.locate(path);
     let Some(mount) = place.mount.filter(|_| plain) else {
         console
