@@ -86,6 +86,7 @@ impl Console<'_> {
             self.out.truncate(out);
             self.err.truncate(err);
             self.reasons.truncate(reasons);
+            self.taken_off.clone_from(&taken_off);
             self.order.tried = tried;
             let code = run(self)?;
             if tried == 0 || !self.order.met_many.get() {
