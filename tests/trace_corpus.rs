@@ -428,32 +428,14 @@ const UNSEEN: &[Unseen] = &[
     Unseen {
         file: "zfs/mount.rs",
         text: "no dataset provided",
-        on: &[Release::V2_1, Release::V2_4],
-        why: "until 2.1 there is no -R; seen on 2.4, its trace has only 2.3 yet",
-    },
-    Unseen {
-        file: "zfs/mount.rs",
-        text: "empty mount options (-o) specified",
-        on: &Release::ALL,
-        why: "seen on all, has no trace yet",
-    },
-    Unseen {
-        file: "zfs/mount.rs",
-        text: "missing filesystem argument (specify -a for all)",
-        on: &Release::ALL,
-        why: "seen on all, has no trace yet",
-    },
-    Unseen {
-        file: "zfs/mount.rs",
-        text: "warning: {path} not in/proc/self/mounts",
-        on: &Release::ALL,
-        why: "seen on all, has no trace yet",
+        on: &[Release::V2_1],
+        why: "until 2.1 there is no -R",
     },
     Unseen {
         file: "zfs/mount.rs",
         text: "{heading}: not an original mountpoint",
-        on: &Release::ALL,
-        why: "until 2.1 any place of a filesystem will do; seen on later ones, has no trace yet",
+        on: &[Release::V2_1],
+        why: "until 2.1 any place of a filesystem will do",
     },
     Unseen {
         file: "zfs/destroy.rs",

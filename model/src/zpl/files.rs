@@ -153,7 +153,8 @@ pub(super) fn apply(op: &FileOp, state: &mut State) -> Result {
             let mount = state.mounts.at(&path).ok_or(Errno::EINVAL)?;
             let (id, becomes) = (mount.id, options.read_only && !mount.options.read_only);
             // `mnt_hold_writers`; a remount of a superblock that is read-only by now does not look.
-            if becomes && state.release > Release::V2_1 && state.open_files.writes_through(id) {
+            let by_now = state.release == Release::V2_1 && state.is_readonly(mount.dataset);
+            if becomes && !by_now && state.open_files.writes_through(id) {
                 return Err(Errno::EBUSY);
             }
             state.mounts.remount(id, *options);
@@ -164,6 +165,11 @@ pub(super) fn apply(op: &FileOp, state: &mut State) -> Result {
             unmount(state, &path, *how)
         }
         FileOp::MakeMountpoint { path } => {
+            // What a path climbs out of has to be there, too.
+            for (end, _) in path.match_indices("/..") {
+                let above = state.resolve(&path[..end], true)?;
+                make_mountpoint(state, &above)?;
+            }
             let path = state.resolve(path, true)?;
             make_mountpoint(state, &path)
         }
@@ -703,7 +709,7 @@ fn open(state: &mut State, handle: &Handle, at: &At, write: bool) -> Result {
         generation,
         mount: reached.mount,
         writable: write,
-        read_only: reached.read_only,
+        read_only: reached.read_only && !state.is_readonly(reached.dataset),
     };
     state.open_files.insert(handle.clone(), file);
     Ok(None)

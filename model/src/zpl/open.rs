@@ -29,7 +29,8 @@ pub struct OpenFile {
     pub mount: Option<MountId>,
     /// Whether it was opened for writing too.
     pub writable: bool,
-    /// Whether the dataset was mounted read-only then. Its superblock stays so as long as it is open.
+    /// Whether the dataset was mounted read-only then, and not because its property says so. Its superblock
+    /// stays so as long as it is open; what the property makes of it follows the property.
     pub read_only: bool,
 }
 

@@ -25,13 +25,15 @@ fn components(path: &str, of_link: bool) -> impl Iterator<Item = Component> {
 
 impl State {
     /// Where an absolute path leads when the symbolic links on it are followed, with `follow` also one at
-    /// its end. `ENOENT` when a link leads to nothing; what else is missing on the way is left as it is.
+    /// its end. `ENOENT` when a link leads to nothing, or `..` out of it; what else is missing on the way is left
+    /// as it is.
     pub fn resolve(&self, path: &str, follow: bool) -> Result<String> {
         let mut done = String::new();
         let mut rest: Vec<Component> = components(path, false).collect();
         let mut links = 0;
         while let Some(Component { name, of_link }) = rest.pop() {
             if name == ".." {
+                self.link_at(&done)?;
                 done.truncate(done.rfind('/').unwrap_or(0));
                 continue;
             }
