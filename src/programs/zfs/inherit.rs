@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use ztwin_model::Release;
-use ztwin_model::dsl::dataset::DatasetId;
+use ztwin_model::dsl::dataset::{Dataset, DatasetId};
 use ztwin_model::dsl::names::Expected;
 use ztwin_model::dsl::op::DslOp;
-use ztwin_model::dsl::properties::{Class, FILESYSTEM, Key, Property, SNAPSHOT};
+use ztwin_model::dsl::properties::{Class, Key, Property};
 use ztwin_model::dsl::reason::Reason;
 use ztwin_model::dsl::value;
 
@@ -109,12 +109,9 @@ fn with_snapshots(console: &Console<'_>, id: DatasetId) -> Vec<DatasetId> {
 }
 
 fn applies(console: &Console<'_>, id: DatasetId, key: &Key) -> bool {
-    let kind = match console.state().dataset(id) {
-        Some(dataset) if dataset.is_snapshot() => SNAPSHOT,
-        _ => FILESYSTEM,
-    };
+    let kind = console.state().dataset(id).map_or(0, Dataset::kinds);
     match key {
-        Key::Native(property) => property.is_for(kind),
+        Key::Native(property) => property.is_for(kind, console.release()),
         Key::User(_) => true,
     }
 }
@@ -124,6 +121,12 @@ fn inherit(console: &mut Console<'_>, id: DatasetId, key: &Key, property: &str) 
     let heading = format!("cannot inherit {property} for '{name}'");
     if !applies(console, id, key) {
         console.refuse(&heading, &Reason::NotForThisType);
+        return false;
+    }
+    // `zfs_ioc_inherit_prop`
+    let fixed = [Property::Mlslabel, Property::Keylocation].map(Key::Native);
+    if fixed.contains(key) {
+        console.refuse(&heading, &Reason::NotPermitted);
         return false;
     }
     let name_is_snapshot = name.contains('@');

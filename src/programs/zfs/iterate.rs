@@ -13,7 +13,6 @@ pub(super) struct Types {
     pub filesystems: bool,
     pub snapshots: bool,
     pub bookmarks: bool,
-    /// There are none in a modelled pool.
     pub volumes: bool,
 }
 
@@ -143,9 +142,15 @@ pub(super) fn walk(
             failed = true;
             continue;
         };
+        let fits = if console.is_volume(id) {
+            let below = walk.recursive && (types.snapshots || types.bookmarks);
+            types.volumes || below
+        } else {
+            filesystems
+        };
         if console.state().filesystem(id).is_none() {
             found.push(id);
-        } else if !filesystems {
+        } else if !fits {
             console.refuse(&format!("cannot open '{name}'"), &Reason::WrongType);
             failed = true;
         } else if walk.recursive {
@@ -168,7 +173,11 @@ fn visit(
     types: Types,
     found: &mut Vec<DatasetId>,
 ) {
-    if types.filesystems {
+    if if console.is_volume(id) {
+        types.volumes
+    } else {
+        types.filesystems
+    } {
         found.push(id);
     }
     if depth == Some(0) {

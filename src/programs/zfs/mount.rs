@@ -2,7 +2,6 @@
 
 use ztwin_model::Release;
 use ztwin_model::dsl::dataset::DatasetId;
-use ztwin_model::dsl::names::Expected;
 use ztwin_model::dsl::properties::Property;
 use ztwin_model::dsl::reason::Reason;
 
@@ -66,7 +65,7 @@ pub(super) fn mount(console: &mut Console<'_>, words: &[String]) -> Ended {
             Ok(0)
         }
         [name] => {
-            let Some(id) = console.open(name, Expected::Filesystem) else {
+            let Some(id) = console.open_filesystem(name) else {
                 return Ok(1);
             };
             check_writable(console, id, &asked)?;
@@ -191,7 +190,7 @@ pub(super) fn unmount(console: &mut Console<'_>, words: &[String]) -> Ended {
         [] => Ok(console.usage("missing filesystem argument")),
         [path] if path.starts_with('/') => unmount_path(console, path, force),
         [name] => {
-            let Some(id) = console.open(name, Expected::Filesystem) else {
+            let Some(id) = console.open_filesystem(name) else {
                 return Ok(1);
             };
             Ok(u8::from(!unmount_one(console, id, name, force)))
