@@ -78,11 +78,14 @@ impl Column {
         ztwin_model::dsl::value::is_user(name).then(|| Column::User(name.to_owned()))
     }
 
-    /// The columns of a list between commas (`zprop_get_list`), or the name that is none.
+    /// The columns of a list between commas (`zprop_get_list`), or what is wrong with it.
     pub fn list(
         names: &str,
         release: Release,
     ) -> Result<std::result::Result<Vec<Column>, String>, NotModelled> {
+        if names.is_empty() {
+            return Ok(Err("no properties specified".to_owned()));
+        }
         let mut columns = Vec::new();
         for name in names.split(',') {
             if name == "space" {
@@ -95,7 +98,7 @@ impl Column {
                 None if is_not_modelled(name) => {
                     return Err(NotModelled(format!("the property {name}")));
                 }
-                None => return Ok(Err(name.to_owned())),
+                None => return Ok(Err(format!("invalid property '{name}'"))),
             }
         }
         Ok(Ok(columns))
@@ -133,6 +136,7 @@ impl Column {
     pub fn is_right(&self) -> bool {
         match self {
             Column::Native(property) => is_number(*property) && *property != Property::Creation,
+            Column::WrittenSince(_) => true,
             _ => false,
         }
     }

@@ -150,10 +150,14 @@ impl Create {
     fn prepare(&mut self, console: &mut Console<'_>, name: &str) -> Result<bool, NotModelled> {
         let pool = name.split('/').next().unwrap_or(name);
         let heading = format!("cannot open '{pool}'");
-        if let Err(reason) = names::check_pool(pool)
-            && reason != Reason::ReservedName
-        {
-            console.refuse(&heading, &reason);
+        if let Err(reason) = names::check_pool(pool) {
+            if let Reason::InvalidCharacter(bad) = reason {
+                console.note(&reason);
+                let what = [b": invalid character '", &[bad][..], b"' in pool name"].concat();
+                console.complain([heading.as_bytes(), &what].concat());
+            } else {
+                console.refuse(&heading, &reason);
+            }
             return Ok(false);
         }
         if !console.state().pools.contains_key(pool) {

@@ -90,8 +90,8 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     } else {
         match Column::list(list, console.release())? {
             Ok(columns) => columns,
-            Err(name) => {
-                return Ok(console.usage(&format!("bad property list: invalid property '{name}'")));
+            Err(wrong) => {
+                return Ok(console.usage(&format!("bad property list: {wrong}")));
             }
         }
     };

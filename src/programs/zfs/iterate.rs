@@ -164,6 +164,22 @@ pub(super) fn walk(
     (found, failed)
 }
 
+/// The datasets that operands name, each once and sorted by name, and whether one could not be opened
+/// (`zfs_for_each` without a recursion).
+pub(super) fn operands(console: &mut Console<'_>, names: &[String]) -> (Vec<DatasetId>, bool) {
+    let mut found = Vec::new();
+    let mut failed = false;
+    for name in names {
+        match console.open(name, Expected::Dataset) {
+            Some(id) => found.push(id),
+            None => failed = true,
+        }
+    }
+    sort_by_name(console, &mut found);
+    found.dedup();
+    (found, failed)
+}
+
 /// A filesystem, its snapshots and what is below it, as far as they are asked for. Snapshots are a level
 /// below their filesystem.
 fn visit(

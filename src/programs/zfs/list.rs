@@ -63,8 +63,8 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     };
     let mut columns = match columns {
         Ok(columns) => columns,
-        Err(name) => {
-            return Ok(console.usage(&format!("bad property list: invalid property '{name}'")));
+        Err(wrong) => {
+            return Ok(console.usage(&format!("bad property list: {wrong}")));
         }
     };
     if order
@@ -94,15 +94,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         }
         columns.extend(of_users.into_iter().map(Column::User));
     }
-    let text = |id, column| {
-        let text = console.cell(id, column, exact).text;
-        // `print_dataset` shows a dash for a value that is empty; `zfs get` shows nothing.
-        if text.is_empty() {
-            "-".to_owned()
-        } else {
-            text
-        }
-    };
+    let text = |id, column| console.cell(id, column, exact).text;
     let marker = console.order(shuffled);
     let row = |id| columns.iter().map(|column| text(id, column)).collect();
     let rows = found.iter().map(|&id| row(id)).collect();

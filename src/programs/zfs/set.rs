@@ -2,13 +2,12 @@
 
 use ztwin_model::Release;
 use ztwin_model::dsl::dataset::DatasetId;
-use ztwin_model::dsl::names::Expected;
 use ztwin_model::dsl::op::DslOp;
 use ztwin_model::dsl::properties::{Key, Property, Value};
 use ztwin_model::dsl::room::Fits;
 use ztwin_model::dsl::value::Target;
 
-use super::volume;
+use super::{iterate, volume};
 
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended, NotModelled};
@@ -55,15 +54,12 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         }
     }
     let failed = failure(console);
-    let mut code = 0;
-    for name in datasets {
-        match console.open(name, Expected::Dataset) {
-            Some(id) => {
-                if !set(console, id, name, &given, stay_mounted)? {
-                    code |= failed;
-                }
-            }
-            None => code |= 1,
+    let (found, missing) = iterate::operands(console, datasets);
+    let mut code = u8::from(missing);
+    for id in found {
+        let name = console.name(id);
+        if !set(console, id, &name, &given, stay_mounted)? {
+            code |= failed;
         }
     }
     Ok(code)
