@@ -145,6 +145,6 @@ fn a_changed_character_is_noticed_unless_a_named_looseness_covers_it() {
     );
     insta::assert_snapshot!(
         format!("{:?}", all.unnoticed),
-        @r#"{"guid": 114, "space": 13194, "time": 288, "txg": 6}"#
+        @r#"{"guid": 1353, "space": 15741, "time": 963, "txg": 102}"#
     );
 }

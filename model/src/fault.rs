@@ -27,11 +27,13 @@ pub enum Fault {
     InheritedSticksAfterRename,
     /// `destroy -R` spares a clone.
     DestroySparesClone,
+    /// A volume that is resized gives its snapshots the new size.
+    ResizeReachesSnapshots,
 }
 
 impl Fault {
     /// All planted faults.
-    pub const ALL: [Fault; 12] = [
+    pub const ALL: [Fault; 13] = [
         Fault::CloneCopies,
         Fault::DeferredNeverFires,
         Fault::DeferredFiresEarly,
@@ -44,5 +46,6 @@ impl Fault {
         Fault::WriteReachesOrigin,
         Fault::InheritedSticksAfterRename,
         Fault::DestroySparesClone,
+        Fault::ResizeReachesSnapshots,
     ];
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use proptest::sample::select;
+use ztwin_model::dmu::Volume;
 use ztwin_model::dsl::op::DslOp;
 use ztwin_model::dsl::properties::{Key, Property, Value};
 use ztwin_model::machine::State;
@@ -53,12 +54,23 @@ fn settings() -> impl Strategy<Value = Vec<(Key, Value)>> {
     prop::collection::vec(setting, 0..3)
 }
 
+fn volume() -> impl Strategy<Value = Option<Volume>> {
+    let volume = |size| Volume {
+        size,
+        block_size: 8192,
+    };
+    prop_oneof![
+        3 => Just(None),
+        1 => select(&[0, 8192, 1 << 20, 5000][..]).prop_map(move |size| Some(volume(size))),
+    ]
+}
+
 fn dataset_op() -> impl Strategy<Value = DslOp> {
     let snapshots = || prop::collection::vec(snapshot(), 0..3);
     let tag = || select(&["one", "two", ""][..]).prop_map(Arc::<str>::from);
     prop_oneof![
-        4 => (filesystem(), settings())
-            .prop_map(|(name, settings)| DslOp::Create { name, settings }),
+        4 => (filesystem(), volume(), settings())
+            .prop_map(|(name, volume, settings)| DslOp::Create { name, volume, settings }),
         6 => (filesystem(), snapshot(), settings())
             .prop_map(|(name, origin, settings)| DslOp::Clone { name, origin, settings }),
         6 => (snapshots(), settings())

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use ztwin_model::dmu::Volume;
+use ztwin_model::dsl::dataset::Dataset;
 use ztwin_model::dsl::op::DslOp;
 use ztwin_model::dsl::properties::{Key, Property, Value};
 use ztwin_model::fault::Fault;
@@ -11,7 +13,7 @@ use ztwin_model::spa::{Shape, Vdev};
 use ztwin_model::zpl::op::FileOp;
 use ztwin_model::{Machine, Op, Outcome, Release};
 
-/// What is there: every dataset by name, with its origin and the value of `compression`.
+/// What is there: every dataset by name, with its origin, the value of `compression`, and its size.
 fn picture(machine: &Machine) -> Vec<String> {
     let state = machine.state();
     let datasets = state.pools.values().flat_map(|pool| pool.datasets.keys());
@@ -19,7 +21,11 @@ fn picture(machine: &Machine) -> Vec<String> {
         .map(|&id| {
             let origin = state.origin_of(id).and_then(|origin| state.name_of(origin));
             let compression = state.property(id, Property::Compression).0;
-            format!("{:?} {origin:?} {compression:?}", state.name_of(id))
+            let volume = state.dataset(id).and_then(Dataset::volume);
+            format!(
+                "{:?} {origin:?} {compression:?} {volume:?}",
+                state.name_of(id)
+            )
         })
         .collect();
     lines.sort();
@@ -57,6 +63,7 @@ fn play(mut machine: Machine, ops: &[DslOp]) -> Vec<String> {
 fn create(name: &str) -> DslOp {
     DslOp::Create {
         name: name.into(),
+        volume: None,
         settings: Vec::new(),
     }
 }
@@ -117,6 +124,21 @@ fn scenario(fault: Fault) -> Option<Vec<DslOp>> {
             create("tank/a/k"),
             rename("tank/a/k", "tank/k"),
         ],
+        Fault::ResizeReachesSnapshots => vec![
+            DslOp::Create {
+                name: "tank/v".into(),
+                volume: Some(Volume {
+                    size: 8192,
+                    block_size: 8192,
+                }),
+                settings: Vec::new(),
+            },
+            snapshot(&["tank/v@s"]),
+            DslOp::Set {
+                name: "tank/v".into(),
+                settings: vec![(Key::Native(Property::Volsize), Value::Number(16_384))],
+            },
+        ],
         // These are faults of files, or of the order in which `zfs` does things.
         Fault::CloneCopies
         | Fault::UnlinkShowsBelow
@@ -137,5 +159,5 @@ fn each_fault_shows() {
             shown += 1;
         }
     }
-    assert_eq!(shown, 7);
+    assert_eq!(shown, 8);
 }

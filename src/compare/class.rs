@@ -28,7 +28,7 @@ pub const SPACE: Class = Class {
 /// Points in time: `creation`.
 ///
 /// Accepts seconds since 1970 in plain digits, and a date as `zfs get creation` prints it, in five
-/// words: `Sat Nov 21  1:19 2026`.
+/// words: `Sat Nov 21  1:19 2026`, or with seconds as `snapshots_changed` has it.
 pub const TIME: Class = Class {
     name: "time",
     marker: "<time>",
@@ -131,9 +131,13 @@ fn is_date(words: &[&str]) -> bool {
     DAYS.contains(weekday)
         && MONTHS.contains(month)
         && below(day, 32)
-        && time
-            .split_once(':')
-            .is_some_and(|(hour, minute)| below(hour, 24) && minute.len() == 2 && below(minute, 60))
+        && time.split_once(':').is_some_and(|(hour, rest)| {
+            below(hour, 24)
+                && rest.split(':').count() <= 2
+                && rest
+                    .split(':')
+                    .all(|part| part.len() == 2 && below(part, 60))
+        })
         && year.len() == 4
         && below(year, 10_000)
 }
@@ -204,12 +208,15 @@ mod tests {
             "1795224000",
             "Sat Nov 21  1:19 2026",
             "Mon Jan  5 23:59 2026",
+            "Mon Jan  5 23:59:07 2026",
         ] {
             assert!(accepts(&TIME, value), "{value}");
         }
         for value in [
             "-",
             "Sat Nov 21 1:9 2026",
+            "Sat Nov 21 1:09:7 2026",
+            "Sat Nov 21 1:09:07:00 2026",
             "Sat Nov 32 1:19 2026",
             "Sut Nov 2 1:19 2026",
         ] {

@@ -33,7 +33,8 @@ fn columns(rows: &[&[Span]]) -> Vec<Span> {
 ///
 /// The layout is that of the printed table, in which markers are as wide as they are long: each column
 /// as wide as its widest cell, justified left or right. A table that is not laid out like this, such as
-/// one with columns of a fixed width, has no misplaced rows.
+/// one with columns of a fixed width, has no misplaced rows; nor has one that stands as the printed one
+/// does, whose columns may be of a fixed width that a marker happens to have.
 pub(super) fn misplaced(rows: &[&[Cell]]) -> Vec<usize> {
     let Some(first) = rows.first() else {
         return Vec::new();
@@ -62,13 +63,18 @@ pub(super) fn misplaced(rows: &[&[Cell]]) -> Vec<usize> {
     if justified.iter().any(|j| !j.left && !j.right) {
         return Vec::new();
     }
-    let fits = |row: &Vec<Span>| {
+    let fits = |row: &[Span], columns: &[Span]| {
         row.iter()
-            .zip(&expected_columns)
+            .zip(columns)
             .zip(&justified)
             .all(|((cell, column), justified)| {
                 (justified.left && cell.0 == column.0) || (justified.right && cell.1 == column.1)
             })
     };
-    (0..rows.len()).filter(|&i| !fits(&expected[i])).collect()
+    if expected.iter().all(|row| fits(row, &got_columns)) {
+        return Vec::new();
+    }
+    (0..rows.len())
+        .filter(|&i| !fits(&expected[i], &expected_columns))
+        .collect()
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::compare::ORDER;
 use bytes::Bytes;
 use ztwin_model::Release;
 use ztwin_model::dsl::properties::Property;
@@ -119,10 +120,10 @@ impl<A: Arm> Runner<A> {
             "-H",
             "-r",
             "-t",
-            "filesystem,snapshot,bookmark",
+            "filesystem,volume,snapshot,bookmark",
             "-o",
         ];
-        let columns = "name,type,origin,defer_destroy,userrefs";
+        let columns = "name,type,origin,defer_destroy,userrefs,volsize";
         let listed = self.program(&list, columns, &pools)?;
         if !listed.succeeded() {
             return Ok(listed);
@@ -168,6 +169,7 @@ impl<A: Arm> Runner<A> {
         let of_users = String::from_utf8_lossy(&of_users.out).into_owned();
         let mut of_users: Vec<&str> = of_users
             .lines()
+            .map(|line| line.trim_start_matches(ORDER.marker))
             .filter(|line| line.split('\t').nth(1).is_some_and(|it| it.contains(':')))
             .collect();
         // A user's own come in no order.
@@ -175,7 +177,7 @@ impl<A: Arm> Runner<A> {
         let mounted = self.arm.mounted()?;
         let mut lines: Vec<String> = Vec::new();
         for row in &rows {
-            let [name, kind, origin, defer, holds] = row[..] else {
+            let [name, kind, origin, defer, holds, volume_size] = row[..] else {
                 return Ok(Printed::failed(
                     "ztwin: state: zfs list printed another table",
                     2,
@@ -207,6 +209,10 @@ impl<A: Arm> Runner<A> {
                 if of == name && !matches!(source, "-" | "default" | "temporary") {
                     lines.push(format!("  {property}={value} {source}"));
                 }
+            }
+            // Volumes and their snapshots have no files.
+            if volume_size != "-" {
+                continue;
             }
             let tree = self.arm.tree_lines(name)?.unwrap_or_default();
             if verbose {

@@ -200,6 +200,32 @@ impl<'m> Console<'m> {
         }
     }
 
+    /// As [`Console::open`], a filesystem and no volume.
+    pub fn open_filesystem(&mut self, name: &str) -> Option<DatasetId> {
+        let id = self.open(name, Expected::Filesystem)?;
+        if self.is_volume(id) {
+            self.refuse(&format!("cannot open '{name}'"), &Reason::WrongType);
+            return None;
+        }
+        Some(id)
+    }
+
+    /// Whether it is a volume, or the snapshot of one.
+    pub fn is_volume(&self, id: DatasetId) -> bool {
+        let dataset = self.state().dataset(id);
+        dataset.is_some_and(|dataset| dataset.volume().is_some())
+    }
+
+    /// What it is, as `type` says it.
+    pub fn kind(&self, id: DatasetId) -> &'static str {
+        match self.state().dataset(id) {
+            Some(dataset) if dataset.snapshot().is_some() => "snapshot",
+            Some(dataset) if dataset.bookmark().is_some() => "bookmark",
+            Some(dataset) if dataset.volume().is_some() => "volume",
+            _ => "filesystem",
+        }
+    }
+
     fn look_up(&self, name: &str, expected: Expected) -> Result<DatasetId, Reason> {
         names::check(name, expected)?;
         // A bookmark is looked for among those of its filesystem (`zfs_open`).

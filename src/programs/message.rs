@@ -4,6 +4,8 @@ use ztwin_model::Release;
 use ztwin_model::dsl::reason::Reason;
 use ztwin_model::outcome::Errno;
 
+use super::zfs::nice_bytes;
+
 /// The text for a reason, as it follows `cannot ...: `, in bytes: of a character that is not allowed in a
 /// name ZFS shows the first byte.
 pub(super) fn bytes(reason: &Reason, release: Release) -> Vec<u8> {
@@ -48,6 +50,7 @@ fn text(reason: &Reason, release: Release) -> String {
         Reason::NoParent => "parent does not exist".to_owned(),
         Reason::AlreadyExists | Reason::HasChildren => "dataset already exists".to_owned(),
         Reason::PoolExists(_) => "pool already exists".to_owned(),
+        Reason::ParentNotFilesystem => "parent is not a filesystem".to_owned(),
         Reason::WrongType => "operation not applicable to datasets of this type".to_owned(),
         Reason::PoolsDiffer => "source and target pools differ".to_owned(),
 
@@ -106,6 +109,34 @@ fn text(reason: &Reason, release: Release) -> String {
             let most = largest >> 20;
             format!("'{name}' must be power of 2 from 512B to {most}M")
         }
+        Reason::AutoNotAllowed(name) => format!("'auto' is invalid value for '{name}'"),
+        Reason::AutoOfFilesystem(name) => format!("'{name}=auto' only allowed on volumes"),
+        Reason::SizeNotWholeBlocks(name, block_size) => {
+            let block_size = nice_bytes(*block_size);
+            format!("'{name}' must be a multiple of volume block size ({block_size})")
+        }
+        Reason::SizeZero(name) => format!("'{name}' cannot be zero"),
+        Reason::NewVolumeEmpty => "volume size cannot be zero".to_owned(),
+        Reason::BadKeyLocation => "invalid keylocation".to_owned(),
+        Reason::EncryptionOff => {
+            "Encryption must be turned on to set encryption properties.".to_owned()
+        }
+        Reason::KeyOfUnencrypted => {
+            "keylocation must be 'none' for unencrypted datasets".to_owned()
+        }
+        Reason::LabelsUnsupported => "mlslabels are unsupported".to_owned(),
+        Reason::NotPermitted => "permission denied".to_owned(),
+        Reason::BadSmallBlocks(name, bytes, largest) => {
+            let largest = nice_bytes(*largest);
+            if release < Release::V2_4 {
+                format!(
+                    "invalid '{name}={bytes}' property: must be zero or a power of 2 from 512B to \
+                     {largest}"
+                )
+            } else {
+                format!("invalid '{name}' property: must be between zero and {largest}")
+            }
+        }
         Reason::BadMountpoint => {
             "'mountpoint' must be an absolute path, 'none', or 'legacy'".to_owned()
         }
@@ -117,6 +148,7 @@ fn text(reason: &Reason, release: Release) -> String {
         Reason::AboveAvailable => "size is greater than available space".to_owned(),
         Reason::NotInheritable(name) => format!("'{name}' property cannot be inherited"),
         Reason::NotForThisType => "property doesn't apply to datasets of this type".to_owned(),
+        Reason::ReadonlyDataset => "dataset is read-only".to_owned(),
         Reason::Downgrade => "Can not downgrade; already at version 5".to_owned(),
 
         Reason::NoSuchBookmark | Reason::NoSuchMountpoint => "no such pool or dataset".to_owned(),

@@ -9,7 +9,7 @@ use ztwin_model::spa::{Pool, Shape, Vdev};
 use ztwin_model::zpl::znode::Body;
 
 use super::console::Console;
-use crate::compare::{GUID, ORDER, SPACE, TIME, TXG, USAGE};
+use crate::compare::{Class, GUID, ORDER, SPACE, TIME, TXG, USAGE};
 
 /// Seconds from 1970 to the machine's epoch: 2026-01-01 00:00 UTC.
 const EPOCH: u64 = 1_767_225_600;
@@ -44,6 +44,8 @@ pub(super) enum Clock {
     Date,
     /// `Sat Nov 21 01:19 2026`, as `zfs holds` does it.
     PaddedDate,
+    /// `Sat Nov 21  1:19:07 2026`, as `zfs get snapshots_changed` does it.
+    DateWithSeconds,
 }
 
 impl Console<'_> {
@@ -74,6 +76,29 @@ impl Console<'_> {
             (_, Clock::Exact) => seconds.to_string(),
             (_, Clock::Date) => date(seconds, false),
             (_, Clock::PaddedDate) => date(seconds, true),
+            (_, Clock::DateWithSeconds) => {
+                let text = date(seconds, false);
+                let (front, year) = text.rsplit_once(' ').unwrap_or((&text, ""));
+                format!("{front}:{:02} {year}", seconds % 60)
+            }
+        }
+    }
+
+    /// The least and the most characters that a text has once values stand in the place of markers.
+    pub(super) fn width(&self, text: &str, clock: Clock) -> (usize, usize) {
+        let length = text.chars().count();
+        let marked = |class: &Class| self.values == Values::Marked && text == class.marker;
+        if marked(&TIME) {
+            let length = match clock {
+                Clock::Exact => EPOCH.to_string().len(),
+                Clock::Date | Clock::PaddedDate => date(0, false).len(),
+                Clock::DateWithSeconds => date(0, false).len() + ":00".len(),
+            };
+            (length, length)
+        } else if marked(&GUID) || marked(&TXG) || marked(&SPACE) {
+            (1, 20)
+        } else {
+            (length, length)
         }
     }
 
@@ -119,13 +144,14 @@ impl Console<'_> {
                 Property::Usedbydataset => own(state, id),
                 Property::Written => written(state, id),
                 Property::Usedbychildren => below(state, id),
+                Property::Usedbyrefreservation => kept(state, id, own(state, id)),
                 Property::Logicalused => used(state, id) / 2,
                 Property::Logicalreferenced => referenced(state, id) / 2,
                 Property::Compressratio | Property::Refcompressratio if exact => {
                     return "1.00".to_owned();
                 }
                 Property::Compressratio | Property::Refcompressratio => return "1.00x".to_owned(),
-                // Of snapshots and reservations.
+                // Of snapshots.
                 _ => 0,
             };
             size(bytes, exact)
@@ -232,7 +258,17 @@ fn below(state: &State, id: DatasetId) -> u64 {
 }
 
 fn used(state: &State, id: DatasetId) -> u64 {
-    own(state, id).saturating_add(below(state, id))
+    let own = own(state, id);
+    own.saturating_add(kept(state, id, own))
+        .saturating_add(below(state, id))
+}
+
+/// What `refreservation` keeps beside what is taken already.
+fn kept(state: &State, id: DatasetId, taken: u64) -> u64 {
+    match state.property(id, Property::Refreservation).0 {
+        Value::Number(bytes) if state.filesystem(id).is_some() => bytes.saturating_sub(taken),
+        _ => 0,
+    }
 }
 
 /// What the pool and the quotas leave.

@@ -17,6 +17,15 @@ pub type ObjectId = u64;
 /// The object that is the root directory.
 pub const ROOT: ObjectId = 34;
 
+/// The size of a volume and of its blocks, in bytes. What is written to a volume is not modelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Volume {
+    /// A multiple of the block size.
+    pub size: u64,
+    /// A power of two.
+    pub block_size: u64,
+}
+
 /// The objects of one filesystem or snapshot. Cloning is O(1) and shares every block.
 #[derive(Clone, Debug, Default)]
 pub struct Objset {
@@ -29,6 +38,8 @@ struct Inner {
     /// Objects without a name that are still open (the delete queue).
     unlinked: BTreeSet<ObjectId>,
     next: ObjectId,
+    /// It is a volume's, and has no files.
+    volume: Option<Volume>,
 }
 
 impl Objset {
@@ -41,7 +52,32 @@ impl Objset {
                 objects: BTreeMap::from([(ROOT, Arc::new(root))]),
                 unlinked: BTreeSet::new(),
                 next: ROOT + 1,
+                volume: None,
             }),
+        }
+    }
+
+    /// The objset of a new volume.
+    #[must_use]
+    pub fn new_volume(volume: Volume) -> Self {
+        Objset {
+            inner: Arc::new(Inner {
+                volume: Some(volume),
+                ..Inner::default()
+            }),
+        }
+    }
+
+    /// The volume, if it is one's.
+    #[must_use]
+    pub fn volume(&self) -> Option<Volume> {
+        self.inner.volume
+    }
+
+    /// Gives a volume another size.
+    pub(crate) fn resize(&mut self, size: u64) {
+        if let Some(volume) = &mut Arc::make_mut(&mut self.inner).volume {
+            volume.size = size;
         }
     }
 

@@ -5,6 +5,7 @@ use crate::dsl::op::Result;
 use crate::dsl::properties::Key;
 use crate::dsl::property::Value;
 use crate::dsl::reason::Reason;
+use crate::dsl::room::Fits;
 use crate::fault::Fault;
 use crate::machine::State;
 
@@ -24,6 +25,9 @@ impl State {
         };
         if pool.dataset(origin).is_none() {
             return Err(Reason::PoolsDiffer);
+        }
+        if self.new_fits(parent, settings, true) == Fits::No {
+            return Err(Reason::OutOfSpace);
         }
         let mut objset = snapshot.objset.clone();
         if self.faulty(Fault::CloneCopies) {

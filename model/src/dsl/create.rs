@@ -1,52 +1,42 @@
-//! Making filesystems (`dmu_objset_create_check`, `dmu_objset_create_sync`).
+//! Making filesystems and volumes (`dmu_objset_create_check`, `dmu_objset_create_sync`).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::dmu::Objset;
+use crate::dmu::{Objset, Volume};
 use crate::dsl::dataset::{Dataset, DatasetId, Filesystem, Kind};
+use crate::dsl::limit::is_limited;
 use crate::dsl::names::{self, Expected};
 use crate::dsl::op::Result;
 use crate::dsl::properties::Key;
 use crate::dsl::property::{Property, Value};
 use crate::dsl::reason::Reason;
+use crate::dsl::room::Fits;
 use crate::machine::State;
-use crate::spa::Pool;
 
 impl State {
-    pub(crate) fn create(&mut self, name: &str, settings: &[(Key, Value)]) -> Result {
+    /// Makes a filesystem, or a volume.
+    pub(crate) fn create(
+        &mut self,
+        name: &str,
+        volume: Option<Volume>,
+        settings: &[(Key, Value)],
+    ) -> Result {
         let parent = self.parent_for(name)?;
-        self.check_sizes(parent, settings)?;
+        // `zvol_check_volsize`, `zvol_check_volblocksize`
+        if volume.is_some_and(|it| it.size == 0 || !it.size.is_multiple_of(it.block_size.max(1))) {
+            return Err(Reason::InvalidArgument);
+        }
+        if self.new_fits(parent, settings, false) == Fits::No {
+            return Err(Reason::OutOfSpace);
+        }
         let txg = self.pool_of(parent).map_or(0, |pool| pool.open_txg);
-        let objset = Objset::new_filesystem(txg, self.now);
+        let objset = match volume {
+            Some(volume) => Objset::new_volume(volume),
+            None => Objset::new_filesystem(txg, self.now),
+        };
         self.add_filesystem(parent, name, settings, objset, None);
         Ok(())
-    }
-
-    /// A quota that is less than an empty filesystem takes, or a reservation for which there cannot be room
-    /// (`dsl_dir_set_quota_check`, `dsl_dir_set_reservation_check`). How much is free is not known.
-    fn check_sizes(&self, parent: DatasetId, settings: &[(Key, Value)]) -> Result {
-        let given = |wanted| {
-            settings.iter().find_map(|(key, value)| match value {
-                Value::Number(bytes) if *key == Key::Native(wanted) && *bytes != 0 => Some(*bytes),
-                _ => None,
-            })
-        };
-        let least = self.pool_of(parent).map_or(0, Pool::least_filesystem);
-        let quota = given(Property::Quota);
-        let refquota = given(Property::Refquota);
-        let room = self
-            .largest_reservation(parent)
-            .min(quota.unwrap_or(u64::MAX));
-        let own_room = room.min(refquota.unwrap_or(u64::MAX));
-        let fits = quota.is_none_or(|bytes| bytes >= least)
-            && refquota.is_none_or(|bytes| bytes >= least)
-            && given(Property::Reservation).is_none_or(|bytes| bytes <= room)
-            && given(Property::Refreservation).is_none_or(|bytes| bytes <= own_room);
-        if fits {
-            Ok(())
-        } else {
-            Err(Reason::OutOfSpace)
-        }
     }
 
     /// The filesystem in which `name` can be made.
@@ -60,6 +50,9 @@ impl State {
             return Err(Reason::NoSuchPool(pool.into()));
         }
         let parent = self.find(above).ok_or(Reason::NoParent)?;
+        if self.dataset(parent).and_then(Dataset::volume).is_some() {
+            return Err(Reason::ParentNotFilesystem);
+        }
         names::check_size(name)?;
         if self.find(name).is_some() {
             return Err(Reason::AlreadyExists);
@@ -73,25 +66,37 @@ impl State {
         parent: DatasetId,
         name: &str,
         settings: &[(Key, Value)],
-        objset: Objset,
+        mut objset: Objset,
         origin: Option<DatasetId>,
     ) {
+        let mut settings: BTreeMap<_, _> = settings.iter().cloned().collect();
+        // A volume's size is not kept with its properties.
+        if let Some(Value::Number(size)) = settings.remove(&Key::Native(Property::Volsize)) {
+            objset.resize(size);
+        }
+        // Nor are its block size, and encryption that is off.
+        settings.remove(&Key::Native(Property::Volblocksize));
+        settings.remove(&Key::Native(Property::Encryption));
         let id = self.number();
         let now = self.now;
         let component: Arc<str> = name.rsplit('/').next().unwrap_or(name).into();
+        let limited = is_limited(&settings);
         let Some(pool) = self.pool_of_mut(parent) else {
             return;
         };
+        pool.counts |= limited;
+        let counted = pool.counts;
         let dataset = Dataset {
             id,
             component: component.clone(),
             creation_txg: pool.open_txg,
             created: now,
-            settings: settings.iter().cloned().collect(),
+            settings,
             objset,
             kind: Kind::Filesystem(Filesystem {
                 parent: Some(parent),
                 origin,
+                counted,
                 ..Filesystem::default()
             }),
         };

@@ -1,10 +1,11 @@
-//! A dataset: a filesystem or a snapshot; and a bookmark, which has a name as if it were one.
+//! A dataset: a filesystem, a volume or a snapshot; and a bookmark, which has a name as if it were one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::dmu::Objset;
-use crate::dsl::properties::{Key, Value};
+use crate::dmu::{Objset, Volume};
+use crate::dsl::properties::{Key, Kinds, Value};
+use crate::dsl::property;
 
 /// The number of a dataset, unique on its machine for all time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,7 +33,7 @@ pub struct Dataset {
 /// What a dataset is, with what only such a one has.
 #[derive(Clone, Debug)]
 pub enum Kind {
-    /// A filesystem.
+    /// A filesystem, or a volume, which stands among filesystems as one.
     Filesystem(Filesystem),
     /// A snapshot of a filesystem.
     Snapshot(Snapshot),
@@ -53,6 +54,10 @@ pub struct Filesystem {
     pub origin: Option<DatasetId>,
     /// Its bookmarks, by component.
     pub bookmarks: BTreeMap<Arc<str>, DatasetId>,
+    /// Whether what is below it is counted (`dsl_dir_init_fs_ss_count`).
+    pub counted: bool,
+    /// When a snapshot of it was last made or destroyed (`dd_snap_cmtime`).
+    pub snapshots_changed: Option<u64>,
 }
 
 /// What a snapshot belongs to, and what keeps it.
@@ -84,7 +89,24 @@ impl Dataset {
         matches!(self.kind, Kind::Snapshot(_))
     }
 
-    /// It as a filesystem.
+    /// The volume that it is or was, if it is one or the snapshot of one.
+    #[must_use]
+    pub fn volume(&self) -> Option<Volume> {
+        self.objset.volume()
+    }
+
+    /// What kind of dataset it is, as properties are for some; a bookmark is of none.
+    #[must_use]
+    pub fn kinds(&self) -> Kinds {
+        match &self.kind {
+            Kind::Filesystem(_) if self.volume().is_some() => property::VOLUME,
+            Kind::Filesystem(_) => property::FILESYSTEM,
+            Kind::Snapshot(_) => property::SNAPSHOT,
+            Kind::Bookmark(_) => 0,
+        }
+    }
+
+    /// It as a filesystem or volume.
     #[must_use]
     pub fn filesystem(&self) -> Option<&Filesystem> {
         match &self.kind {

@@ -109,11 +109,13 @@ impl State {
         }
         let home = snapshot.filesystem;
         let clones = snapshot.clones.clone();
+        let now = self.now;
         if let Some(pool) = self.pool_of_mut(id) {
             pool.datasets.remove(&id);
         }
         if let Some(filesystem) = self.filesystem_mut(home) {
             filesystem.snapshots.retain(|snapshot| *snapshot != id);
+            filesystem.snapshots_changed = Some(now);
         }
         for clone in clones {
             if let Some(filesystem) = self.filesystem_mut(clone) {

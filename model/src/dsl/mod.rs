@@ -1,4 +1,4 @@
-//! Datasets: create, snapshot, clone, promote, rename, rollback, destroy, holds, properties.
+//! Datasets: create, snapshot, clone, promote, rename, rollback, destroy, holds, properties, quotas.
 //!
 //! A [`dataset::Dataset`] knows its place by numbers and the last component of its name, as a
 //! `dsl_dir` with its `dsl_dataset`s does: a rename moves one entry, and a promote moves snapshots.
@@ -10,6 +10,7 @@ pub mod dataset;
 pub mod destroy;
 mod find;
 pub mod hold;
+pub mod limit;
 pub mod names;
 pub mod op;
 pub mod promote;
@@ -18,5 +19,6 @@ pub mod property;
 pub mod reason;
 pub mod rename;
 pub mod rollback;
+pub mod room;
 pub mod snapshot;
 pub mod value;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::dmu::Volume;
 use crate::dsl::properties::Key;
 use crate::dsl::property::Value;
 use crate::dsl::reason::Reason;
@@ -11,10 +12,12 @@ use crate::outcome::Outcome;
 /// An operation on datasets and their properties: one sync task each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DslOp {
-    /// Makes a filesystem (`dmu_objset_create`).
+    /// Makes a filesystem or a volume (`dmu_objset_create`).
     Create {
         /// Its full name.
         name: Arc<str>,
+        /// It is to be a volume, of this size.
+        volume: Option<Volume>,
         /// What is set on it.
         settings: Vec<(Key, Value)>,
     },
@@ -122,7 +125,11 @@ pub(crate) type Result<T = ()> = std::result::Result<T, Reason>;
 impl DslOp {
     pub(crate) fn apply(&self, state: &mut State) -> Outcome {
         let done = match self {
-            DslOp::Create { name, settings } => state.create(name, settings),
+            DslOp::Create {
+                name,
+                volume,
+                settings,
+            } => state.create(name, *volume, settings),
             DslOp::Clone {
                 name,
                 origin,

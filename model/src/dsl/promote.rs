@@ -55,11 +55,13 @@ impl State {
             return Err(Reason::KernelPanic);
         }
 
+        let now = self.now;
         let Some(source) = self.filesystem_mut(home) else {
             return Err(Reason::NotAClone);
         };
         let mut moved: Vec<_> = source.snapshots.drain(..through).collect();
         source.origin = Some(origin);
+        source.snapshots_changed = Some(now);
         for &id in &moved {
             if let Some(snapshot) = self.snapshot_mut(id) {
                 snapshot.filesystem = clone;

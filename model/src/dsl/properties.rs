@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use crate::dmu::Objset;
 use crate::dsl::dataset::{Dataset, DatasetId};
+use crate::dsl::limit::is_limit;
 use crate::dsl::op::Result;
-pub use crate::dsl::property::{Class, FILESYSTEM, Kind, Property, SNAPSHOT, VOLUME, Value, Words};
+pub use crate::dsl::property::{
+    Class, FILESYSTEM, Kind, Kinds, Property, SNAPSHOT, VOLUME, Value, Words,
+};
 use crate::dsl::reason::Reason;
+use crate::fault::Fault;
 use crate::machine::State;
-use crate::spa::Pool;
-use crate::zpl::znode::Body;
 
 /// The name of a property.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,6 +61,25 @@ impl State {
     /// values of its filesystem.
     #[must_use]
     pub fn property(&self, id: DatasetId, property: Property) -> (Value, Source) {
+        let volume = self.dataset(id).and_then(Dataset::volume);
+        match (property, volume) {
+            (Property::Volsize, Some(volume)) => {
+                return (Value::Number(volume.size), Source::Local);
+            }
+            (Property::Volblocksize, Some(volume)) => {
+                let value = Value::Number(volume.block_size);
+                let usual = value == property.default_value(self.release);
+                return (
+                    value,
+                    if usual {
+                        Source::Default
+                    } else {
+                        Source::Local
+                    },
+                );
+            }
+            _ => {}
+        }
         let reach = match property.inherits() {
             true => usize::MAX,
             false if self.snapshot(id).is_some() => 2,
@@ -108,10 +128,12 @@ impl State {
     }
 
     /// `mountpoint`: where a filesystem is mounted when ZFS does it; below its parent's where it is
-    /// inherited. None for `none` and `legacy`, for a snapshot, and for one that is not there.
+    /// inherited. None for `none` and `legacy`, for a volume or snapshot, and for one that is not there.
     #[must_use]
     pub fn mountpoint(&self, id: DatasetId) -> Option<String> {
-        self.filesystem(id)?;
+        if self.dataset(id)?.kinds() != FILESYSTEM {
+            return None;
+        }
         let (value, source) = self.property(id, Property::Mountpoint);
         let Value::Text(base) = value else {
             return match (value, source) {
@@ -131,7 +153,7 @@ impl State {
         })
     }
 
-    /// Sets properties of a filesystem, or a user's properties of a snapshot.
+    /// Sets properties of a filesystem or volume, or a user's properties of a snapshot.
     pub(crate) fn set(&mut self, name: &str, settings: &[(Key, Value)]) -> Result {
         let id = self.find(name).ok_or(Reason::NoSuchDataset)?;
         let native = |(key, _): &(Key, Value)| matches!(key, Key::Native(_));
@@ -140,11 +162,28 @@ impl State {
         }
         for (key, value) in settings {
             self.check_size(id, key, value)?;
+            // `zvol_set_volsize`
+            if *key == Key::Native(Property::Volsize) && self.is_readonly(id) {
+                return Err(Reason::ReadonlyDataset);
+            }
+        }
+        if settings.iter().any(|(key, value)| is_limit(key, value)) {
+            self.count_below(id);
         }
         if let Some(dataset) = self.dataset_mut(id) {
             for (key, value) in settings {
-                dataset.settings.insert(key.clone(), value.clone());
+                match (key, value) {
+                    (Key::Native(Property::Volsize), Value::Number(size)) => {
+                        dataset.objset.resize(*size);
+                    }
+                    _ => {
+                        dataset.settings.insert(key.clone(), value.clone());
+                    }
+                }
             }
+        }
+        if self.faulty(Fault::ResizeReachesSnapshots) {
+            self.resize_snapshots(id);
         }
         if let Some(pool) = self.pool_of_mut(id) {
             pool.close_txg();
@@ -152,139 +191,15 @@ impl State {
         Ok(())
     }
 
-    /// What can be said of a quota or reservation without knowing what is used (`dsl_dir_set_quota_check`,
-    /// `dsl_dir_set_reservation_check`): a filesystem that is no clone takes what an
-    /// empty one takes, and no
-    /// reservation can be larger than the pool.
-    fn check_size(&self, id: DatasetId, key: &Key, value: &Value) -> Result {
-        let (Key::Native(property), &Value::Number(bytes)) = (key, value) else {
-            return Ok(());
-        };
-        let Some(pool) = self.pool_of(id) else {
-            return Ok(());
-        };
-        let least = if self.origin_of(id).is_some() {
-            1
-        } else {
-            pool.least_filesystem()
-        };
-        let number = |property| match self.property(id, property).0 {
-            Value::Number(bytes) => bytes,
-            _ => 0,
-        };
-        match property {
-            Property::Quota if bytes != 0 && bytes < least.max(number(Property::Reservation)) => {
-                Err(Reason::BelowUsed)
+    /// Gives the snapshots of a volume its size (a planted fault).
+    fn resize_snapshots(&mut self, id: DatasetId) {
+        let size = self.dataset(id).and_then(Dataset::volume).map(|it| it.size);
+        let snapshots = self.filesystem(id).map(|it| it.snapshots.clone());
+        for snapshot in snapshots.unwrap_or_default() {
+            if let (Some(size), Some(snapshot)) = (size, self.dataset_mut(snapshot)) {
+                snapshot.objset.resize(size);
             }
-            Property::Refquota
-                if bytes != 0 && bytes < least.max(number(Property::Refreservation)) =>
-            {
-                Err(Reason::BelowUsed)
-            }
-            Property::Reservation | Property::Refreservation => {
-                let mut limit = self.largest_reservation(id);
-                if *property == Property::Refreservation && number(Property::Refquota) != 0 {
-                    limit = limit.min(number(Property::Refquota));
-                }
-                if bytes > limit {
-                    Err(Reason::AboveAvailable)
-                } else {
-                    Ok(())
-                }
-            }
-            _ => Ok(()),
         }
-    }
-
-    /// Whether it depends on space figures, which are not modelled, that a filesystem takes this quota or
-    /// reservation: what is used may be more, what is available may be less.
-    #[must_use]
-    pub fn depends_on_space(&self, id: DatasetId, key: &Key, value: &Value) -> bool {
-        let (Key::Native(property), &Value::Number(bytes)) = (key, value) else {
-            return false;
-        };
-        if bytes == 0 || self.check_size(id, key, value).is_err() {
-            return false;
-        }
-        match property {
-            Property::Quota => bytes < self.used_at_most(&self.subtree(id)),
-            Property::Refquota => bytes < self.used_at_most(&[id]),
-            Property::Reservation | Property::Refreservation => bytes > self.available_at_least(id),
-            _ => false,
-        }
-    }
-
-    /// A generous bound, in bytes, of what filesystems and their snapshots take.
-    fn used_at_most(&self, filesystems: &[DatasetId]) -> u64 {
-        let content = |objset: &Objset, since: u64| -> u64 {
-            let files = objset.iter().filter_map(|(_, znode)| match &znode.body {
-                Body::File(blocks) => Some(blocks.ranges(|block| block.birth > since)),
-                _ => None,
-            });
-            let bytes: u64 = files.flatten().map(|(start, end)| end - start).sum();
-            2 * bytes + (objset.iter().count() as u64) * 1024
-        };
-        let bare = |objset: &Objset| objset.iter().count() == 1;
-        let mut total = 0;
-        for id in filesystems.iter().copied() {
-            let (Some(dataset), Some(filesystem)) = (self.dataset(id), self.filesystem(id)) else {
-                continue;
-            };
-            let least = self.pool_of(id).map_or(0, Pool::least_filesystem);
-            let origin = self.origin_of(id).and_then(|origin| self.dataset(origin));
-            total += match origin {
-                // A clone that is as it was made takes nothing, or one block: where files were written
-                // before, the header of the intent log is cleared (`dsl_dataset_zero_zil`; traces/clone/space-at-birth).
-                Some(origin) if dataset.objset.shares_all(&origin.objset) => {
-                    if bare(&origin.objset) { 0 } else { least }
-                }
-                None if bare(&dataset.objset) && filesystem.snapshots.is_empty() => least,
-                _ => {
-                    let since = origin.map_or(0, |origin| origin.creation_txg);
-                    let snapshots = filesystem.snapshots.iter();
-                    let of_snapshots: u64 = snapshots
-                        .filter_map(|&snapshot| self.dataset(snapshot))
-                        .map(|snapshot| content(&snapshot.objset, since))
-                        .sum();
-                    least + content(&dataset.objset, since) + of_snapshots + (64 << 10)
-                }
-            };
-        }
-        total
-    }
-
-    /// A bound, in bytes, of what can still be reserved: less than the devices hold, the slop and what is
-    /// used and reserved leave.
-    fn available_at_least(&self, id: DatasetId) -> u64 {
-        let Some(pool) = self.pool_of(id) else {
-            return 0;
-        };
-        let filesystems = self.subtree(pool.root);
-        let reserved: u64 = filesystems
-            .iter()
-            .flat_map(|&id| [(id, Property::Reservation), (id, Property::Refreservation)])
-            .map(|(id, property)| match self.property(id, property).0 {
-                Value::Number(bytes) => bytes,
-                _ => 0,
-            })
-            .sum();
-        let room = pool.usable_at_least().saturating_sub(reserved);
-        room.saturating_sub(self.used_at_most(&filesystems))
-    }
-
-    /// No reservation at a filesystem can be larger: not than the pool, nor than a quota at it or above it.
-    pub(crate) fn largest_reservation(&self, id: DatasetId) -> u64 {
-        let mut limit = self.pool_of(id).map_or(0, |pool| pool.raw_size);
-        let mut at = Some(id);
-        while let Some(above) = at {
-            if let (Value::Number(quota), _) = self.property(above, Property::Quota)
-                && quota != 0
-            {
-                limit = limit.min(quota);
-            }
-            at = self.filesystem(above).and_then(|it| it.parent);
-        }
-        limit
     }
 
     /// Removes what is set on the dataset itself; nothing set is fine.

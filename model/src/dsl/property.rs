@@ -10,7 +10,7 @@ pub type Kinds = u8;
 pub const FILESYSTEM: Kinds = 1;
 /// For snapshots.
 pub const SNAPSHOT: Kinds = 2;
-/// For volumes, which are not modelled.
+/// For volumes.
 pub const VOLUME: Kinds = 4;
 
 /// How a property gets its value.
@@ -58,8 +58,10 @@ pub enum Kind {
     Share,
     /// Free text.
     Text,
-    /// Values whose rules are not modelled.
-    Unmodelled,
+    /// A place where a key may be, or `none`.
+    KeyLocation,
+    /// No value at all.
+    Nothing,
 }
 
 /// The value of a property.
@@ -114,18 +116,18 @@ macro_rules! properties {
 }
 
 properties! {
-    Type = "type", Class::Status, FILESYSTEM | SNAPSHOT, Kind::Told, Value::Number(0), "What the dataset is.";
-    Creation = "creation", Class::Status, FILESYSTEM | SNAPSHOT, Kind::Told, Value::Number(0), "When it was created.";
-    Used = "used", Class::Status, FILESYSTEM | SNAPSHOT, Kind::Told, Value::Number(0), "The space it and all below it take.";
-    Available = "available", Class::Status, FILESYSTEM, Kind::Told, Value::Number(0), "The space it could still take.";
-    Referenced = "referenced", Class::Status, FILESYSTEM | SNAPSHOT, Kind::Told, Value::Number(0), "The space that its own data take.";
-    Compressratio = "compressratio", Class::Status, FILESYSTEM | SNAPSHOT, Kind::Told, Value::Number(0), "How far what it uses is compressed.";
+    Type = "type", Class::Status, FILESYSTEM | SNAPSHOT | VOLUME, Kind::Told, Value::Number(0), "What the dataset is.";
+    Creation = "creation", Class::Status, FILESYSTEM | SNAPSHOT | VOLUME, Kind::Told, Value::Number(0), "When it was created.";
+    Used = "used", Class::Status, FILESYSTEM | SNAPSHOT | VOLUME, Kind::Told, Value::Number(0), "The space it and all below it take.";
+    Available = "available", Class::Status, FILESYSTEM | VOLUME, Kind::Told, Value::Number(0), "The space it could still take.";
+    Referenced = "referenced", Class::Status, FILESYSTEM | SNAPSHOT | VOLUME, Kind::Told, Value::Number(0), "The space that its own data take.";
+    Compressratio = "compressratio", Class::Status, FILESYSTEM | SNAPSHOT | VOLUME, Kind::Told, Value::Number(0), "How far what it uses is compressed.";
     Mounted = "mounted", Class::Status, FILESYSTEM, Kind::Told, Value::Number(0), "Whether it is mounted.";
-    Origin = "origin", Class::Status, FILESYSTEM, Kind::Told, Value::Number(0), "The snapshot it is a clone of.";
+    Origin = "origin", Class::Status, FILESYSTEM | VOLUME, Kind::Told, Value::Number(0), "The snapshot it is a clone of.";
     Quota = "quota", Class::Own, FILESYSTEM, Kind::Quota, Value::Number(0), "The most space it and all below it may take.";
-    Reservation = "reservation", Class::Own, FILESYSTEM, Kind::Size, Value::Number(0), "The space kept for it and all below it.";
-    Volsize = "volsize", Class::Own, VOLUME, Kind::Size, Value::Number(0), "The size of a volume.";
-    Volblocksize = "volblocksize", Class::Once, VOLUME, Kind::Size, Value::Number(16_384), "The block size of a volume.";
+    Reservation = "reservation", Class::Own, FILESYSTEM | VOLUME, Kind::Size, Value::Number(0), "The space kept for it and all below it.";
+    Volsize = "volsize", Class::Own, SNAPSHOT | VOLUME, Kind::Size, Value::Number(0), "The size of a volume.";
+    Volblocksize = "volblocksize", Class::Once, VOLUME, Kind::BlockSize, Value::Number(16_384), "The block size of a volume.";
     Recordsize = "recordsize", Class::Inherited, FILESYSTEM, Kind::BlockSize, Value::Number(131_072), "The largest block of a file.";
     Mountpoint = "mountpoint", Class::Inherited, FILESYSTEM, Kind::Mountpoint, Value::Word("/"), "Where it is mounted.";
     Sharenfs = "sharenfs", Class::Inherited, FILESYSTEM, Kind::Share, Value::Word("off"), "Shared over NFS.";
@@ -140,7 +142,7 @@ properties! {
     Snapdir = "snapdir", Class::Inherited, FILESYSTEM, Kind::Words(&Words { text: "disabled | hidden | visible", words: &["disabled", "hidden", "visible"], aliases: &[] }), Value::Word("hidden"), "Whether `.zfs` shows.";
     Aclmode = "aclmode", Class::Inherited, FILESYSTEM, Kind::Words(&Words { text: "discard | groupmask | passthrough | restricted", words: &["discard", "groupmask", "passthrough", "restricted"], aliases: &[] }), Value::Word("discard"), "What chmod does to an access list.";
     Aclinherit = "aclinherit", Class::Inherited, FILESYSTEM, Kind::Words(&Words { text: "discard | noallow | restricted | passthrough | passthrough-x", words: &["discard", "noallow", "restricted", "passthrough", "passthrough-x"], aliases: &[] }), Value::Word("restricted"), "How access lists are inherited.";
-    Createtxg = "createtxg", Class::Status, FILESYSTEM | SNAPSHOT, Kind::Told, Value::Number(0), "The transaction group of its creation.";
+    Createtxg = "createtxg", Class::Status, FILESYSTEM | SNAPSHOT | VOLUME, Kind::Told, Value::Number(0), "The transaction group of its creation.";
     Canmount = "canmount", Class::Own, FILESYSTEM, Kind::Words(&Words { text: "on | off | noauto", words: &["on", "off", "noauto"], aliases: &[] }), Value::Word("on"), "Whether it is mounted by itself.";
     Xattr = "xattr", Class::Inherited, FILESYSTEM | SNAPSHOT, Kind::Words(&Words { text: "on | off | dir | sa", words: &["sa", "off", "dir"], aliases: &[("on", "sa")] }), Value::Word("sa"), "How extended attributes are kept.";
     Copies = "copies", Class::Inherited, FILESYSTEM | VOLUME, Kind::Words(&Words { text: "1 | 2 | 3", words: &["1", "2", "3"], aliases: &[] }), Value::Word("1"), "How often blocks are stored.";
@@ -152,47 +154,51 @@ properties! {
     Nbmand = "nbmand", Class::Inherited, FILESYSTEM | SNAPSHOT, Kind::Words(&Words { text: "on | off", words: &["on", "off"], aliases: &[] }), Value::Word("off"), "Whether locks are mandatory.";
     Sharesmb = "sharesmb", Class::Inherited, FILESYSTEM, Kind::Share, Value::Word("off"), "Shared over SMB.";
     Refquota = "refquota", Class::Own, FILESYSTEM, Kind::Quota, Value::Number(0), "The most space its own data may take.";
-    Refreservation = "refreservation", Class::Own, FILESYSTEM, Kind::Size, Value::Number(0), "The space kept for its own data.";
-    Guid = "guid", Class::Status, FILESYSTEM | SNAPSHOT, Kind::Told, Value::Number(0), "Its number that no other dataset has.";
+    Refreservation = "refreservation", Class::Own, FILESYSTEM | VOLUME, Kind::Size, Value::Number(0), "The space kept for its own data.";
+    Guid = "guid", Class::Status, FILESYSTEM | SNAPSHOT | VOLUME, Kind::Told, Value::Number(0), "Its number that no other dataset has.";
     Primarycache = "primarycache", Class::Inherited, FILESYSTEM | SNAPSHOT | VOLUME, Kind::Words(&Words { text: "all | none | metadata", words: &["all", "none", "metadata"], aliases: &[] }), Value::Word("all"), "What is cached in memory.";
     Secondarycache = "secondarycache", Class::Inherited, FILESYSTEM | SNAPSHOT | VOLUME, Kind::Words(&Words { text: "all | none | metadata", words: &["all", "none", "metadata"], aliases: &[] }), Value::Word("all"), "What is cached on devices.";
-    Usedbysnapshots = "usedbysnapshots", Class::Status, FILESYSTEM, Kind::Told, Value::Number(0), "The space that its snapshots alone take.";
-    Usedbydataset = "usedbydataset", Class::Status, FILESYSTEM, Kind::Told, Value::Number(0), "The space that itself takes.";
-    Usedbychildren = "usedbychildren", Class::Status, FILESYSTEM, Kind::Told, Value::Number(0), "The space that all below it take.";
-    Usedbyrefreservation = "usedbyrefreservation", Class::Status, FILESYSTEM, Kind::Told, Value::Number(0), "The space that `refreservation` keeps.";
+    Usedbysnapshots = "usedbysnapshots", Class::Status, FILESYSTEM | VOLUME, Kind::Told, Value::Number(0), "The space that its snapshots alone take.";
+    Usedbydataset = "usedbydataset", Class::Status, FILESYSTEM | VOLUME, Kind::Told, Value::Number(0), "The space that itself takes.";
+    Usedbychildren = "usedbychildren", Class::Status, FILESYSTEM | VOLUME, Kind::Told, Value::Number(0), "The space that all below it take.";
+    Usedbyrefreservation = "usedbyrefreservation", Class::Status, FILESYSTEM | VOLUME, Kind::Told, Value::Number(0), "The space that `refreservation` keeps.";
     DeferDestroy = "defer_destroy", Class::Status, SNAPSHOT, Kind::Told, Value::Number(0), "Whether it is destroyed when nothing needs it.";
     Userrefs = "userrefs", Class::Status, SNAPSHOT, Kind::Told, Value::Number(0), "The number of user holds.";
     Logbias = "logbias", Class::Inherited, FILESYSTEM | VOLUME, Kind::Words(&Words { text: "latency | throughput", words: &["latency", "throughput"], aliases: &[] }), Value::Word("latency"), "What synchronous writes are tuned for.";
-    Objsetid = "objsetid", Class::Status, FILESYSTEM | SNAPSHOT, Kind::Told, Value::Number(0), "The number of its objset.";
+    Objsetid = "objsetid", Class::Status, FILESYSTEM | SNAPSHOT | VOLUME, Kind::Told, Value::Number(0), "The number of its objset.";
     Dedup = "dedup", Class::Inherited, FILESYSTEM | VOLUME, Kind::Words(&Words { text: "on | off | verify | sha256[,verify] | sha512[,verify] | skein[,verify] | edonr,verify | blake3[,verify]", words: &["on", "off", "verify", "sha256", "sha256,verify", "sha512", "sha512,verify", "skein", "skein,verify", "edonr,verify", "blake3", "blake3,verify"], aliases: &[] }), Value::Word("off"), "Whether equal blocks are stored once.";
-    Mlslabel = "mlslabel", Class::Inherited, FILESYSTEM | SNAPSHOT, Kind::Unmodelled, Value::Word("none"), "A label of multilevel security.";
+    Mlslabel = "mlslabel", Class::Inherited, FILESYSTEM | SNAPSHOT | VOLUME, Kind::Nothing, Value::Word("none"), "A label of multilevel security.";
     Sync = "sync", Class::Inherited, FILESYSTEM | VOLUME, Kind::Words(&Words { text: "standard | always | disabled", words: &["standard", "always", "disabled"], aliases: &[] }), Value::Word("standard"), "How synchronous writes are treated.";
     Dnodesize = "dnodesize", Class::Inherited, FILESYSTEM, Kind::Words(&Words { text: "legacy | auto | 1k | 2k | 4k | 8k | 16k", words: &["legacy", "auto", "1k", "2k", "4k", "8k", "16k"], aliases: &[] }), Value::Word("legacy"), "The size of dnodes.";
-    Refcompressratio = "refcompressratio", Class::Status, FILESYSTEM | SNAPSHOT, Kind::Told, Value::Number(0), "How far its own data are compressed.";
-    Written = "written", Class::Status, FILESYSTEM | SNAPSHOT, Kind::Told, Value::Number(0), "The space written since the snapshot before.";
+    Refcompressratio = "refcompressratio", Class::Status, FILESYSTEM | SNAPSHOT | VOLUME, Kind::Told, Value::Number(0), "How far its own data are compressed.";
+    Written = "written", Class::Status, FILESYSTEM | SNAPSHOT | VOLUME, Kind::Told, Value::Number(0), "The space written since the snapshot before.";
     Clones = "clones", Class::Status, SNAPSHOT, Kind::Told, Value::Number(0), "The filesystems that have it as origin.";
-    Logicalused = "logicalused", Class::Status, FILESYSTEM, Kind::Told, Value::Number(0), "`used` before compression.";
-    Logicalreferenced = "logicalreferenced", Class::Status, FILESYSTEM | SNAPSHOT, Kind::Told, Value::Number(0), "`referenced` before compression.";
+    Logicalused = "logicalused", Class::Status, FILESYSTEM | VOLUME, Kind::Told, Value::Number(0), "`used` before compression.";
+    Logicalreferenced = "logicalreferenced", Class::Status, FILESYSTEM | SNAPSHOT | VOLUME, Kind::Told, Value::Number(0), "`referenced` before compression.";
     Volmode = "volmode", Class::Inherited, FILESYSTEM | VOLUME, Kind::Words(&Words { text: "default | full | geom | dev | none", words: &["default", "full", "geom", "dev", "none"], aliases: &[] }), Value::Word("default"), "How a volume shows.";
     FilesystemLimit = "filesystem_limit", Class::Own, FILESYSTEM, Kind::Limit, Value::Number(18_446_744_073_709_551_615), "The most filesystems below it.";
     SnapshotLimit = "snapshot_limit", Class::Own, FILESYSTEM | VOLUME, Kind::Limit, Value::Number(18_446_744_073_709_551_615), "The most snapshots below it.";
     FilesystemCount = "filesystem_count", Class::Status, FILESYSTEM, Kind::Told, Value::Number(0), "The number of filesystems below it, when it is counted.";
-    SnapshotCount = "snapshot_count", Class::Status, FILESYSTEM, Kind::Told, Value::Number(0), "The number of snapshots below it, when it is counted.";
+    SnapshotCount = "snapshot_count", Class::Status, FILESYSTEM | VOLUME, Kind::Told, Value::Number(0), "The number of snapshots below it, when it is counted.";
     Snapdev = "snapdev", Class::Inherited, FILESYSTEM | VOLUME, Kind::Words(&Words { text: "hidden | visible", words: &["hidden", "visible"], aliases: &[] }), Value::Word("hidden"), "Whether the devices of snapshots show.";
     Acltype = "acltype", Class::Inherited, FILESYSTEM | SNAPSHOT, Kind::Words(&Words { text: "off | nfsv4 | posix", words: &["off", "nfsv4", "posix"], aliases: &[("noacl", "off"), ("posixacl", "posix")] }), Value::Word("off"), "The kind of access lists.";
-    Context = "context", Class::Own, FILESYSTEM | SNAPSHOT, Kind::Text, Value::Word("none"), "The `SELinux` context.";
-    Fscontext = "fscontext", Class::Own, FILESYSTEM | SNAPSHOT, Kind::Text, Value::Word("none"), "The `SELinux` context of the file system.";
-    Defcontext = "defcontext", Class::Own, FILESYSTEM | SNAPSHOT, Kind::Text, Value::Word("none"), "The `SELinux` context of files without one.";
-    Rootcontext = "rootcontext", Class::Own, FILESYSTEM | SNAPSHOT, Kind::Text, Value::Word("none"), "The `SELinux` context of the root directory.";
+    Context = "context", Class::Own, FILESYSTEM | SNAPSHOT | VOLUME, Kind::Text, Value::Word("none"), "The `SELinux` context.";
+    Fscontext = "fscontext", Class::Own, FILESYSTEM | SNAPSHOT | VOLUME, Kind::Text, Value::Word("none"), "The `SELinux` context of the file system.";
+    Defcontext = "defcontext", Class::Own, FILESYSTEM | SNAPSHOT | VOLUME, Kind::Text, Value::Word("none"), "The `SELinux` context of files without one.";
+    Rootcontext = "rootcontext", Class::Own, FILESYSTEM | SNAPSHOT | VOLUME, Kind::Text, Value::Word("none"), "The `SELinux` context of the root directory.";
     Relatime = "relatime", Class::Inherited, FILESYSTEM, Kind::Words(&Words { text: "on | off", words: &["on", "off"], aliases: &[] }), Value::Word("on"), "Whether the access time is changed seldom.";
     RedundantMetadata = "redundant_metadata", Class::Inherited, FILESYSTEM | VOLUME, Kind::Words(&Words { text: "all | most | some | none", words: &["all", "most", "some", "none"], aliases: &[] }), Value::Word("all"), "Which metadata are stored once more.";
     Overlay = "overlay", Class::Inherited, FILESYSTEM, Kind::Words(&Words { text: "on | off", words: &["on", "off"], aliases: &[] }), Value::Word("on"), "Whether it may be mounted over what is there.";
+    ReceiveResumeToken = "receive_resume_token", Class::Status, FILESYSTEM | VOLUME, Kind::Told, Value::Number(0), "What a receive that was interrupted goes on from.";
     Encryption = "encryption", Class::Once, FILESYSTEM | SNAPSHOT | VOLUME, Kind::Words(&Words { text: "on | off | aes-128-ccm | aes-192-ccm | aes-256-ccm | aes-128-gcm | aes-192-gcm | aes-256-gcm", words: &["on", "off", "aes-128-ccm", "aes-192-ccm", "aes-256-ccm", "aes-128-gcm", "aes-192-gcm", "aes-256-gcm"], aliases: &[] }), Value::Word("off"), "How it is encrypted.";
-    Keylocation = "keylocation", Class::Own, FILESYSTEM | VOLUME, Kind::Unmodelled, Value::Word("none"), "Where the key is.";
+    Keylocation = "keylocation", Class::Own, FILESYSTEM | VOLUME, Kind::KeyLocation, Value::Word("none"), "Where the key is.";
     Keyformat = "keyformat", Class::Once, FILESYSTEM | VOLUME, Kind::Words(&Words { text: "none | raw | hex | passphrase", words: &["none", "raw", "hex", "passphrase"], aliases: &[] }), Value::Word("none"), "What the key is.";
     Pbkdf2iters = "pbkdf2iters", Class::Once, FILESYSTEM | VOLUME, Kind::Size, Value::Number(0), "How often a passphrase is hashed.";
-    SpecialSmallBlocks = "special_small_blocks", Class::Inherited, FILESYSTEM, Kind::BlockSize, Value::Number(0), "The blocks that go to special devices.";
-    SnapshotsChanged = "snapshots_changed", Class::Status, FILESYSTEM, Kind::Told, Value::Number(0), "When its snapshots last changed.";
+    Encryptionroot = "encryptionroot", Class::Status, FILESYSTEM | SNAPSHOT | VOLUME, Kind::Told, Value::Number(0), "Whose key it is encrypted with.";
+    Keystatus = "keystatus", Class::Status, FILESYSTEM | SNAPSHOT | VOLUME, Kind::Told, Value::Number(0), "Whether the key is loaded.";
+    SpecialSmallBlocks = "special_small_blocks", Class::Inherited, FILESYSTEM | VOLUME, Kind::BlockSize, Value::Number(0), "The blocks that go to special devices.";
+    RedactSnaps = "redact_snaps", Class::Status, FILESYSTEM | SNAPSHOT | VOLUME, Kind::Told, Value::Number(0), "The snapshots that it is redacted with.";
+    SnapshotsChanged = "snapshots_changed", Class::Status, FILESYSTEM | VOLUME, Kind::Told, Value::Number(0), "When its snapshots last changed.";
     Prefetch = "prefetch", Class::Inherited, FILESYSTEM | SNAPSHOT | VOLUME, Kind::Words(&Words { text: "none | metadata | all", words: &["none", "metadata", "all"], aliases: &[] }), Value::Word("all"), "What is read ahead.";
     Volthreading = "volthreading", Class::Own, VOLUME, Kind::Words(&Words { text: "on | off", words: &["on", "off"], aliases: &[] }), Value::Word("on"), "Whether a volume uses threads.";
     Direct = "direct", Class::Inherited, FILESYSTEM, Kind::Words(&Words { text: "disabled | standard | always", words: &["disabled", "standard", "always"], aliases: &[] }), Value::Word("standard"), "Whether reads and writes pass the cache by.";
@@ -303,6 +309,7 @@ impl Property {
         match (self, release) {
             (Property::Compression | Property::Relatime, Release::V2_1) => Value::Word("off"),
             (Property::Xattr, Release::V2_1 | Release::V2_3) => Value::Word("on"),
+            (Property::Volblocksize, Release::V2_1) => Value::Number(8192),
             _ => self.newest_default(),
         }
     }
@@ -342,6 +349,9 @@ impl Property {
             "sslimit" => "snapshot_limit",
             "fscount" => "filesystem_count",
             "sscount" => "snapshot_count",
+            "resumetok" => "receive_resume_token",
+            "encroot" => "encryptionroot",
+            "rsnaps" => "redact_snaps",
             "redund_md" => "redundant_metadata",
             name => name,
         };
@@ -356,8 +366,10 @@ impl Property {
 
     /// Whether datasets of this kind have it.
     #[must_use]
-    pub const fn is_for(self, kind: Kinds) -> bool {
-        self.kinds() & kind != 0
+    pub fn is_for(self, kind: Kinds, release: Release) -> bool {
+        let newer = self == Property::SpecialSmallBlocks && release < Release::V2_4;
+        let kinds = if newer { FILESYSTEM } else { self.kinds() };
+        kinds & kind != 0
     }
 
     /// Whether a word that it knows.

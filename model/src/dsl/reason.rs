@@ -71,6 +71,8 @@ reasons! {
     AlreadyExists;
     /// A pool of that name exists already.
     PoolExists(Arc<str>);
+    /// What is above it is a volume.
+    ParentNotFilesystem;
     /// It is not a dataset of the kind that this works on.
     WrongType;
     /// Two datasets that must be in one pool are not.
@@ -151,6 +153,28 @@ reasons! {
     NumberTooLarge;
     /// A block size that is no power of two between 512 and the largest, in bytes: the property, the largest.
     BadBlockSize(Arc<str>, u64);
+    /// `auto` for a number that knows none.
+    AutoNotAllowed(Arc<str>);
+    /// `auto` for the reservation of what is no volume.
+    AutoOfFilesystem(Arc<str>);
+    /// A volume's size that is no multiple of its block size, in bytes: the property, the block size.
+    SizeNotWholeBlocks(Arc<str>, u64);
+    /// A volume's size of 0: the property.
+    SizeZero(Arc<str>);
+    /// A new volume of size 0.
+    NewVolumeEmpty;
+    /// Where a key is: no place that is known.
+    BadKeyLocation;
+    /// Properties of encryption on what is made without.
+    EncryptionOff;
+    /// A key for what is not encrypted.
+    KeyOfUnencrypted;
+    /// Labels of multilevel security are not supported.
+    LabelsUnsupported;
+    /// Nobody may do that.
+    NotPermitted;
+    /// A size for `special_small_blocks` that is none: the property as it was named, the size, the largest.
+    BadSmallBlocks(Arc<str>, u64, u64);
     /// A mountpoint that is neither a path nor `none` nor `legacy`.
     BadMountpoint;
     /// A quota of 0: `none` is the word for it.
@@ -169,6 +193,8 @@ reasons! {
     NotInheritable(Arc<str>);
     /// The property is not one of this kind of dataset, so that nothing can be inherited.
     NotForThisType;
+    /// `readonly` is on.
+    ReadonlyDataset;
     /// The filesystem version cannot go down.
     Downgrade;
 

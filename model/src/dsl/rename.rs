@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::dsl::dataset::DatasetId;
+use crate::dsl::dataset::{Dataset, DatasetId};
 use crate::dsl::names::{self, Expected};
 use crate::dsl::op::Result;
 use crate::dsl::properties::{Key, Source};
 use crate::dsl::property::Property;
 use crate::dsl::reason::Reason;
+use crate::dsl::room::Fits;
 use crate::fault::Fault;
 use crate::machine::State;
 
@@ -27,6 +28,9 @@ impl State {
             return Err(Reason::NoSuchPool(names::pool(to).into()));
         }
         let parent = self.find(above).ok_or(Reason::NoParent)?;
+        if self.dataset(parent).and_then(Dataset::volume).is_some() {
+            return Err(Reason::ParentNotFilesystem);
+        }
         if names::pool(from) != names::pool(to) {
             return Err(Reason::OtherPool);
         }
@@ -37,10 +41,16 @@ impl State {
             return Err(Reason::AlreadyExists);
         }
         self.check_names_below(id, from, to)?;
+        if self.fits_below(id, parent) == Fits::No {
+            return Err(Reason::OutOfSpace);
+        }
 
         let sticky = self
             .faulty(Fault::InheritedSticksAfterRename)
             .then(|| self.inherited(id));
+        if self.pool_of(id).is_some_and(|pool| pool.counts) {
+            self.count_below(id);
+        }
         let component: Arc<str> = to.rsplit('/').next().unwrap_or(to).into();
         if let Some(parent) = self.filesystem_mut(old_parent) {
             parent.children.retain(|_, child| *child != id);
@@ -150,6 +160,11 @@ impl State {
         for id in renamed {
             if let Some(dataset) = self.dataset_mut(id) {
                 dataset.component = to.into();
+            }
+            let now = self.now;
+            let home = self.filesystem_of(id);
+            if let Some(home) = home.and_then(|home| self.filesystem_mut(home)) {
+                home.snapshots_changed = Some(now);
             }
         }
         if let Some(pool) = self.pool_of_mut(top) {

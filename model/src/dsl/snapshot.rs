@@ -82,6 +82,7 @@ impl State {
         pool.datasets.insert(id, Arc::new(dataset));
         if let Some(filesystem) = self.filesystem_mut(of) {
             filesystem.snapshots.push(id);
+            filesystem.snapshots_changed = Some(now);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::dsl::properties::Key;
-use crate::dsl::property::{Class, FILESYSTEM, Kind, Property, SNAPSHOT, Value};
+use crate::dsl::property::{Class, FILESYSTEM, Kind, Kinds, Property, SNAPSHOT, VOLUME, Value};
 use crate::dsl::reason::Reason;
 use crate::release::Release;
 
@@ -20,10 +20,35 @@ pub enum Target {
     NewPool,
     /// A filesystem that is being made.
     NewFilesystem,
-    /// A filesystem that exists.
+    /// A filesystem that exists, or a clone.
     Filesystem,
+    /// A volume that is being made.
+    NewVolume,
+    /// A volume that exists, or a clone of one.
+    Volume {
+        /// Its block size.
+        block_size: u64,
+    },
     /// A snapshot.
     Snapshot,
+}
+
+impl Target {
+    /// Whether what can be set once can be set.
+    const fn is_new(self) -> bool {
+        matches!(
+            self,
+            Target::NewPool | Target::NewFilesystem | Target::NewVolume
+        )
+    }
+
+    const fn kind(self) -> Kinds {
+        match self {
+            Target::NewPool | Target::NewFilesystem | Target::Filesystem => FILESYSTEM,
+            Target::NewVolume | Target::Volume { .. } => VOLUME,
+            Target::Snapshot => SNAPSHOT,
+        }
+    }
 }
 
 /// Whether it is the name of a user's property (`zfs_prop_user`): small letters, digits and `_ - . :` with
@@ -48,11 +73,20 @@ pub fn parse(
         return if name == "name" && on != Target::Snapshot {
             Err(Reason::ReadonlyProperty(named))
         } else if !is_user(name) {
-            Err(if on == Target::Snapshot {
-                Reason::NotOnSnapshots
-            } else {
-                Reason::UnknownProperty(named)
-            })
+            if on == Target::Snapshot {
+                return Err(Reason::NotOnSnapshots);
+            }
+            // Figures and quotas of users, groups and projects (`zfs_prop_userquota`).
+            if name.contains("quota@") || name.contains("used@") {
+                return Ok(None);
+            }
+            Err(
+                if name.starts_with("written@") || name.starts_with("written#") {
+                    Reason::ReadonlyProperty(named)
+                } else {
+                    Reason::UnknownProperty(named)
+                },
+            )
         } else if name.len() > MAX_PROPERTY_NAME {
             Err(Reason::PropertyNameTooLong(named))
         } else if text.len() > MAX_VALUE {
@@ -64,20 +98,33 @@ pub fn parse(
     if on == Target::Snapshot {
         return Err(Reason::NotOnSnapshots);
     }
-    if !property.is_for(FILESYSTEM)
-        || (property.class() == Class::Status && property.kinds() == SNAPSHOT)
-    {
-        return Err(Reason::WrongTypeForProperty(property.name().into()));
+    if !property.is_for(on.kind(), release) {
+        return Err(Reason::WrongTypeForProperty(named));
     }
     match property.class() {
         Class::Status => return Err(Reason::ReadonlyProperty(named)),
-        Class::Once if !matches!(on, Target::NewPool | Target::NewFilesystem) => {
-            return Err(Reason::ReadonlyProperty(named));
-        }
+        Class::Once if !on.is_new() => return Err(Reason::ReadonlyProperty(named)),
         _ => {}
     }
-    let value = match property.kind(release) {
-        Kind::Told | Kind::Unmodelled => return Ok(None),
+    let kind = property.kind(release);
+    if text == "auto"
+        && let Some(checked) = automatic(property, kind, on, &named)
+    {
+        return checked.map(|value| Some((Key::Native(property), value)));
+    }
+    let value = match kind {
+        Kind::Told => return Ok(None),
+        Kind::Nothing => return Err(Reason::LabelsUnsupported),
+        Kind::KeyLocation => {
+            let places = ["file:///", "https://", "http://"];
+            let known = text == "prompt" || places.iter().any(|place| text.starts_with(place));
+            match text {
+                "none" => Value::Word("none"),
+                _ if !known => return Err(Reason::BadKeyLocation),
+                _ if !on.is_new() => return Err(Reason::KeyOfUnencrypted),
+                _ => Value::Text(text.into()),
+            }
+        }
         Kind::Words(words) => match property.word(text, release) {
             Some(word) => Value::Word(word),
             None => return Err(Reason::NotOneOf(property.name().into(), words.text)),
@@ -100,14 +147,20 @@ pub fn parse(
             };
             let fits = (512..=largest).contains(&bytes) && bytes.is_power_of_two();
             match property {
-                Property::Recordsize if !fits => {
-                    return Err(Reason::BadBlockSize(property.name().into(), largest));
+                Property::Recordsize | Property::Volblocksize if !fits => {
+                    return Err(Reason::BadBlockSize(named, largest));
                 }
                 Property::Recordsize if bytes > Property::largest_record(release) => {
                     return Ok(None);
                 }
-                Property::Recordsize => Value::Number(bytes),
-                _ => return Ok(None),
+                Property::Recordsize | Property::Volblocksize => Value::Number(bytes),
+                _ if on == Target::NewPool => return Ok(None),
+                // `special_small_blocks`
+                _ if bytes > largest => return Err(Reason::BadSmallBlocks(named, bytes, largest)),
+                _ if release < Release::V2_4 && bytes != 0 && !fits => {
+                    return Err(Reason::BadSmallBlocks(named, bytes, largest));
+                }
+                _ => Value::Number(bytes),
             }
         }
         Kind::Mountpoint => match text {
@@ -122,16 +175,40 @@ pub fn parse(
         },
         Kind::Text => Value::Text(text.into()),
     };
-    if property == Property::Version
-        && !matches!(on, Target::NewPool | Target::NewFilesystem)
-        && value != Value::Word("5")
-    {
+    if property == Property::Version && !on.is_new() && value != Value::Word("5") {
         return Err(Reason::Downgrade);
+    }
+    if let (Property::Volsize, Value::Number(size), Target::Volume { block_size }) =
+        (property, &value, on)
+    {
+        if size % block_size != 0 {
+            return Err(Reason::SizeNotWholeBlocks(named, block_size));
+        } else if *size == 0 {
+            return Err(Reason::SizeZero(named));
+        }
     }
     if changes_rules(property, &value, release) {
         return Ok(None);
     }
     Ok(Some((Key::Native(property), value)))
+}
+
+/// The value `auto` of a number (`zprop_parse_value`); none where it is a word like another.
+fn automatic(
+    property: Property,
+    kind: Kind,
+    on: Target,
+    named: &Arc<str>,
+) -> Option<Result<Value, Reason>> {
+    Some(match (kind, property) {
+        (Kind::Quota, Property::Quota | Property::Refquota) => Err(Reason::ZeroQuota),
+        (_, Property::Refreservation) if on.kind() == VOLUME => Ok(Value::Word("auto")),
+        (_, Property::Refreservation) => Err(Reason::AutoOfFilesystem(named.clone())),
+        (Kind::Size | Kind::Quota | Kind::Limit | Kind::BlockSize, _) => {
+            Err(Reason::AutoNotAllowed(named.clone()))
+        }
+        _ => return None,
+    })
 }
 
 /// Values under which files or space follow rules that are not modelled.
@@ -140,8 +217,6 @@ fn changes_rules(property: Property, value: &Value, release: Release) -> bool {
         Property::Casesensitivity
         | Property::Normalization
         | Property::Encryption
-        | Property::Keyformat
-        | Property::Pbkdf2iters
         | Property::Zoned
         | Property::Longname
         | Property::Defaultuserquota

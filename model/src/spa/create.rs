@@ -97,6 +97,7 @@ impl State {
             vdevs: vdevs.to_vec(),
             ashift,
             settings: settings_of_pool,
+            counts: false,
             raw_size,
         };
         self.pools.insert(name.to_owned(), Arc::new(pool));

@@ -45,6 +45,8 @@ pub struct Pool {
     pub ashift: u32,
     /// The properties of the pool that are set, by name.
     pub settings: BTreeMap<Arc<str>, Arc<str>>,
+    /// Whether there ever was a limit, so that what is made is counted (feature `filesystem_limits`).
+    pub counts: bool,
     /// The bytes of all devices together, an upper bound of what fits.
     pub raw_size: u64,
 }

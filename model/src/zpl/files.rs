@@ -755,6 +755,10 @@ fn shared(state: &mut State, at: &At, snapshot: &str) -> Result {
 fn mount(state: &mut State, name: &str, path: &str, options: MountOptions, beside: bool) -> Result {
     let on = covered(state, path)?;
     let id = state.find(name).ok_or(Errno::ENOENT)?;
+    // `zfs_domount` owns objsets of files only.
+    if state.dataset(id).and_then(Dataset::volume).is_some() {
+        return Err(Errno::EINVAL);
+    }
     let is_snapshot = state.dataset(id).is_some_and(Dataset::is_snapshot);
     let superblock = match state.mounts.first(id) {
         Some(first) => Some(first.options.read_only),

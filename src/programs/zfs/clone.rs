@@ -3,9 +3,9 @@
 use ztwin_model::Release;
 use ztwin_model::dsl::names::{self, Expected};
 use ztwin_model::dsl::op::DslOp;
-use ztwin_model::dsl::value::Target;
 
 use super::create::{check_new, create_ancestors};
+use super::volume;
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended};
 use crate::programs::settings;
@@ -39,9 +39,9 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         [_] => return Ok(console.usage("missing target dataset argument")),
         _ => return Ok(console.usage("too many arguments")),
     };
-    if console.open(origin, Expected::Snapshot).is_none() {
+    let Some(snapshot) = console.open(origin, Expected::Snapshot) else {
         return Ok(1);
-    }
+    };
     if parents && names::check(name, Expected::Filesystem).is_ok() {
         if console.state().find(name).is_some() {
             return Ok(0);
@@ -51,14 +51,15 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         }
     }
     let heading = format!("cannot create '{name}'");
-    let checked =
-        check_new(console, name).map(|()| properties.check(Target::Filesystem, console.release()));
+    let on = settings::target_of_head(console, snapshot);
+    let checked = check_new(console, name).map(|()| properties.check(on, console));
     let cloned = match checked {
         Err(reason) => Err(reason),
         Ok(settings) => match settings? {
             Err(reason) => Err(reason),
-            Ok(settings) => {
-                settings::check_room(console, name, &settings)?;
+            Ok(mut settings) => {
+                volume::fix_automatic(console, snapshot, &mut settings);
+                settings::check_room(console, name, &settings, true)?;
                 console.dataset(DslOp::Clone {
                     name: name.as_str().into(),
                     origin: origin.as_str().into(),

@@ -4,10 +4,10 @@
 use ztwin_model::Release;
 use ztwin_model::dsl::dataset::{Dataset, DatasetId};
 use ztwin_model::dsl::properties::{Property, Source, Value};
-use ztwin_model::dsl::property::{Class, FILESYSTEM, Kind, SNAPSHOT};
+use ztwin_model::dsl::property::{Class, Kind, SNAPSHOT};
 
-use crate::compare::{SPACE, TIME};
-use crate::programs::console::Console;
+use crate::compare::SPACE;
+use crate::programs::console::{Console, NotModelled};
 use crate::programs::values::Clock;
 
 /// A property that is listed.
@@ -17,8 +17,6 @@ pub(super) enum Column {
     Name,
     /// A property of ZFS.
     Native(Property),
-    /// A property that only other kinds of datasets or other machines have; always `-`.
-    Absent(&'static str),
     /// A user's property.
     User(String),
     /// `written@SNAPSHOT`: the space written since then.
@@ -38,12 +36,31 @@ pub(super) struct Cell {
     pub known: bool,
 }
 
-/// Properties that filesystems and snapshots never have a value for.
-const ABSENT: &[&str] = &[
-    "encryptionroot",
-    "keystatus",
-    "receive_resume_token",
-    "redact_snaps",
+/// What `-o space` stands for.
+const SPACE_COLUMNS: [&str; 7] = [
+    "name",
+    "available",
+    "used",
+    "usedbysnapshots",
+    "usedbydataset",
+    "usedbyrefreservation",
+    "usedbychildren",
+];
+
+/// Properties that ZFS knows and never lists (`zprop_register_hidden`).
+const HIDDEN: [&str; 12] = [
+    "inconsistent",
+    "iscsioptions",
+    "ivsetguid",
+    "keyguid",
+    "numclones",
+    "pbkdf2salt",
+    "prevsnap",
+    "redacted",
+    "remaptxg",
+    "stmf_sbd_lu",
+    "unique",
+    "useraccounting",
 ];
 
 impl Column {
@@ -55,13 +72,36 @@ impl Column {
         if let Some(property) = Property::by_name(name, release) {
             return Some(Column::Native(property));
         }
-        if let Some(absent) = ABSENT.iter().find(|absent| **absent == name) {
-            return Some(Column::Absent(absent));
-        }
         if let Some(snapshot) = name.strip_prefix("written@") {
             return Some(Column::WrittenSince(snapshot.to_owned()));
         }
         ztwin_model::dsl::value::is_user(name).then(|| Column::User(name.to_owned()))
+    }
+
+    /// The columns of a list between commas (`zprop_get_list`), or what is wrong with it.
+    pub fn list(
+        names: &str,
+        release: Release,
+    ) -> Result<std::result::Result<Vec<Column>, String>, NotModelled> {
+        if names.is_empty() {
+            return Ok(Err("no properties specified".to_owned()));
+        }
+        let mut columns = Vec::new();
+        for name in names.split(',') {
+            if name == "space" {
+                let of_space = SPACE_COLUMNS.into_iter();
+                columns.extend(of_space.filter_map(|name| Column::by_name(name, release)));
+                continue;
+            }
+            match Column::by_name(name, release) {
+                Some(column) => columns.push(column),
+                None if is_not_modelled(name) => {
+                    return Err(NotModelled(format!("the property {name}")));
+                }
+                None => return Ok(Err(format!("invalid property '{name}'"))),
+            }
+        }
+        Ok(Ok(columns))
     }
 
     /// As `zfs get` names it.
@@ -69,7 +109,6 @@ impl Column {
         match self {
             Column::Name => "name".to_owned(),
             Column::Native(property) => property.name().to_owned(),
-            Column::Absent(name) => (*name).to_owned(),
             Column::User(name) => name.clone(),
             Column::WrittenSince(snapshot) => format!("written@{snapshot}"),
         }
@@ -77,17 +116,27 @@ impl Column {
 
     /// As the head of a table names it.
     pub fn heading(&self) -> String {
-        let name = match self {
-            Column::Native(property) => short_name(*property).to_owned(),
-            column => column.name(),
-        };
-        name.to_uppercase()
+        match self {
+            Column::Native(Property::Volthreading) => "zvol threading".to_owned(),
+            Column::Native(property) => short_name(*property).to_uppercase(),
+            column => column.name().to_uppercase(),
+        }
+    }
+
+    /// How its points in time are written.
+    pub fn clock(&self, exact: bool) -> Clock {
+        match self {
+            _ if exact => Clock::Exact,
+            Column::Native(Property::SnapshotsChanged) => Clock::DateWithSeconds,
+            _ => Clock::Date,
+        }
     }
 
     /// Whether its values stand at the right of the column.
     pub fn is_right(&self) -> bool {
         match self {
             Column::Native(property) => is_number(*property) && *property != Property::Creation,
+            Column::WrittenSince(_) => true,
             _ => false,
         }
     }
@@ -114,6 +163,10 @@ impl Column {
                 )
             }
             _ if matches!(property, Property::Mounted | Property::DeferDestroy) => (heading, exact),
+            // As wide as `unavailable`.
+            _ if *property == Property::Keystatus => (11, exact),
+            // Until 2.1 taken for the `health` of a pool, which has the same number (`zprop_width`).
+            _ if *property == Property::Referenced && release == Release::V2_1 => (8, exact),
             _ if is_number(*property) => (heading.max(5), exact),
             _ => (heading, true),
         }
@@ -133,6 +186,10 @@ fn is_number(property: Property) -> bool {
                 | Property::Clones
                 | Property::DeferDestroy
                 | Property::SnapshotsChanged
+                | Property::ReceiveResumeToken
+                | Property::Encryptionroot
+                | Property::Keystatus
+                | Property::RedactSnaps
         ),
         _ => false,
     }
@@ -164,7 +221,37 @@ fn short_name(property: Property) -> &'static str {
         "filesystem_count" => "fscount",
         "snapshot_count" => "sscount",
         "redundant_metadata" => "redund_md",
+        "receive_resume_token" => "resumetok",
+        "encryptionroot" => "encroot",
+        "redact_snaps" => "rsnaps",
         name => name,
+    }
+}
+
+/// Whether ZFS knows the property and the model does not: figures of users, groups and projects, the
+/// space written since a bookmark, and what is never listed.
+fn is_not_modelled(name: &str) -> bool {
+    name.contains("used@")
+        || name.contains("quota@")
+        || name.contains("objused@")
+        || name.starts_with("written#")
+        || HIDDEN.contains(&name)
+}
+
+/// Properties that are printed as sizes in bytes, with a `B` (`zfs_nicebytes`).
+fn is_in_bytes(property: Property) -> bool {
+    matches!(
+        property,
+        Property::Quota | Property::Refquota | Property::Reservation | Property::Refreservation
+    )
+}
+
+/// A number as ZFS prints it, without a unit below 1024 (`zfs_nicenum`).
+fn nice_number(number: u64) -> String {
+    if number < 1024 {
+        number.to_string()
+    } else {
+        nice_bytes(number)
     }
 }
 
@@ -199,10 +286,6 @@ impl Console<'_> {
         match column {
             Column::Name => told(self.name(id)),
             Column::Native(property) => self.native(id, *property, exact),
-            Column::Absent(_) => Cell {
-                text: "-".to_owned(),
-                ..Cell::default()
-            },
             Column::User(name) => match self.state().user_property(id, name) {
                 Some((Value::Text(text), source)) => Cell {
                     text: text.to_string(),
@@ -249,12 +332,15 @@ impl Console<'_> {
         if dataset.bookmark().is_some() {
             return self.of_bookmark(dataset, property, exact).unwrap_or(none);
         }
-        let kind = if dataset.is_snapshot() {
-            SNAPSHOT
-        } else {
-            FILESYSTEM
-        };
-        if !property.is_for(kind) {
+        // Of a snapshot what its filesystem or volume does not have is not there either
+        // (`get_numeric_property`).
+        let head = dataset
+            .snapshot()
+            .and_then(|it| self.state().dataset(it.filesystem));
+        let for_head = head.is_none_or(|head| {
+            property.kinds() == SNAPSHOT || property.is_for(head.kinds(), self.release())
+        });
+        if !for_head || !property.is_for(dataset.kinds(), self.release()) {
             return none;
         }
         if property.class() == Class::Status {
@@ -266,7 +352,10 @@ impl Console<'_> {
             return match self.status(id, property, exact) {
                 Some(text) => Cell {
                     text,
-                    source: counts.then_some(Source::Default),
+                    source: counts.then_some(match self.state().counts(id) {
+                        Some(_) => Source::Local,
+                        None => Source::Default,
+                    }),
                     known: true,
                     ..Cell::default()
                 },
@@ -281,22 +370,13 @@ impl Console<'_> {
             {
                 self.state().mountpoint(id).unwrap_or_default()
             }
-            Value::Number(u64::MAX) if kind == Kind::Limit && !exact => "none".to_owned(),
-            // `zfs_prop_get` has no case of its own for these.
-            Value::Number(0) if property.since() == Release::V2_4 => "0".to_owned(),
-            Value::Number(0)
-                if matches!(kind, Kind::Quota | Kind::Size)
-                    && property != Property::Pbkdf2iters
-                    && !exact =>
-            {
-                "none".to_owned()
-            }
+            Value::Number(number) if kind == Kind::Limit => self.limit(number, exact),
+            Value::Number(0) if is_in_bytes(property) && !exact => "none".to_owned(),
             Value::Number(number) if exact || property == Property::Pbkdf2iters => {
                 number.to_string()
             }
-            Value::Number(0) => "0".to_owned(),
-            Value::Number(number) if kind == Kind::Limit => number.to_string(),
-            Value::Number(number) => nice_bytes(number),
+            Value::Number(number) if is_in_bytes(property) => nice_bytes(number),
+            Value::Number(number) => nice_number(number),
             Value::Word(word) => word.to_owned(),
             Value::Text(text) => text.to_string(),
         };
@@ -307,7 +387,9 @@ impl Console<'_> {
                 | Property::Utf8only
                 | Property::Normalization
                 | Property::Casesensitivity
-        ) || property.since() == Release::V2_4;
+        ) || property.since() == Release::V2_4
+            // Of a block size only the default has one (`zvol_get_stats`).
+            || (property == Property::Volblocksize && source == Source::Local);
         // `get_numeric_property` looks at the options of the mount.
         let mounted = self.state().mounts.first(id);
         let on = text == "on";
@@ -320,12 +402,22 @@ impl Console<'_> {
         }
     }
 
+    /// A limit or a count; the largest number is none.
+    fn limit(&self, number: u64, exact: bool) -> String {
+        match number {
+            // With exact numbers only since 2.2.
+            u64::MAX if !(exact && self.release() == Release::V2_1) => "none".to_owned(),
+            _ if exact => number.to_string(),
+            _ => nice_number(number),
+        }
+    }
+
     /// A property of a bookmark, which has few (`lzc_get_bookmarks`).
     fn of_bookmark(&self, dataset: &Dataset, property: Property, exact: bool) -> Option<Cell> {
         let bookmark = dataset.bookmark()?;
         let clock = if exact { Clock::Exact } else { Clock::Date };
         let text = match property {
-            Property::Type => "bookmark".to_owned(),
+            Property::Type => self.kind(dataset.id).to_owned(),
             Property::Creation => self.time(dataset.created, clock),
             Property::Createtxg => self.txg(dataset.creation_txg),
             Property::Guid => self.guid(bookmark.snapshot),
@@ -346,13 +438,26 @@ impl Console<'_> {
         let state = self.state();
         let dataset = state.dataset(id)?;
         Some(match property {
-            Property::Type if dataset.is_snapshot() => "snapshot".to_owned(),
-            Property::Type => "filesystem".to_owned(),
+            Property::Type => self.kind(id).to_owned(),
             Property::Creation => self.time(
                 dataset.created,
                 if exact { Clock::Exact } else { Clock::Date },
             ),
-            Property::SnapshotsChanged => self.unknown("when snapshots last changed", TIME.marker),
+            Property::SnapshotsChanged => {
+                let changed = dataset.filesystem()?.snapshots_changed?;
+                self.time(
+                    changed,
+                    if exact {
+                        Clock::Exact
+                    } else {
+                        Clock::DateWithSeconds
+                    },
+                )
+            }
+            Property::ReceiveResumeToken
+            | Property::Encryptionroot
+            | Property::Keystatus
+            | Property::RedactSnaps => return None,
             Property::Createtxg => self.txg(dataset.creation_txg),
             Property::Guid | Property::Objsetid => self.guid(id),
             Property::Mounted => {
@@ -383,7 +488,13 @@ impl Console<'_> {
             }
             .to_owned(),
             Property::Userrefs => dataset.snapshot()?.holds.len().to_string(),
-            Property::FilesystemCount | Property::SnapshotCount => "none".to_owned(),
+            Property::FilesystemCount | Property::SnapshotCount => {
+                let count = state.counts(id).map_or(u64::MAX, |counts| match property {
+                    Property::FilesystemCount => counts.0,
+                    _ => counts.1,
+                });
+                self.limit(count, exact)
+            }
             _ => self.space_of(id, property, exact),
         })
     }

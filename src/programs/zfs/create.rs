@@ -1,37 +1,69 @@
 //! `zfs create` (`zfs_do_create`).
 
+use ztwin_model::dmu::Volume;
 use ztwin_model::dsl::names::{self, Expected};
 use ztwin_model::dsl::op::DslOp;
+use ztwin_model::dsl::properties::{FILESYSTEM, Key, Property, VOLUME, Value};
 use ztwin_model::dsl::reason::Reason;
-use ztwin_model::dsl::value::Target;
+use ztwin_model::dsl::value::{self, Target};
 
+use super::volume;
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended, NotModelled};
 use crate::programs::settings;
 use crate::programs::zpool::open_failed;
 
+/// The flags, and the size of a volume.
+#[derive(Default)]
+struct Create {
+    parents: bool,
+    dry: bool,
+    verbose: bool,
+    parsable: bool,
+    unmounted: bool,
+    sparse: bool,
+    volume: Option<u64>,
+    properties: settings::Given,
+}
+
 pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     let args = args::parse(words, "V:b:nso:puvP");
-    let mut properties = settings::Given::default();
-    let (mut parents, mut dry, mut verbose, mut parsable, mut unmounted) =
-        (false, false, false, false, false);
+    let mut create = Create::default();
+    let mut blocks = false;
     for given in args.given {
         match given {
-            Given::Flag('p') => parents = true,
-            Given::Flag('n') => dry = true,
-            Given::Flag('v') => verbose = true,
-            Given::Flag('P') => parsable = true,
-            Given::Flag('u') => unmounted = true,
+            Given::Flag('p') => create.parents = true,
+            Given::Flag('n') => create.dry = true,
+            Given::Flag('v') => create.verbose = true,
+            Given::Flag('P') => {
+                create.verbose = true;
+                create.parsable = true;
+            }
+            Given::Flag('u') => create.unmounted = true,
+            Given::Flag(_) => create.sparse = true,
             Given::Value('o', text) => {
-                if !properties.add(console, &text) {
+                if !create.properties.add(console, &text) {
                     return Ok(1);
                 }
             }
-            Given::Value('V' | 'b', _) => return Err(NotModelled("volumes".to_owned())),
-            Given::Flag(letter) | Given::Value(letter, _) => {
-                // `-s` is of volumes only.
-                debug_assert_eq!(letter, 's');
-                return Ok(console.usage("'-s' and '-b' can only be used when creating a volume"));
+            Given::Value(letter, text) => {
+                let (property, what) = match letter {
+                    'V' => ("volsize", "volume size"),
+                    _ => ("volblocksize", "volume block size"),
+                };
+                let bytes = match value::size(&text) {
+                    Ok(bytes) => bytes,
+                    Err(reason) => {
+                        console.refuse(&format!("bad {what} '{text}'"), &reason);
+                        return Ok(1);
+                    }
+                };
+                create.properties.put(property, bytes);
+                if letter == 'V' {
+                    create.volume = Some(bytes);
+                } else {
+                    blocks = true;
+                }
             }
             Given::NoValue(_) => return Ok(console.usage("missing size argument")),
             Given::Unknown(letter) => {
@@ -39,60 +71,196 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
             }
         }
     }
-    let [name] = args.operands.as_slice() else {
-        return Ok(console.usage(if args.operands.is_empty() {
-            "missing filesystem argument"
-        } else {
-            "too many arguments"
-        }));
-    };
-    let pool = names::pool(name);
-    if dry && !console.state().pools.contains_key(pool) {
-        open_failed(console, pool, &Reason::NoSuchPool(pool.into()));
-        return Ok(1);
+    if create.volume.is_none() && (blocks || create.sparse) {
+        return Ok(console.usage("'-s' and '-b' can only be used when creating a volume"));
     }
-    if dry && let Err(reason) = properties.check(Target::NewFilesystem, console.release())? {
-        console.refuse(&format!("cannot verify '{name}'"), &reason);
-        return Ok(1);
+    if create.volume.is_some() && create.unmounted {
+        return Ok(console.usage("'-u' can only be used when creating a filesystem"));
     }
-    if parents && names::check(name, Expected::Filesystem).is_ok() {
-        if console.state().find(name).is_some() {
-            return Ok(0);
-        }
-        if verbose || parsable {
-            console.say(&told(
-                "create ancestors of",
-                "create_ancestors",
-                name,
-                dry,
-                parsable,
-            ));
-        }
-        if !dry && !create_ancestors(console, name) {
+    match args.operands.as_slice() {
+        [name] => create.run(console, name),
+        [] if create.volume.is_some() => Ok(console.usage("missing volume argument")),
+        [] => Ok(console.usage("missing filesystem argument")),
+        _ => Ok(console.usage("too many arguments")),
+    }
+}
+
+impl Create {
+    fn run(mut self, console: &mut Console<'_>, name: &str) -> Ended {
+        if (self.dry || self.volume.is_some()) && !self.prepare(console, name)? {
             return Ok(1);
         }
-    }
-    if verbose || parsable {
-        console.say(&told("create", "create", name, dry, parsable));
-        for (property, value) in properties.iter() {
-            console.say(&if parsable {
-                format!("property\t{property}\t{value}")
+        let Create { dry, parsable, .. } = self;
+        if self.parents && names::check(name, Expected::Filesystem).is_ok() {
+            let kind = if self.volume.is_some() {
+                VOLUME
             } else {
-                format!("\t{property}={value}")
-            });
+                FILESYSTEM
+            };
+            let there = console.state().find(name);
+            let there = there.and_then(|id| console.state().dataset(id));
+            if there.is_some_and(|it| it.kinds() == kind) {
+                return Ok(0);
+            }
+            if self.verbose {
+                console.say(&told(
+                    "create ancestors of",
+                    "create_ancestors",
+                    name,
+                    dry,
+                    parsable,
+                ));
+            }
+            if !dry && !create_ancestors(console, name) {
+                return Ok(1);
+            }
+        }
+        if self.verbose {
+            console.say(&told("create", "create", name, dry, parsable));
+            for (property, value) in self.properties.iter() {
+                console.say(&if parsable {
+                    format!("property\t{property}\t{value}")
+                } else {
+                    format!("\t{property}={value}")
+                });
+            }
+        }
+        if dry {
+            return Ok(0);
+        }
+        if !self.create(console, name)? {
+            return Ok(1);
+        }
+        Ok(if self.unmounted {
+            0
+        } else {
+            console.mount_new(name)
+        })
+    }
+
+    const fn target(&self) -> Target {
+        if self.volume.is_some() {
+            Target::NewVolume
+        } else {
+            Target::NewFilesystem
         }
     }
-    if dry {
-        return Ok(0);
+
+    /// Checks the properties before anything else is, and fills in what a volume was not given.
+    fn prepare(&mut self, console: &mut Console<'_>, name: &str) -> Result<bool, NotModelled> {
+        let pool = name.split('/').next().unwrap_or(name);
+        let heading = format!("cannot open '{pool}'");
+        if let Err(reason) = names::check_pool(pool) {
+            if let Reason::InvalidCharacter(bad) = reason {
+                console.note(&reason);
+                let what = [b": invalid character '", &[bad][..], b"' in pool name"].concat();
+                console.complain([heading.as_bytes(), &what].concat());
+            } else {
+                console.refuse(&heading, &reason);
+            }
+            return Ok(false);
+        }
+        if !console.state().pools.contains_key(pool) {
+            open_failed(console, pool, &Reason::NoSuchPool(pool.into()));
+            return Ok(false);
+        }
+        let what = if self.dry { "verify" } else { "create" };
+        let checked = match self.properties.check(self.target(), console)? {
+            Ok(checked) => checked,
+            Err(reason) => {
+                console.refuse(&format!("cannot {what} '{name}'"), &reason);
+                return Ok(false);
+            }
+        };
+        let Some(size) = self.volume else {
+            return Ok(true);
+        };
+        let given = volume::number(&checked, Property::Volblocksize);
+        let block_size = volume::block_size(console, pool, given);
+        let usual = volume::default_block_size(console.release());
+        if block_size != usual && !self.properties.is_text("volblocksize") {
+            self.properties
+                .put_text("volblocksize", &block_size.to_string());
+        }
+        let size = size.checked_next_multiple_of(block_size).unwrap_or(0);
+        if Some(size) != self.volume {
+            self.properties.put("volsize", size);
+        }
+        if !self.sparse && !self.properties.is_text("refreservation") {
+            let pool = console.state().pools.get(pool);
+            let kept =
+                volume::reservation(pool.map(|it| &**it), size, block_size, console.release());
+            self.properties.put("refreservation", kept);
+        }
+        Ok(true)
     }
-    if !create(console, name, &properties)? {
-        return Ok(1);
+
+    /// `zfs_create`: the name and its parent first, then the properties, then the kernel.
+    fn create(&self, console: &mut Console<'_>, name: &str) -> Result<bool, NotModelled> {
+        match self.try_create(console, name)? {
+            Ok(()) => Ok(true),
+            Err(reason) => {
+                console.refuse(&format!("cannot create '{name}'"), &reason);
+                Ok(false)
+            }
+        }
     }
-    Ok(if unmounted {
-        0
-    } else {
-        console.mount_new(name)
-    })
+
+    fn try_create(
+        &self,
+        console: &mut Console<'_>,
+        name: &str,
+    ) -> Result<Result<(), Reason>, NotModelled> {
+        // `dataset_nestcheck` stops one level before the kernel does.
+        let deep = names::check_new(name, Expected::Filesystem).is_ok()
+            && names::nesting(name) >= names::MAX_NESTING;
+        let checked = if deep {
+            Err(Reason::NestedTooDeep)
+        } else {
+            check_new(console, name)
+        };
+        if checked.is_err() {
+            return Ok(checked);
+        }
+        if console.state().find(name).is_some() {
+            return Ok(Err(Reason::AlreadyExists));
+        }
+        let mut settings = match self.properties.check(self.target(), console)? {
+            Ok(settings) => settings,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        // Nobody turns it into a number here, and what stands for it is larger than any pool.
+        for (_, value) in &mut settings {
+            if *value == Value::Word("auto") {
+                *value = Value::Number(u64::MAX);
+            }
+        }
+        // `proplist_has_encryption_props`
+        let encrypting = settings.iter().any(|(key, value)| match key {
+            Key::Native(Property::Keyformat | Property::Pbkdf2iters) => true,
+            Key::Native(Property::Keylocation) => *value != Value::Word("none"),
+            _ => false,
+        });
+        let mut volume = None;
+        if self.volume.is_some() {
+            let usual = volume::default_block_size(console.release());
+            let size = volume::number(&settings, Property::Volsize).unwrap_or(0);
+            let block_size = volume::number(&settings, Property::Volblocksize).unwrap_or(usual);
+            if size == 0 {
+                return Ok(Err(Reason::NewVolumeEmpty));
+            }
+            volume = Some(Volume { size, block_size });
+        }
+        if encrypting {
+            return Ok(Err(Reason::EncryptionOff));
+        }
+        settings::check_room(console, name, &settings, false)?;
+        Ok(console.dataset(DslOp::Create {
+            name: name.into(),
+            volume,
+            settings,
+        }))
+    }
 }
 
 /// A line of `-v` or `-P`.
@@ -104,47 +272,6 @@ fn told(what: &str, word: &str, name: &str, dry: bool, parsable: bool) -> String
     }
 }
 
-/// `zfs_create`: the name and its parent first, then the properties, then the kernel.
-fn create(
-    console: &mut Console<'_>,
-    name: &str,
-    properties: &settings::Given,
-) -> Result<bool, NotModelled> {
-    let heading = format!("cannot create '{name}'");
-    let deep = names::check_new(name, Expected::Filesystem).is_ok() && is_too_deep(name);
-    let checked = if deep {
-        Err(Reason::NestedTooDeep)
-    } else {
-        check_new(console, name)
-    };
-    if let Err(reason) = checked {
-        console.refuse(&heading, &reason);
-        return Ok(false);
-    }
-    if console.state().find(name).is_some() {
-        console.refuse(&heading, &Reason::AlreadyExists);
-        return Ok(false);
-    }
-    let settings = match properties.check(Target::NewFilesystem, console.release())? {
-        Ok(settings) => settings,
-        Err(reason) => {
-            console.refuse(&heading, &reason);
-            return Ok(false);
-        }
-    };
-    settings::check_room(console, name, &settings)?;
-    match console.dataset(DslOp::Create {
-        name: name.into(),
-        settings,
-    }) {
-        Ok(()) => Ok(true),
-        Err(reason) => {
-            console.refuse(&heading, &reason);
-            Ok(false)
-        }
-    }
-}
-
 /// `zfs_validate_name` and `check_parents`.
 pub(super) fn check_new(console: &Console<'_>, name: &str) -> Result<(), Reason> {
     names::check_new(name, Expected::Filesystem)?;
@@ -153,11 +280,11 @@ pub(super) fn check_new(console: &Console<'_>, name: &str) -> Result<(), Reason>
     if console.state().find(pool).is_none() {
         return Err(Reason::NoSuchPool(pool.into()));
     }
-    console
-        .state()
-        .find(parent)
-        .map(|_| ())
-        .ok_or(Reason::NoParent)
+    let parent = console.state().find(parent).ok_or(Reason::NoParent)?;
+    if console.is_volume(parent) {
+        return Err(Reason::ParentNotFilesystem);
+    }
+    Ok(())
 }
 
 /// `dataset_nestcheck`, which stops one level before the kernel does.
@@ -183,11 +310,16 @@ pub(super) fn create_ancestors(console: &mut Console<'_>, name: &str) -> bool {
     }
     for (end, _) in name.match_indices('/') {
         let above = &name[..end];
-        if console.state().find(above).is_some() {
+        if let Some(above) = console.state().find(above) {
+            if console.is_volume(above) {
+                console.refuse(&heading, &Reason::ParentNotFilesystem);
+                return false;
+            }
             continue;
         }
         let created = console.dataset(DslOp::Create {
             name: above.into(),
+            volume: None,
             settings: Vec::new(),
         });
         if let Err(reason) = created {

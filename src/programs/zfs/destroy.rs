@@ -252,7 +252,8 @@ impl Destroy {
             console.note(&Reason::HasChildren);
             ("children", "-r")
         };
-        console.complain(format!("cannot destroy '{target}': filesystem has {what}"));
+        let kind = console.kind(id);
+        console.complain(format!("cannot destroy '{target}': {kind} has {what}"));
         console.complain(format!("use '{flag}' to destroy the following datasets:"));
         let marker = console.order(dependents.shuffled && in_the_way.len() > 1);
         for name in in_the_way {

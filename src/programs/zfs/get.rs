@@ -1,10 +1,10 @@
 //! `zfs get` (`zfs_do_get`, `zprop_print_one_property`).
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use ztwin_model::dsl::dataset::DatasetId;
 use ztwin_model::dsl::properties::{Key, Property, Source};
-use ztwin_model::dsl::property::Class;
 
 use super::column::{Cell, Column};
 use super::iterate::{self, Walk};
@@ -82,48 +82,44 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     let Some((list, operands)) = args.operands.split_first() else {
         return Ok(console.usage("missing property argument"));
     };
-    // The table of all properties has cells whose width only the pool knows.
     let all = list == "all";
-    if all && (sources.none || !scripted) {
-        return Err(NotModelled("zfs get all".to_owned()));
-    }
-    let mut columns = Vec::new();
-    for name in list.split(',').filter(|_| !all) {
-        match Column::by_name(name, console.release()) {
-            Some(column) => columns.push(column),
-            None if is_not_modelled(name) => {
-                return Err(NotModelled(format!("the property {name}")));
-            }
-            None if name == "space" => return Err(NotModelled("zfs get space".to_owned())),
-            None => {
-                return Ok(console.usage(&format!("bad property list: invalid property '{name}'")));
+    let columns = if all {
+        Property::all(console.release())
+            .map(Column::Native)
+            .collect()
+    } else {
+        match Column::list(list, console.release())? {
+            Ok(columns) => columns,
+            Err(wrong) => {
+                return Ok(console.usage(&format!("bad property list: {wrong}")));
             }
         }
-    }
+    };
     // Without operands, everything (`zfs_do_get`).
     walk.recursive |= operands.is_empty();
     let (found, failed) = iterate::walk(console, operands, &walk);
     let mut rows = Vec::new();
+    let mut shown = BTreeSet::new();
     for &id in &found {
-        let own = if all {
-            every(console, id)
+        let of_users = if all {
+            of_users(console, id)
         } else {
-            columns.clone()
+            Vec::new()
         };
-        for column in own {
-            let cell = console.cell(id, &column, exact);
+        let count = of_users.len();
+        for (at, column) in columns.iter().chain(&of_users).enumerate() {
+            let cell = console.cell(id, column, exact);
             if (!all || cell.known) && sources.allow(&cell) {
-                rows.push((id, column, cell));
+                // Those of users come in the order of a hash.
+                let marker = console.order(at >= columns.len() && count > 1);
+                rows.push((marker, row(console, id, column, &cell, &fields)));
+                shown.insert((id, column.name()));
             }
         }
     }
-    let rows: Vec<Vec<String>> = rows
-        .iter()
-        .map(|(id, column, cell)| row(console, *id, column, cell, &fields))
-        .collect();
     if scripted {
-        for row in &rows {
-            console.say(&row.join("\t"));
+        for (marker, row) in &rows {
+            console.say(&format!("{marker}{}", row.join("\t")));
         }
         return Ok(u8::from(failed));
     }
@@ -131,13 +127,21 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     if rows.is_empty() {
         return Ok(u8::from(failed));
     }
-    let widths = widths(console, &found, &columns, exact);
+    let mut columns = columns;
+    if all {
+        columns.extend(found.iter().flat_map(|&id| of_users(console, id)));
+    }
+    // Where all are shown, their widths are known without the values behind markers.
+    if all {
+        shown.clear();
+    }
+    let widths = widths(console, &found, &columns, &shown)?;
     let heads = fields
         .iter()
         .map(|field| heading(*field).to_owned())
         .collect();
-    for row in std::iter::once(heads).chain(rows) {
-        let mut text = String::new();
+    for (marker, row) in std::iter::once(("", heads)).chain(rows) {
+        let mut text = marker.to_owned();
         for (at, (cell, field)) in row.iter().zip(&fields).enumerate() {
             if at + 1 == row.len() {
                 text.push_str(cell);
@@ -151,20 +155,16 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     Ok(u8::from(failed))
 }
 
-/// All properties that can have a source, then a user's, in the order of `zfs get all`.
-fn every(console: &Console<'_>, id: DatasetId) -> Vec<Column> {
-    let settable =
-        Property::all(console.release()).filter(|property| property.class() != Class::Status);
-    let mut columns: Vec<_> = settable.map(Column::Native).collect();
-    let mut users = std::collections::BTreeSet::new();
+/// The properties of users that a dataset has.
+pub(super) fn of_users(console: &Console<'_>, id: DatasetId) -> Vec<Column> {
+    let mut users = BTreeSet::new();
     for dataset in console.state().lineage(id) {
         users.extend(dataset.settings.keys().filter_map(|key| match key {
             Key::User(name) => Some(name.to_string()),
             Key::Native(_) => None,
         }));
     }
-    columns.extend(users.into_iter().map(Column::User));
-    columns
+    users.into_iter().map(Column::User).collect()
 }
 
 impl Sources {
@@ -263,13 +263,14 @@ fn row(
 }
 
 /// How wide each field is (`zprop_print_headers`): the value's column is as wide as the widest heading or
-/// value of the properties, the source's as if all were inherited from the longest name.
+/// value of the properties, shown or not, and not with exact numbers; the source's as if all were inherited
+/// from the longest name.
 fn widths(
     console: &Console<'_>,
     found: &[DatasetId],
     columns: &[Column],
-    exact: bool,
-) -> [usize; 5] {
+    shown: &BTreeSet<(DatasetId, String)>,
+) -> Result<[usize; 5], NotModelled> {
     let name = found
         .iter()
         .map(|&id| console.name(id).len())
@@ -280,36 +281,35 @@ fn widths(
         .map(|column| column.name().len())
         .max()
         .unwrap_or(0);
-    let value = columns.iter().map(|column| {
-        let (width, grows) = column.width(exact, console.release());
-        let cells = found
-            .iter()
-            .map(|&id| console.cell(id, column, exact).text.chars().count());
-        if grows {
-            cells.max().unwrap_or(0).max(width)
-        } else {
-            width
+    let mut value = "VALUE".len();
+    let mut unsure = 0;
+    for column in columns {
+        let (width, grows) = column.width(false, console.release());
+        value = value.max(width);
+        for &id in found.iter().filter(|_| grows) {
+            let text = console.cell(id, column, false).text;
+            let (least, most) = if shown.contains(&(id, column.name())) {
+                (text.chars().count(), 0)
+            } else {
+                console.width(&text, column.clock(false))
+            };
+            value = value.max(least);
+            unsure = unsure.max(most);
         }
-    });
+    }
+    if unsure > value {
+        return Err(NotModelled("the width of a column".to_owned()));
+    }
     let source = if name > "NAME".len() {
         name + "inherited from".len()
     } else {
         "SOURCE".len()
     };
-    [
+    Ok([
         name.max("NAME".len()),
         property.max("PROPERTY".len()),
-        value.max().unwrap_or(0).max("VALUE".len()),
+        value,
         "RECEIVED".len(),
         source,
-    ]
-}
-
-/// Whether ZFS knows the property and the model does not: figures of users, groups and projects, and
-/// the space written since a bookmark.
-fn is_not_modelled(name: &str) -> bool {
-    name.contains("used@")
-        || name.contains("quota@")
-        || name.contains("objused@")
-        || name.starts_with("written#")
+    ])
 }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use ztwin_model::Release;
-use ztwin_model::dsl::dataset::DatasetId;
-use ztwin_model::dsl::names::Expected;
+use ztwin_model::dsl::dataset::{Dataset, DatasetId};
 use ztwin_model::dsl::op::DslOp;
-use ztwin_model::dsl::properties::{Class, FILESYSTEM, Key, Property, SNAPSHOT};
+use ztwin_model::dsl::properties::{Class, Key, Property};
 use ztwin_model::dsl::reason::Reason;
 use ztwin_model::dsl::value;
 
+use super::iterate;
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended};
 use crate::programs::mounting::Changelist;
@@ -45,23 +45,20 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
             return Ok(console.usage(&format!("invalid property '{name}'")));
         }
     };
-    let mut code = 0;
-    for dataset in datasets {
-        let Some(id) = console.open(dataset, Expected::Dataset) else {
+    let (mut found, missing) = iterate::operands(console, datasets);
+    let mut code = u8::from(missing);
+    if recursive {
+        found = found
+            .into_iter()
+            .flat_map(|id| with_snapshots(console, id))
+            .collect();
+        iterate::sort_by_name(console, &mut found);
+        found.dedup();
+        found.retain(|&id| applies(console, id, &key));
+    }
+    for id in found {
+        if !inherit(console, id, &key, name) {
             code = 1;
-            continue;
-        };
-        let mut all = vec![id];
-        if recursive && !dataset.contains('@') {
-            all = with_snapshots(console, id);
-        }
-        for id in all {
-            if recursive && !applies(console, id, &key) {
-                continue;
-            }
-            if !inherit(console, id, &key, name) {
-                code = 1;
-            }
         }
     }
     Ok(code)
@@ -109,12 +106,9 @@ fn with_snapshots(console: &Console<'_>, id: DatasetId) -> Vec<DatasetId> {
 }
 
 fn applies(console: &Console<'_>, id: DatasetId, key: &Key) -> bool {
-    let kind = match console.state().dataset(id) {
-        Some(dataset) if dataset.is_snapshot() => SNAPSHOT,
-        _ => FILESYSTEM,
-    };
+    let kind = console.state().dataset(id).map_or(0, Dataset::kinds);
     match key {
-        Key::Native(property) => property.is_for(kind),
+        Key::Native(property) => property.is_for(kind, console.release()),
         Key::User(_) => true,
     }
 }
@@ -124,6 +118,12 @@ fn inherit(console: &mut Console<'_>, id: DatasetId, key: &Key, property: &str) 
     let heading = format!("cannot inherit {property} for '{name}'");
     if !applies(console, id, key) {
         console.refuse(&heading, &Reason::NotForThisType);
+        return false;
+    }
+    // `zfs_ioc_inherit_prop`
+    let fixed = [Property::Mlslabel, Property::Keylocation].map(Key::Native);
+    if fixed.contains(key) {
+        console.refuse(&heading, &Reason::NotPermitted);
         return false;
     }
     let name_is_snapshot = name.contains('@');

@@ -16,7 +16,6 @@ pub(super) struct Types {
     pub filesystems: bool,
     pub snapshots: bool,
     pub bookmarks: bool,
-    /// There are none in a modelled pool.
     pub volumes: bool,
 }
 
@@ -150,9 +149,15 @@ pub(super) fn walk(
             failed = true;
             continue;
         };
+        let fits = if console.is_volume(id) {
+            let below = walk.recursive && (types.snapshots || types.bookmarks);
+            types.volumes || below
+        } else {
+            filesystems
+        };
         if console.state().filesystem(id).is_none() {
             found.push(id);
-        } else if !filesystems {
+        } else if !fits {
             console.refuse(&format!("cannot open '{operand}'"), &Reason::WrongType);
             failed = true;
         } else if walk.recursive {
@@ -197,6 +202,22 @@ fn at_path(console: &mut Console<'_>, path: &str) -> Option<DatasetId> {
     }
 }
 
+/// The datasets that operands name, each once and sorted by name, and whether one could not be opened
+/// (`zfs_for_each` without a recursion).
+pub(super) fn operands(console: &mut Console<'_>, names: &[String]) -> (Vec<DatasetId>, bool) {
+    let mut found = Vec::new();
+    let mut failed = false;
+    for name in names {
+        match console.open(name, Expected::Dataset) {
+            Some(id) => found.push(id),
+            None => failed = true,
+        }
+    }
+    sort_by_name(console, &mut found);
+    found.dedup();
+    (found, failed)
+}
+
 /// A filesystem, its snapshots and what is below it, as far as they are asked for. Snapshots are a level
 /// below their filesystem.
 fn visit(
@@ -206,7 +227,11 @@ fn visit(
     types: Types,
     found: &mut Vec<DatasetId>,
 ) {
-    if types.filesystems {
+    if if console.is_volume(id) {
+        types.volumes
+    } else {
+        types.filesystems
+    } {
         found.push(id);
     }
     if depth == Some(0) {

@@ -1,6 +1,7 @@
 //! `zfs list` (`zfs_do_list`).
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use ztwin_model::Release;
@@ -8,6 +9,7 @@ use ztwin_model::dsl::dataset::DatasetId;
 use ztwin_model::dsl::properties::Property;
 
 use super::column::Column;
+use super::get;
 use super::iterate::{self, Walk};
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended, NotModelled};
@@ -51,15 +53,18 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     }
     let fields = match fields.as_deref() {
         None => "name,used,available,referenced,mountpoint",
-        Some("space") => {
-            "name,available,used,usedbysnapshots,usedbydataset,usedbyrefreservation,usedbychildren"
-        }
         Some(fields) => fields,
     };
-    let columns = match columns(fields, console.release())? {
+    let all = fields == "all";
+    let columns = if all {
+        Ok(every(console.release()))
+    } else {
+        Column::list(fields, console.release())?
+    };
+    let mut columns = match columns {
         Ok(columns) => columns,
-        Err(name) => {
-            return Ok(console.usage(&format!("bad property list: invalid property '{name}'")));
+        Err(wrong) => {
+            return Ok(console.usage(&format!("bad property list: {wrong}")));
         }
     };
     if order
@@ -76,15 +81,20 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         }
         return Ok(u8::from(failed));
     }
-    let text = |id, column| {
-        let text = console.cell(id, column, exact).text;
-        // `print_dataset` shows a dash for a value that is empty; `zfs get` shows nothing.
-        if text.is_empty() {
-            "-".to_owned()
-        } else {
-            text
+    if all {
+        let mut of_users = BTreeSet::new();
+        for &id in &found {
+            of_users.extend(get::of_users(console, id).iter().map(Column::name));
         }
-    };
+        // They come in the order of a hash.
+        if of_users.len() > 1 {
+            return Err(NotModelled(
+                "zfs list -o all with several of a user's".to_owned(),
+            ));
+        }
+        columns.extend(of_users.into_iter().map(Column::User));
+    }
+    let text = |id, column| console.cell(id, column, exact).text;
     let marker = console.order(shuffled);
     let row = |id| columns.iter().map(|column| text(id, column)).collect();
     let rows = found.iter().map(|&id| row(id)).collect();
@@ -92,15 +102,10 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     Ok(u8::from(failed))
 }
 
-/// The columns of `-o`, or the name that is none of them.
-fn columns(fields: &str, release: Release) -> Result<Result<Vec<Column>, String>, NotModelled> {
-    if fields == "all" {
-        return Err(NotModelled("zfs list -o all".to_owned()));
-    }
-    Ok(fields
-        .split(',')
-        .map(|name| Column::by_name(name, release).ok_or_else(|| name.to_owned()))
-        .collect())
+/// The columns of `-o all`; those of users follow.
+fn every(release: Release) -> Vec<Column> {
+    let native = Property::all(release).map(Column::Native);
+    std::iter::once(Column::Name).chain(native).collect()
 }
 
 fn is_unknown_to_the_model(column: &Column) -> bool {

@@ -19,6 +19,7 @@ mod rollback;
 mod send;
 mod set;
 mod snapshot;
+mod volume;
 mod walk;
 
 pub(super) use column::nice_bytes;

@@ -2,7 +2,6 @@
 
 use ztwin_model::Release;
 use ztwin_model::dsl::dataset::DatasetId;
-use ztwin_model::dsl::names::Expected;
 use ztwin_model::dsl::properties::Property;
 use ztwin_model::dsl::reason::Reason;
 
@@ -49,7 +48,7 @@ pub(super) fn mount(console: &mut Console<'_>, words: &[String]) -> Ended {
         operands if all || below => {
             let mut tops = Vec::new();
             for name in operands {
-                match console.open(name, Expected::Filesystem) {
+                match console.open_filesystem(name) {
                     Some(id) => tops.push(id),
                     None => return Ok(console.usage("")),
                 }
@@ -66,7 +65,7 @@ pub(super) fn mount(console: &mut Console<'_>, words: &[String]) -> Ended {
             Ok(0)
         }
         [name] => {
-            let Some(id) = console.open(name, Expected::Filesystem) else {
+            let Some(id) = console.open_filesystem(name) else {
                 return Ok(1);
             };
             check_writable(console, id, &asked)?;
@@ -191,7 +190,7 @@ pub(super) fn unmount(console: &mut Console<'_>, words: &[String]) -> Ended {
         [] => Ok(console.usage("missing filesystem argument")),
         [path] if path.starts_with('/') => unmount_path(console, path, force),
         [name] => {
-            let Some(id) = console.open(name, Expected::Filesystem) else {
+            let Some(id) = console.open_filesystem(name) else {
                 return Ok(1);
             };
             Ok(u8::from(!unmount_one(console, id, name, force)))
@@ -260,7 +259,7 @@ fn unmount_path(console: &mut Console<'_>, path: &str, force: bool) -> Ended {
     };
     let (id, place) = (mount.dataset, mount.path.clone());
     let first = mounts.first(id).is_none_or(|first| first.path == place);
-    let Some(id) = console.open(&console.name(id), Expected::Filesystem) else {
+    let Some(id) = console.open_filesystem(&console.name(id)) else {
         return Ok(1);
     };
     if place != resolved {

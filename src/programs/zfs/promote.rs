@@ -2,8 +2,9 @@
 
 use ztwin_model::dsl::names::Expected;
 use ztwin_model::dsl::op::DslOp;
+use ztwin_model::dsl::room::Fits;
 
-use crate::programs::console::{Console, Ended};
+use crate::programs::console::{Console, Ended, NotModelled};
 
 pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     if let Some(letter) = words.first().and_then(|word| word.strip_prefix('-')) {
@@ -15,8 +16,13 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         [] => return Ok(console.usage("missing clone filesystem argument")),
         _ => return Ok(console.usage("too many arguments")),
     };
-    if console.open(name, Expected::Filesystem).is_none() {
+    let Some(id) = console.open(name, Expected::Filesystem) else {
         return Ok(1);
+    };
+    if console.state().fits_promoted(id) != Fits::Yes {
+        return Err(NotModelled(format!(
+            "whether '{name}' has the space for its origin"
+        )));
     }
     match console.dataset(DslOp::Promote {
         name: name.as_str().into(),

@@ -6,10 +6,11 @@ use ztwin_model::dsl::names::{self, Expected};
 use ztwin_model::dsl::op::DslOp;
 use ztwin_model::dsl::properties::Property;
 use ztwin_model::dsl::reason::Reason;
+use ztwin_model::dsl::room::Fits;
 
 use super::create::{check_new, create_ancestors};
 use crate::programs::args::{self, Given};
-use crate::programs::console::{Console, Ended};
+use crate::programs::console::{Console, Ended, NotModelled};
 use crate::programs::mounting::Changelist;
 
 #[derive(Clone, Copy, Default)]
@@ -49,12 +50,14 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     if flags.recursive && !from.contains('@') {
         return Ok(console.usage("source dataset for recursive rename must be a snapshot"));
     }
-    let expected = if flags.stay_mounted || flags.parents {
-        Expected::Filesystem
+    let opened = if flags.stay_mounted {
+        console.open_filesystem(from)
+    } else if flags.parents {
+        console.open(from, Expected::Filesystem)
     } else {
-        Expected::Dataset
+        console.open(from, Expected::Dataset)
     };
-    let Some(id) = console.open(from, expected) else {
+    let Some(id) = opened else {
         return Ok(1);
     };
     if flags.parents
@@ -70,7 +73,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         Some((filesystem, snapshot)) => {
             rename_snapshot(console, filesystem, snapshot, to, flags.recursive)
         }
-        None => rename_filesystem(console, id, from, to, flags),
+        None => rename_filesystem(console, id, from, to, flags)?,
     };
     Ok(u8::from(!done))
 }
@@ -118,26 +121,32 @@ fn rename_filesystem(
     from: &str,
     to: &str,
     flags: Flags,
-) -> bool {
+) -> Result<bool, NotModelled> {
     let heading = format!("cannot rename to '{to}'");
     if let Err(reason) = names::check_new(to, Expected::Filesystem) {
         console.refuse(&heading, &reason);
-        return false;
+        return Ok(false);
     }
     if let Err(reason) = check_new(console, to) {
         console.refuse(&format!("cannot create '{to}'"), &reason);
-        return false;
+        return Ok(false);
     }
     if names::pool(from) != names::pool(to) || names::parent(from).is_none() {
         console.refuse(&heading, &Reason::OtherPool);
-        return false;
+        return Ok(false);
     }
     if to
         .strip_prefix(from)
         .is_some_and(|rest| rest.starts_with('/'))
     {
         console.refuse(&heading, &Reason::BelowItself);
-        return false;
+        return Ok(false);
+    }
+    let parent = names::parent(to).and_then(|parent| console.state().find(parent));
+    if parent.is_some_and(|parent| console.state().fits_below(id, parent) == Fits::Unknown) {
+        return Err(NotModelled(format!(
+            "whether there is the space for '{to}'"
+        )));
     }
     let stays = flags.stay_mounted
         || console.is(id, Property::Mountpoint, "legacy")
@@ -148,7 +157,7 @@ fn rename_filesystem(
         Changelist::of_mounted(console, id, flags.force)
     };
     if !changes.prefix(console) {
-        return false;
+        return Ok(false);
     }
     let renamed = console.dataset(DslOp::Rename {
         from: from.into(),
@@ -160,5 +169,5 @@ fn rename_filesystem(
     }
     // Since 2.2 it is no failure that something cannot be mounted again.
     let mounted = changes.postfix(console) || console.release() > Release::V2_1;
-    mounted && renamed.is_ok()
+    Ok(mounted && renamed.is_ok())
 }

@@ -8,6 +8,7 @@ use ztwin_model::dsl::reason::Reason;
 use ztwin_model::fault::Fault;
 
 use super::destroy::destroy;
+use super::volume;
 use super::walk::{Handle, Recursion};
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended, NotModelled};
@@ -66,8 +67,10 @@ fn rollback(
             "a rollback that takes the directory away from under a mount".to_owned(),
         ));
     }
+    let home = console.state().filesystem_of(id);
+    let kept = home.and_then(|home| volume::kept_as_size(console, home));
     match console.dataset(DslOp::Rollback { to: target.into() }) {
-        Ok(()) => Ok(0),
+        Ok(()) => Ok(home.map_or(0, |home| volume::keep_size(console, home, kept))),
         Err(reason) => {
             let filesystem = target.split('@').next().unwrap_or(target);
             console.refuse(&format!("cannot rollback '{filesystem}'"), &reason);

@@ -2,10 +2,12 @@
 
 use ztwin_model::Release;
 use ztwin_model::dsl::dataset::DatasetId;
-use ztwin_model::dsl::names::Expected;
 use ztwin_model::dsl::op::DslOp;
 use ztwin_model::dsl::properties::{Key, Property, Value};
+use ztwin_model::dsl::room::Fits;
 use ztwin_model::dsl::value::Target;
+
+use super::{iterate, volume};
 
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended, NotModelled};
@@ -52,15 +54,12 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         }
     }
     let failed = failure(console);
-    let mut code = 0;
-    for name in datasets {
-        match console.open(name, Expected::Dataset) {
-            Some(id) => {
-                if !set(console, id, name, &given, stay_mounted)? {
-                    code |= failed;
-                }
-            }
-            None => code |= 1,
+    let (found, missing) = iterate::operands(console, datasets);
+    let mut code = u8::from(missing);
+    for id in found {
+        let name = console.name(id);
+        if !set(console, id, &name, &given, stay_mounted)? {
+            code |= failed;
         }
     }
     Ok(code)
@@ -88,9 +87,9 @@ fn set(
     let on = if snapshot {
         Target::Snapshot
     } else {
-        Target::Filesystem
+        settings::target_of_head(console, id)
     };
-    let settings = match given.check(on, console.release())? {
+    let mut settings = match given.check(on, console)? {
         Ok(settings) => settings,
         Err(reason) => {
             console.refuse(&heading, &reason);
@@ -104,8 +103,10 @@ fn set(
         // Setting the version that it has does nothing.
         return Ok(true);
     }
+    let size_before = volume::add_reservation(console, id, &mut settings);
+    volume::fix_automatic(console, id, &mut settings);
     for (key, value) in &settings {
-        if console.state().depends_on_space(id, key, value) {
+        if console.state().fits(id, key, value) == Fits::Unknown {
             return Err(NotModelled(format!(
                 "whether '{name}' has the space for what is set"
             )));
@@ -140,6 +141,13 @@ fn set(
             console.refuse(&heading, &reason);
             done = false;
         }
+    }
+    if let (false, Some(size)) = (done, size_before) {
+        // Back to a size that there is room for. What becomes of that is not told.
+        let _ = console.dataset(DslOp::Set {
+            name: name.into(),
+            settings: vec![(Key::Native(Property::Volsize), Value::Number(size))],
+        });
     }
     if done && !snapshot {
         done = console.remount(id, &keys);

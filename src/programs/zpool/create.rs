@@ -103,7 +103,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         console.complain("pool name may have been omitted");
         return Ok(1);
     }
-    let settings = match of_root.check(Target::NewPool, console.release())? {
+    let settings = match of_root.check(Target::NewPool, console)? {
         Ok(settings) => settings,
         Err(reason) => {
             console.refuse(&heading, &reason);
