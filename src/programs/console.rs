@@ -41,6 +41,8 @@ pub(super) struct Console<'m> {
     pub failures: &'m mut Failures,
     /// Whether an operation that changes something succeeded.
     pub changed: bool,
+    /// The pool whose history tells of this program, if it ends well: that of the last change.
+    pub logged: Option<String>,
     /// The order in which lists are met that ZFS has in none.
     pub order: Order,
 }
@@ -65,6 +67,7 @@ impl<'m> Console<'m> {
             missing: Missing::default(),
             failures,
             changed: false,
+            logged: None,
             order: Order::default(),
         }
     }
@@ -135,6 +138,7 @@ impl<'m> Console<'m> {
             return Err(reason);
         }
         self.changed = true;
+        self.logged = Some(names::pool(op.name()).to_owned());
         Ok(())
     }
 
@@ -150,6 +154,9 @@ impl<'m> Console<'m> {
             return Err(reason);
         }
         self.changed = true;
+        if let Some(pool) = op.logged_in() {
+            self.logged = Some(pool.to_owned());
+        }
         Ok(())
     }
 
@@ -168,6 +175,16 @@ impl<'m> Console<'m> {
         }
         self.changed |= !matches!(op, FileOp::Stat { .. } | FileOp::Tree { .. });
         Ok(outcome)
+    }
+
+    /// `zpool_log_history`: writes the command into a pool's history.
+    pub fn log(&mut self, pool: &str, words: &[String]) {
+        let op = PoolOp::Log {
+            pool: pool.into(),
+            command: words.join(" ").into(),
+        };
+        // Logging always succeeds, and no failure is drawn for it.
+        let _ = self.machine.apply(&Op::Pool(op));
     }
 
     /// The machine to go back to when the next operation fails although it could succeed.

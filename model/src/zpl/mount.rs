@@ -28,6 +28,8 @@ pub struct Mount {
     pub was_read_only: bool,
     /// The mount it stands on, with the directory there that it covers; none outside.
     pub on: Option<(MountId, ObjectId)>,
+    /// The first of the mounts that were made at once with it, in an order that nobody knows.
+    pub together: Option<MountId>,
 }
 
 /// The options of a mount that properties speak of too. `zfs get` believes them (`get_numeric_property`).
@@ -264,8 +266,33 @@ impl Mounts {
             options,
             was_read_only: options.read_only,
             on,
+            together: None,
         });
         id
+    }
+
+    /// The number that the next mount gets.
+    #[must_use]
+    pub fn next(&self) -> MountId {
+        MountId(self.next)
+    }
+
+    /// Notes that the mounts from this one on were made at once.
+    pub(crate) fn mark_together(&mut self, first: MountId) {
+        for mount in self.table.iter_mut().filter(|mount| mount.id >= first) {
+            mount.together = Some(first);
+        }
+    }
+
+    /// Whether it stands among others that were mounted at once, in any order: one above another is first.
+    #[must_use]
+    pub fn is_shuffled(&self, mount: &Mount) -> bool {
+        mount.together.is_some()
+            && self.table.iter().any(|other| {
+                other.together == mount.together
+                    && beneath(&other.path, &mount.path).is_none()
+                    && beneath(&mount.path, &other.path).is_none()
+            })
     }
 
     /// Gives a mount other options.

@@ -49,11 +49,14 @@ pub(super) fn mount(console: &mut Console<'_>, words: &[String]) -> Ended {
         }
         _ if all => Ok(console.usage("too many arguments")),
         [] => {
-            let lines: Vec<_> = console
-                .state()
-                .mounts
+            let mounts = &console.state().mounts;
+            let lines: Vec<_> = mounts
                 .iter()
-                .map(|mount| format!("{:<30}  {}", console.name(mount.dataset), mount.path))
+                .map(|mount| {
+                    let order = console.order(mounts.is_shuffled(mount));
+                    let name = console.name(mount.dataset);
+                    format!("{order}{name:<30}  {}", mount.path)
+                })
                 .collect();
             for line in lines {
                 console.say(&line);
