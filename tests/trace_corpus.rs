@@ -230,10 +230,19 @@ fn renaming_is_seen_through() {
 /// What has to be in the corpus: commands with their flags, and verbs (issue: "a test fails for any
 /// command, flag or reason of refusal without a trace").
 const REQUIRED: &[(&str, &str)] = &[
-    ("zpool create", "-f -n -m -o -O"),
+    ("zpool create", "-f -n -d -m -o -O -R"),
     ("zpool destroy", "-f"),
-    ("zpool list", "-H -p -o"),
+    ("zpool list", "-H -p -o -v -P -L -j"),
+    ("zpool get", "-H -p -o -j"),
+    ("zpool set", ""),
+    ("zpool status", "-x -v -P -L -p -s -d -i -t -e -j"),
+    ("zpool export", "-a -f"),
+    ("zpool import", "-d -a -N -f -R -o"),
+    ("zpool checkpoint", "-d -w"),
+    ("zpool history", ""),
     ("zpool sync", ""),
+    ("zpool version", "-j"),
+    ("zfs version", "-j"),
     ("zfs create", "-p -o -u -n -v -P"),
     ("zfs snapshot", "-r -o"),
     ("zfs clone", "-p -o"),

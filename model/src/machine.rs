@@ -31,6 +31,8 @@ pub struct State {
     pub vdevs: BTreeMap<String, u64>,
     /// Imported pools by name.
     pub pools: BTreeMap<String, Arc<Pool>>,
+    /// Exported pools, the last one last.
+    pub exported: Vec<Arc<Pool>>,
     /// The mount table.
     pub mounts: Mounts,
     /// Open files, by the process and the name of the handle.
@@ -51,6 +53,7 @@ impl Machine {
                 now: 0,
                 vdevs: BTreeMap::new(),
                 pools: BTreeMap::new(),
+                exported: Vec::new(),
                 mounts: Mounts::default(),
                 open_files: OpenFiles::default(),
                 next_dataset: 1,

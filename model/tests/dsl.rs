@@ -121,6 +121,7 @@ fn create_pool(name: &str, device: &str) -> PoolOp {
             devices: vec![device.into()],
         }],
         properties: Vec::new(),
+        features: std::collections::BTreeSet::new(),
         settings: Vec::new(),
     }
 }

@@ -44,6 +44,7 @@ fn play(mut machine: Machine, ops: &[DslOp]) -> Vec<String> {
             devices: vec!["/v/a".into()],
         }],
         properties: Vec::new(),
+        features: std::collections::BTreeSet::new(),
         settings: Vec::new(),
     };
     assert_eq!(machine.apply(&Op::File(vdev)), Outcome::Done);

@@ -27,8 +27,9 @@ pub const SPACE: Class = Class {
 
 /// Points in time: `creation`.
 ///
-/// Accepts seconds since 1970 in plain digits, and a date as `zfs get creation` prints it, in five
-/// words: `Sat Nov 21  1:19 2026`, or with seconds as `snapshots_changed` has it.
+/// Accepts seconds since 1970 in plain digits, a date as `zfs get creation` prints it, in five words:
+/// `Sat Nov 21  1:19 2026`, also with seconds as `ctime` has them, and one as `zpool history` prints it:
+/// `2026-11-21.01:19:03`.
 pub const TIME: Class = Class {
     name: "time",
     marker: "<time>",
@@ -36,7 +37,11 @@ pub const TIME: Class = Class {
         if words.len() >= 5 && is_date(&words[..5]) {
             5
         } else {
-            usize::from(words.first().is_some_and(|word| is_number(word)))
+            usize::from(
+                words
+                    .first()
+                    .is_some_and(|word| is_number(word) || is_stamp(word)),
+            )
         }
     },
 };
@@ -83,17 +88,40 @@ pub const ORDER: Class = Class {
     accepts: |_| 0,
 };
 
+/// What follows the release line in a version: the patch release and what a distribution puts behind it, as
+/// `9-0+deb13u1` in `zfs-2.3.9-0+deb13u1`. Patch releases of a line behave alike as far as the model goes.
+///
+/// Accepts digits, with letters, digits and `-+~.` behind a `-` or `~`.
+pub const VERSION: Class = Class {
+    name: "version",
+    marker: "<version>",
+    accepts: |words| usize::from(words.first().is_some_and(|word| is_patch(word))),
+};
+
+/// Whether an enabled feature of a pool is in use: for some that takes what was ever done in it, and whether
+/// it is on disk by now.
+///
+/// Accepts `enabled` and `active`.
+pub const FEATURE: Class = Class {
+    name: "feature",
+    marker: "<feature>",
+    accepts: |words| usize::from(matches!(words.first(), Some(&"enabled" | &"active"))),
+};
+
 /// All classes, in the order of verdicts.
-pub const CLASSES: [&Class; 6] = [&SPACE, &TIME, &GUID, &TXG, &USAGE, &ORDER];
+pub const CLASSES: [&Class; 8] = [
+    &SPACE, &TIME, &GUID, &TXG, &USAGE, &ORDER, &VERSION, &FEATURE,
+];
 
 impl Class {
-    /// The class whose marker stands in `word`, and where it stands.
-    pub(super) fn find(word: &str) -> Option<(&'static Class, usize)> {
+    /// The class whose marker stands first in `text`, and where it stands.
+    pub(super) fn find(text: &str) -> Option<(&'static Class, usize)> {
         // Most words hold no marker.
-        word.contains('<').then_some(())?;
+        text.contains('<').then_some(())?;
         CLASSES
             .into_iter()
-            .find_map(|class| Some((class, word.find(class.marker)?)))
+            .filter_map(|class| Some((class, text.find(class.marker)?)))
+            .min_by_key(|(_, at)| *at)
     }
 
     /// How many words from the first one on are a value of this class.
@@ -119,6 +147,43 @@ fn is_space(word: &str) -> bool {
         .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
 }
 
+fn is_patch(word: &str) -> bool {
+    let digits = word.bytes().take_while(u8::is_ascii_digit).count();
+    let (patch, rest) = word.split_at(digits);
+    let packaged = rest.starts_with(['-', '~'])
+        && rest.len() > 1
+        && rest
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-+~.".contains(&byte));
+    !patch.is_empty() && (rest.is_empty() || packaged)
+}
+
+/// The hour and the minute, perhaps with seconds.
+fn is_clock(time: &str) -> bool {
+    let below = |word: &str, limit: u32| word.parse::<u32>().is_ok_and(|number| number < limit);
+    let mut parts = time.split(':');
+    let hour = parts.next().is_some_and(|hour| below(hour, 24));
+    let rest: Vec<_> = parts.collect();
+    let minutes = rest
+        .iter()
+        .all(|minute| minute.len() == 2 && below(minute, 60));
+    hour && minutes && (1..=2).contains(&rest.len())
+}
+
+/// `2026-11-21.01:19:03`
+fn is_stamp(word: &str) -> bool {
+    let numbers = |text: &str, widths: &[usize]| {
+        let parts: Vec<_> = text.split('-').collect();
+        parts.len() == widths.len()
+            && parts
+                .iter()
+                .zip(widths)
+                .all(|(part, width)| part.len() == *width && is_number(part))
+    };
+    word.split_once('.')
+        .is_some_and(|(day, time)| numbers(day, &[4, 2, 2]) && time.len() == 8 && is_clock(time))
+}
+
 fn is_date(words: &[&str]) -> bool {
     const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
     const MONTHS: [&str; 12] = [
@@ -131,13 +196,7 @@ fn is_date(words: &[&str]) -> bool {
     DAYS.contains(weekday)
         && MONTHS.contains(month)
         && below(day, 32)
-        && time.split_once(':').is_some_and(|(hour, rest)| {
-            below(hour, 24)
-                && rest.split(':').count() <= 2
-                && rest
-                    .split(':')
-                    .all(|part| part.len() == 2 && below(part, 60))
-        })
+        && is_clock(time)
         && year.len() == 4
         && below(year, 10_000)
 }
@@ -208,7 +267,8 @@ mod tests {
             "1795224000",
             "Sat Nov 21  1:19 2026",
             "Mon Jan  5 23:59 2026",
-            "Mon Jan  5 23:59:07 2026",
+            "Sat Nov 21 15:34:22 2026",
+            "2026-11-21.15:34:22",
         ] {
             assert!(accepts(&TIME, value), "{value}");
         }
@@ -219,8 +279,18 @@ mod tests {
             "Sat Nov 21 1:09:07:00 2026",
             "Sat Nov 32 1:19 2026",
             "Sut Nov 2 1:19 2026",
+            "Sat Nov 21 15 2026",
+            "Sat Nov 21 15:34:22:1 2026",
+            "2026-11-21.15:34",
+            "2026-11-21",
         ] {
             assert!(!accepts(&TIME, value), "{value}");
+        }
+        for value in ["11", "9-0+deb13u1", "4-1~bpo13+1", "0~rc1"] {
+            assert!(accepts(&VERSION, value), "{value}");
+        }
+        for value in ["", "x", "9.1", "9-", "9-0 x", "-1"] {
+            assert!(!accepts(&VERSION, value), "{value}");
         }
         for class in [&GUID, &TXG] {
             assert!(accepts(class, "18446744073709551615"));

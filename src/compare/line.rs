@@ -134,6 +134,12 @@ pub(super) fn compare(
     if !by_words {
         return None;
     }
+    if let Content::Literal(bytes) = &expected.content
+        && got.marked
+        && got.bytes.starts_with(b"{")
+    {
+        return compare_json(bytes, &got.bytes);
+    }
     let words = std::str::from_utf8(&got.bytes)
         .ok()
         .and_then(|got| compare_words(expected, got, bound));
@@ -142,6 +148,26 @@ pub(super) fn compare(
         matches!(&expected.content, Content::Literal(bytes) if **bytes == *got.bytes)
             .then(Matched::default)
     })
+}
+
+/// Compares a line of JSON, in which blanks matter and many markers may stand: each stands for what is
+/// expected up to the character behind it.
+fn compare_json(expected: &[u8], got: &[u8]) -> Option<Matched> {
+    let mut expected = std::str::from_utf8(expected).ok()?;
+    let mut got = std::str::from_utf8(got).ok()?;
+    let mut matched = Matched::default();
+    while let Some((class, start)) = Class::find(got) {
+        expected = expected.strip_prefix(&got[..start])?;
+        got = &got[start + class.marker.len()..];
+        let value = &expected[..expected.find(got.chars().next()?)?];
+        let words: Vec<&str> = value.split(' ').filter(|word| !word.is_empty()).collect();
+        if words.is_empty() || class.accepts(&words) != words.len() {
+            return None;
+        }
+        matched.excused.count(class);
+        expected = &expected[value.len()..];
+    }
+    (expected == got).then_some(matched)
 }
 
 /// Whether it is the pattern for the rest of a usage text: it stands for lines, and no line agrees with it.
@@ -232,7 +258,10 @@ fn compare_words(expected: &Text, got: &str, bound: &Bound) -> Option<Matched> {
         let word = &body[..body.find([' ', '\t']).unwrap_or(body.len())];
         rest = &body[word.len()..];
         let first = words.get(next)?;
-        let wider = next > 0 && !blanks.contains('\t') && !first.blanks.contains('\t');
+        // Also in front of the first one, if that is a marker at the right of its column.
+        let wider = (next > 0 || Class::find(word).is_some())
+            && !blanks.contains('\t')
+            && !first.blanks.contains('\t');
         if blanks != first.blanks && !wider {
             return None;
         }
@@ -273,18 +302,19 @@ fn compare_words(expected: &Text, got: &str, bound: &Bound) -> Option<Matched> {
                         _ => None,
                     })
                     .collect();
-                if word == marker {
-                    used = class.accepts(&values);
-                } else {
-                    let inner = values
-                        .first()?
-                        .strip_prefix(&word[..start])?
-                        .strip_suffix(&word[start + marker.len()..])?;
-                    used = class.accepts(&[inner]);
-                }
-                if used == 0 {
-                    return None;
-                }
+                let (prefix, suffix) = (&word[..start], &word[start + marker.len()..]);
+                // A value may be several words, the first and the last with something around it.
+                used = (1..=values.len()).rev().find(|&count| {
+                    let mut value = values[..count].to_vec();
+                    let ends = value[0].strip_prefix(prefix).and_then(|first| {
+                        value[0] = first;
+                        value[count - 1].strip_suffix(suffix)
+                    });
+                    ends.is_some_and(|last| {
+                        value[count - 1] = last;
+                        class.accepts(&value) == count
+                    })
+                })?;
                 matched.excused.count(class);
             }
         }

@@ -1,4 +1,4 @@
-//! Arguments as glibc's `getopt` reads them: options also after operands, `--` ends them.
+//! Arguments as glibc's `getopt` and `getopt_long` read them: options also after operands, `--` ends them.
 
 /// An option as it was given, or why it cannot be one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -7,7 +7,7 @@ pub(super) enum Given {
     Flag(char),
     /// An option with its value.
     Value(char, String),
-    /// A letter that the program does not know; nothing after it is read.
+    /// A letter that the program does not know; nothing after it is read. A NUL when it is a long option.
     Unknown(char),
     /// An option at the end, without its value; nothing after it is read.
     NoValue(char),
@@ -22,14 +22,29 @@ pub(super) struct Args {
     pub operands: Vec<String>,
 }
 
+/// A long option: its name, and the letter that means the same or stands for it. None takes a value.
+pub(super) type LongOption = (&'static str, char);
+
 /// Reads arguments; a letter of `known` with a colon behind it takes a value.
 pub(super) fn parse(words: &[String], known: &str) -> Args {
+    parse_long(words, known, &[])
+}
+
+/// As [`parse`], with long options, which may be shortened as long as that is clear.
+pub(super) fn parse_long(words: &[String], known: &str, long: &[LongOption]) -> Args {
     let mut args = Args::default();
     let mut words = words.iter();
     'words: while let Some(word) = words.next() {
         if word == "--" {
             args.operands.extend(words.cloned());
             break;
+        }
+        if let Some(name) = word.strip_prefix("--").filter(|_| !long.is_empty()) {
+            args.given.push(long_option(name, long));
+            if matches!(args.given.last(), Some(Given::Unknown(_))) {
+                break;
+            }
+            continue;
         }
         let letters = match word.strip_prefix('-') {
             Some(letters) if !letters.is_empty() => letters,
@@ -67,6 +82,24 @@ pub(super) fn parse(words: &[String], known: &str) -> Args {
     args
 }
 
+fn long_option(text: &str, long: &[LongOption]) -> Given {
+    let (name, value) = match text.split_once('=') {
+        Some((name, value)) => (name, Some(value)),
+        None => (text, None),
+    };
+    let mut begin = long.iter().filter(|(known, _)| known.starts_with(name));
+    let found = match long.iter().find(|(known, _)| *known == name) {
+        Some(exact) => Some(exact),
+        None => begin.next().filter(|_| begin.next().is_none()),
+    };
+    match found {
+        // `optopt` is then what stands for the option.
+        Some((_, letter)) if value.is_some() => Given::Unknown(*letter),
+        Some((_, letter)) => Given::Flag(*letter),
+        None => Given::Unknown('\0'),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,6 +124,26 @@ mod tests {
             [Given::Flag('H'), value('o', "name"), value('t', "all")]
         );
         assert_eq!(args.operands, ["x"]);
+    }
+
+    #[test]
+    fn long_options_may_be_shortened_and_have_no_value() {
+        let given = |text: &str| {
+            let long = [("json", 'j'), ("json-int", 'I'), ("power", 'P')];
+            parse_long(&words(text), "j", &long).given
+        };
+        assert_eq!(
+            given("--json -j --json-int --pow x"),
+            [
+                Given::Flag('j'),
+                Given::Flag('j'),
+                Given::Flag('I'),
+                Given::Flag('P')
+            ]
+        );
+        assert_eq!(given("--js -j"), [Given::Unknown('\0')]);
+        assert_eq!(given("--nope"), [Given::Unknown('\0')]);
+        assert_eq!(given("--json=x -j"), [Given::Unknown('j')]);
     }
 
     #[test]

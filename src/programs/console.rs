@@ -46,6 +46,8 @@ pub(super) struct Console<'m> {
     pub taken_off: BTreeSet<DatasetId>,
     /// Whether the kernel panicked below it.
     pub panicked: bool,
+    /// The pool whose history tells of this program, if it ends well: that of the last change.
+    pub logged: Option<String>,
     /// The order in which lists are met that ZFS has in none.
     pub order: Order,
 }
@@ -71,6 +73,7 @@ impl<'m> Console<'m> {
             failures,
             changed: false,
             panicked: false,
+            logged: None,
             order: Order::default(),
             taken_off: BTreeSet::new(),
         }
@@ -143,6 +146,7 @@ impl<'m> Console<'m> {
             return Err(reason);
         }
         self.changed = true;
+        self.logged = Some(names::pool(op.name()).to_owned());
         Ok(())
     }
 
@@ -158,6 +162,9 @@ impl<'m> Console<'m> {
             return Err(reason);
         }
         self.changed = true;
+        if let Some(pool) = op.logged_in() {
+            self.logged = Some(pool.to_owned());
+        }
         Ok(())
     }
 
@@ -176,6 +183,16 @@ impl<'m> Console<'m> {
         }
         self.changed |= !matches!(op, FileOp::Stat { .. } | FileOp::Tree { .. });
         Ok(outcome)
+    }
+
+    /// `zpool_log_history`: writes the command into a pool's history.
+    pub fn log(&mut self, pool: &str, words: &[String]) {
+        let op = PoolOp::Log {
+            pool: pool.into(),
+            command: words.join(" ").into(),
+        };
+        // Logging always succeeds, and no failure is drawn for it.
+        let _ = self.machine.apply(&Op::Pool(op));
     }
 
     /// The machine to go back to when the next operation fails although it could succeed.

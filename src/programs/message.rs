@@ -151,7 +151,9 @@ fn text(reason: &Reason, release: Release) -> String {
         Reason::ReadonlyDataset => "dataset is read-only".to_owned(),
         Reason::Downgrade => "Can not downgrade; already at version 5".to_owned(),
 
-        Reason::NoSuchBookmark | Reason::NoSuchMountpoint => "no such pool or dataset".to_owned(),
+        Reason::NoSuchBookmark | Reason::NoSuchMountpoint | Reason::NoSuchBootfs => {
+            "no such pool or dataset".to_owned()
+        }
         Reason::UnmountFailed => "unmount failed".to_owned(),
         Reason::AlreadyMounted => "filesystem already mounted".to_owned(),
         Reason::MountAttributes => "mount failed".to_owned(),
@@ -190,6 +192,47 @@ fn text(reason: &Reason, release: Release) -> String {
         }
         Reason::BadPoolProperty(name, value) => {
             format!("invalid '{name}={value}' property: only values between 9 and 16 are allowed.")
+        }
+
+        Reason::BadAltroot(path) => format!("bad alternate root '{path}'"),
+        Reason::CheckpointExists => "checkpoint exists".to_owned(),
+        Reason::NoCheckpoint => "checkpoint does not exist".to_owned(),
+        Reason::NotSupportedByPool => "operation not supported on this type of pool".to_owned(),
+        Reason::VdevOfExported(path, pool) => {
+            format!("{path} is part of exported pool '{pool}'")
+        }
+        Reason::MoreThanOnePool => "more than one matching pool".to_owned(),
+        Reason::NothingToImport => "no such pool available".to_owned(),
+
+        Reason::OnlyAtCreation(name) => {
+            format!("property '{name}' can only be set at creation time")
+        }
+        Reason::OnlyAtCreationOrImport(name) => {
+            format!("property '{name}' can only be set during pool creation or import")
+        }
+        Reason::OnlyAtImport(name) => format!("property '{name}' can only be set at import time"),
+        Reason::NotAtCreation(name) => {
+            format!("property '{name}' cannot be set at creation or import time")
+        }
+        Reason::BadAshift(bits) => format!(
+            "property 'ashift' number {bits} is invalid, only values between 9 and 16 are allowed."
+        ),
+        Reason::BadVersion(version) => {
+            format!("property 'version' number {version} is invalid.")
+        }
+        Reason::InvalidForPool => "invalid argument for this pool operation".to_owned(),
+        Reason::CommentTooLong => "comment must not exceed 32 characters".to_owned(),
+        Reason::UnprintableComment => "comment may only have printable characters".to_owned(),
+        Reason::BadCachefile => {
+            "property 'cachefile' must be empty, an absolute path, or 'none'".to_owned()
+        }
+        Reason::BadBootfs(name) => format!("'{name}' is an invalid name"),
+        Reason::UnknownFeature(name) => format!("feature '{name}' unsupported by kernel"),
+        Reason::FeatureState(name) => {
+            format!("property 'feature@{name}' can only be set to 'enabled' or 'disabled'")
+        }
+        Reason::FeatureStays(name) => {
+            format!("property 'feature@{name}' can only be set to 'disabled' at creation time")
         }
     }
 }

@@ -14,10 +14,12 @@ pub use values::{SPACE_FIGURES, STREAMS, Values};
 mod args;
 mod console;
 mod failure;
+mod json;
 mod message;
 mod mounting;
 mod settings;
 mod values;
+mod version;
 #[allow(
     clippy::unnecessary_wraps,
     reason = "every subcommand has one signature, also one that is modelled whole"
@@ -61,6 +63,9 @@ pub fn run_with(
         [program, rest @ ..] if program == "zpool" => zpool::run(&mut console, rest),
         _ => Err(NotModelled("this program".to_owned())),
     };
+    if let (Ok(0), Some(pool)) = (&ended, console.logged.take()) {
+        console.log(&pool, words);
+    }
     let Console {
         out,
         err,

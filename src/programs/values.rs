@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use ztwin_model::Release;
 use ztwin_model::dsl::dataset::DatasetId;
 use ztwin_model::dsl::properties::{Property, Value};
 use ztwin_model::machine::State;
@@ -9,7 +10,7 @@ use ztwin_model::spa::{Pool, Shape, Vdev};
 use ztwin_model::zpl::znode::Body;
 
 use super::console::Console;
-use crate::compare::{Class, GUID, ORDER, SPACE, TIME, TXG, USAGE};
+use crate::compare::{Class, GUID, ORDER, SPACE, TIME, TXG, USAGE, VERSION};
 
 /// Seconds from 1970 to the machine's epoch: 2026-01-01 00:00 UTC.
 const EPOCH: u64 = 1_767_225_600;
@@ -46,6 +47,10 @@ pub(super) enum Clock {
     PaddedDate,
     /// `Sat Nov 21  1:19:07 2026`, as `zfs get snapshots_changed` does it.
     DateWithSeconds,
+    /// `Sat Nov 21 01:19:03 2026`, as `ctime` does it.
+    Seconds,
+    /// `2026-11-21.01:19:03`, as `zpool history` does it.
+    Stamp,
 }
 
 impl Console<'_> {
@@ -68,16 +73,31 @@ impl Console<'_> {
         }
     }
 
+    /// The version of the programs and of the kernel's module: its line, and the patch release.
+    pub(super) fn version(&self) -> String {
+        let patch = match self.values {
+            Values::Marked => VERSION.marker,
+            Values::Own | Values::Estimated => match self.release() {
+                Release::V2_1 => "11",
+                Release::V2_3 => "9",
+                Release::V2_4 => "4",
+            },
+        };
+        format!("{}.{patch}", self.release().name())
+    }
+
     /// A point in time, in seconds since the machine's epoch.
     pub(super) fn time(&self, seconds: u64, clock: Clock) -> String {
         let seconds = EPOCH + seconds;
         match (self.values, clock) {
             (Values::Marked, _) => TIME.marker.to_owned(),
             (_, Clock::Exact) => seconds.to_string(),
-            (_, Clock::Date) => date(seconds, false),
-            (_, Clock::PaddedDate) => date(seconds, true),
+            (_, Clock::Date) => Moment::of(seconds).date(false),
+            (_, Clock::PaddedDate) => Moment::of(seconds).date(true),
+            (_, Clock::Seconds) => Moment::of(seconds).seconds(),
+            (_, Clock::Stamp) => Moment::of(seconds).stamp(),
             (_, Clock::DateWithSeconds) => {
-                let text = date(seconds, false);
+                let text = Moment::of(seconds).date(false);
                 let (front, year) = text.rsplit_once(' ').unwrap_or((&text, ""));
                 format!("{front}:{:02} {year}", seconds % 60)
             }
@@ -91,8 +111,9 @@ impl Console<'_> {
         if marked(&TIME) {
             let length = match clock {
                 Clock::Exact => EPOCH.to_string().len(),
-                Clock::Date | Clock::PaddedDate => date(0, false).len(),
-                Clock::DateWithSeconds => date(0, false).len() + ":00".len(),
+                Clock::Date | Clock::PaddedDate => "Thu Jan  1 00:00 1970".len(),
+                Clock::DateWithSeconds | Clock::Seconds => "Thu Jan  1 00:00:00 1970".len(),
+                Clock::Stamp => "1970-01-01.00:00:00".len(),
             };
             (length, length)
         } else if marked(&GUID) || marked(&TXG) || marked(&SPACE) {
@@ -308,53 +329,102 @@ fn usable(pool: &Pool) -> u64 {
     size - size / 32
 }
 
-/// A date in UTC, as `strftime` writes `%a %b %e %k:%M %Y`; with zeros, `%H`.
-fn date(seconds: u64, zeros: bool) -> String {
-    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-    const MONTHS: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
-    let leap = |year: u64| {
-        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
-    };
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    let weekday = DAYS
-        .iter()
-        .cycle()
-        .nth(usize::try_from(days % 7).unwrap_or(0))
-        .unwrap_or(&"");
-    let (mut year, mut day) = (1970, days);
-    while day >= 365 + u64::from(leap(year)) {
-        day -= 365 + u64::from(leap(year));
-        year += 1;
-    }
-    let lengths = [
-        31,
-        28 + u64::from(leap(year)),
-        31,
-        30,
-        31,
-        30,
-        31,
-        31,
-        30,
-        31,
-        30,
-        31,
-    ];
-    let mut name = "";
-    for (month, length) in MONTHS.iter().zip(lengths) {
-        name = month;
-        if day < length {
-            break;
+/// A point in time as a calendar and a clock in UTC show it.
+struct Moment {
+    weekday: &'static str,
+    year: u64,
+    /// From 0 on.
+    month: usize,
+    day: u64,
+    hour: u64,
+    minute: u64,
+    second: u64,
+}
+
+impl Moment {
+    /// That many seconds after 1970 began.
+    fn of(seconds: u64) -> Moment {
+        const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+        let leap = |year: u64| {
+            year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+        };
+        let (days, second) = (seconds / 86_400, seconds % 86_400);
+        let weekday = DAYS[usize::try_from(days % 7).unwrap_or(0)];
+        let (mut year, mut day) = (1970, days);
+        while day >= 365 + u64::from(leap(year)) {
+            day -= 365 + u64::from(leap(year));
+            year += 1;
         }
-        day -= length;
+        let february = 28 + u64::from(leap(year));
+        let lengths = [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+        let mut month = 0;
+        while month < 11 && day >= lengths[month] {
+            day -= lengths[month];
+            month += 1;
+        }
+        Moment {
+            weekday,
+            year,
+            month,
+            day: day + 1,
+            hour: second / 3600,
+            minute: second / 60 % 60,
+            second: second % 60,
+        }
     }
-    let (hour, minute, day) = (second / 3600, second / 60 % 60, day + 1);
-    if zeros {
-        format!("{weekday} {name} {day:>2} {hour:02}:{minute:02} {year}")
-    } else {
-        format!("{weekday} {name} {day:>2} {hour:>2}:{minute:02} {year}")
+
+    fn month_name(&self) -> &'static str {
+        const MONTHS: [&str; 12] = [
+            "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+        ];
+        MONTHS[self.month]
+    }
+
+    /// As `strftime` writes `%a %b %e %k:%M %Y`; with zeros, `%H`.
+    fn date(&self, zeros: bool) -> String {
+        let Moment {
+            weekday,
+            year,
+            day,
+            hour,
+            minute,
+            ..
+        } = self;
+        let name = self.month_name();
+        if zeros {
+            format!("{weekday} {name} {day:>2} {hour:02}:{minute:02} {year}")
+        } else {
+            format!("{weekday} {name} {day:>2} {hour:>2}:{minute:02} {year}")
+        }
+    }
+
+    /// As `ctime` writes it.
+    fn seconds(&self) -> String {
+        let Moment {
+            weekday,
+            year,
+            day,
+            hour,
+            minute,
+            second,
+            ..
+        } = self;
+        let name = self.month_name();
+        format!("{weekday} {name} {day:>2} {hour:02}:{minute:02}:{second:02} {year}")
+    }
+
+    /// As `strftime` writes `%F.%T`.
+    fn stamp(&self) -> String {
+        let Moment {
+            year,
+            day,
+            hour,
+            minute,
+            second,
+            ..
+        } = self;
+        let month = self.month + 1;
+        format!("{year}-{month:02}-{day:02}.{hour:02}:{minute:02}:{second:02}")
     }
 }
 
@@ -372,8 +442,11 @@ mod tests {
             (4_107_542_399, "Sun Feb 28 23:59 2100"),
             (4_107_542_400, "Mon Mar  1  0:00 2100"),
         ] {
-            assert_eq!(date(seconds, false), text);
+            assert_eq!(Moment::of(seconds).date(false), text);
         }
-        assert_eq!(date(1_795_223_940, true), "Sat Nov 21 01:19 2026");
+        let moment = Moment::of(1_795_223_943);
+        assert_eq!(moment.date(true), "Sat Nov 21 01:19 2026");
+        assert_eq!(moment.seconds(), "Sat Nov 21 01:19:03 2026");
+        assert_eq!(moment.stamp(), "2026-11-21.01:19:03");
     }
 }

@@ -146,8 +146,18 @@ fn valid(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':' | b' ' | b'%')
 }
 
-/// Checks the name of a new pool (`pool_namecheck`).
+/// Checks the name of a new pool (`zpool_name_valid`).
 pub fn check_pool(name: &str) -> Result<(), Reason> {
+    check_pool_to_open(name)?;
+    let reserved = ["mirror", "raidz", "draid", "spare"];
+    if name == "log" || reserved.iter().any(|reserved| name.starts_with(reserved)) {
+        return Err(Reason::ReservedName);
+    }
+    Ok(())
+}
+
+/// Checks the name of a pool that is looked for (`pool_namecheck`).
+pub fn check_pool_to_open(name: &str) -> Result<(), Reason> {
     if name.len() > MAX_NAME {
         return Err(Reason::NameTooLong);
     }
@@ -157,8 +167,7 @@ pub fn check_pool(name: &str) -> Result<(), Reason> {
     if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
         return Err(Reason::PoolNameWithoutLetter);
     }
-    let reserved = ["mirror", "raidz", "draid", "spare"];
-    if name == "log" || reserved.iter().any(|reserved| name.starts_with(reserved)) {
+    if matches!(name, "mirror" | "raidz" | "draid") {
         return Err(Reason::ReservedName);
     }
     Ok(())

@@ -123,6 +123,30 @@ pub enum DslOp {
 pub(crate) type Result<T = ()> = std::result::Result<T, Reason>;
 
 impl DslOp {
+    /// The name of what it is about, or of the first thing.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            DslOp::Create { name, .. }
+            | DslOp::Clone { name, .. }
+            | DslOp::Destroy { name }
+            | DslOp::Promote { name }
+            | DslOp::Set { name, .. }
+            | DslOp::Inherit { name, .. }
+            | DslOp::Bookmark { name, .. }
+            | DslOp::DestroyBookmark { name }
+            | DslOp::Rollback { to: name }
+            | DslOp::Rename { from: name, .. }
+            | DslOp::RenameSnapshot {
+                filesystem: name, ..
+            } => name,
+            DslOp::Snapshot { names, .. }
+            | DslOp::DestroySnapshots { names, .. }
+            | DslOp::Hold { names, .. }
+            | DslOp::Release { names, .. } => names.first().map_or("", |name| name),
+        }
+    }
+
     pub(crate) fn apply(&self, state: &mut State) -> Outcome {
         let done = match self {
             DslOp::Create {

@@ -131,6 +131,16 @@ impl State {
     /// inherited. None for `none` and `legacy`, for a volume or snapshot, and for one that is not there.
     #[must_use]
     pub fn mountpoint(&self, id: DatasetId) -> Option<String> {
+        let path = self.mountpoint_below_altroot(id)?;
+        let altroot = self.pool_of(id)?.settings.get("altroot");
+        Some(match altroot.map(|altroot| altroot.trim_end_matches('/')) {
+            None | Some("") => path,
+            Some(altroot) if path == "/" => altroot.to_owned(),
+            Some(altroot) => format!("{altroot}{path}"),
+        })
+    }
+
+    fn mountpoint_below_altroot(&self, id: DatasetId) -> Option<String> {
         if self.dataset(id)?.kinds() != FILESYSTEM {
             return None;
         }

@@ -94,10 +94,7 @@ reasons! {
     /// A file is open for writing through the mount that is to become read-only.
     MountAttributes;
     /// The mount is in use: a file is open through it, or another mount stands on it.
-    MountBusy;
-    /// Something in the pool is in use.
-    PoolBusy;
-    /// There is a newer snapshot than the one to roll back to.
+    MountBusy;    /// There is a newer snapshot than the one to roll back to.
     NewerSnapshot(Arc<str>);
 
     // Bookmarks (`dsl_bookmark_create_check_impl`, `zfs_do_bookmark`).
@@ -248,4 +245,53 @@ reasons! {
     UnknownPoolProperty(Arc<str>);
     /// The value of a pool's property is out of bounds: name and value.
     BadPoolProperty(Arc<str>, Arc<str>);
+
+    /// Something in the pool is in use.
+    PoolBusy;
+    /// An alternate root that is no absolute path.
+    BadAltroot(Arc<str>);
+    /// The pool has a checkpoint.
+    CheckpointExists;
+    /// The pool has no checkpoint.
+    NoCheckpoint;
+    /// The pool lacks the feature.
+    NotSupportedByPool;
+    /// The device is part of a pool that is exported: the vdev, and the pool.
+    VdevOfExported(Arc<str>, Arc<str>);
+    /// There is no such pool to be imported.
+    NothingToImport;
+    /// Two pools of that name could be imported.
+    MoreThanOnePool;
+
+    // Properties of pools (`zpool_valid_proplist`, `spa_prop_validate`).
+    /// It can only be set when a pool is made.
+    OnlyAtCreation(Arc<str>);
+    /// It can only be set when a pool is made or imported.
+    OnlyAtCreationOrImport(Arc<str>);
+    /// It can only be set when a pool is imported.
+    OnlyAtImport(Arc<str>);
+    /// It cannot be set when a pool is made or imported.
+    NotAtCreation(Arc<str>);
+    /// An `ashift` out of bounds.
+    BadAshift(u64);
+    /// A version that no pool can get.
+    BadVersion(u64);
+    /// The pool has features, and no version.
+    InvalidForPool;
+    /// A comment of more than 32 bytes.
+    CommentTooLong;
+    /// A comment with characters that cannot be printed.
+    UnprintableComment;
+    /// A `cachefile` that is no path.
+    BadCachefile;
+    /// No name of a dataset of this pool.
+    BadBootfs(Arc<str>);
+    /// There is no such dataset to boot from.
+    NoSuchBootfs;
+    /// There is no such feature.
+    UnknownFeature(Arc<str>);
+    /// A feature is enabled or disabled, and nothing else.
+    FeatureState(Arc<str>);
+    /// A feature cannot be disabled any more.
+    FeatureStays(Arc<str>);
 }

@@ -8,10 +8,10 @@ use crate::dsl::reason::Reason;
 use crate::release::Release;
 
 /// The longest value of a property, in bytes.
-const MAX_VALUE: usize = 8191;
+pub(crate) const MAX_VALUE: usize = 8191;
 
 /// The longest name of a user's property, in bytes.
-const MAX_PROPERTY_NAME: usize = 255;
+pub(crate) const MAX_PROPERTY_NAME: usize = 255;
 
 /// What a property is set on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

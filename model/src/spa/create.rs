@@ -11,6 +11,7 @@ use crate::dsl::properties::Key;
 use crate::dsl::property::{Property, Value};
 use crate::dsl::reason::Reason;
 use crate::machine::State;
+use crate::spa::feature::Feature;
 use crate::spa::{Pool, Shape, Vdev};
 
 /// The smallest device (`SPA_MINDEVSIZE`), in bytes.
@@ -25,6 +26,7 @@ impl State {
         name: &str,
         vdevs: &[Vdev],
         properties: &[(Arc<str>, Arc<str>)],
+        features: &BTreeSet<&'static str>,
         settings: &[(Key, Value)],
     ) -> Result {
         names::check_pool(name)?;
@@ -58,10 +60,8 @@ impl State {
             }
             raw_size = sizes.fold(raw_size, u64::saturating_add);
         }
-        let settings_of_pool: BTreeMap<_, _> = properties.iter().cloned().collect();
-        let ashift = settings_of_pool
-            .get("ashift")
-            .and_then(|text| text.parse().ok());
+        let given = properties.iter().find(|(name, _)| &**name == "ashift");
+        let ashift = given.and_then(|(_, text)| text.parse().ok());
         let ashift: u32 = ashift
             .filter(|ashift| (9..=16).contains(ashift))
             .unwrap_or(9);
@@ -89,17 +89,34 @@ impl State {
             objset: Objset::new_filesystem(1, self.now),
             kind: Kind::Filesystem(Filesystem::default()),
         };
-        let pool = Pool {
+        let mut pool = Pool {
             name: name.to_owned(),
             open_txg: FIRST_TXG,
             datasets: BTreeMap::from([(root, Arc::new(dataset))]),
             root,
             vdevs: vdevs.to_vec(),
             ashift,
-            settings: settings_of_pool,
+            settings: BTreeMap::new(),
+            bootfs: None,
+            features: BTreeSet::new(),
+            checkpoint: None,
+            discarding: false,
+            history: Vec::new(),
             counts: false,
             raw_size,
         };
+        for (name, text) in properties {
+            pool.set(name, text, self.release);
+        }
+        for feature in Feature::all(self.release).filter(|it| features.contains(it.name)) {
+            feature.enable(&mut pool.features, self.release);
+        }
+        // What was in them is gone.
+        self.exported.retain(|exported| {
+            !exported
+                .devices()
+                .any(|it| devices.iter().any(|new| &***new == it))
+        });
         self.pools.insert(name.to_owned(), Arc::new(pool));
         Ok(())
     }

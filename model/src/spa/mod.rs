@@ -1,12 +1,16 @@
 //! Pools: their vdevs, their datasets, and transaction groups.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::dsl::dataset::{Dataset, DatasetId};
+use import::Checkpoint;
 
 pub mod create;
+pub mod feature;
+pub mod import;
 pub mod op;
+pub mod property;
 
 /// How vdevs stand together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,10 +47,20 @@ pub struct Pool {
     pub vdevs: Vec<Vdev>,
     /// A sector has `1 << ashift` bytes.
     pub ashift: u32,
-    /// The properties of the pool that are set, by name.
+    /// The properties of the pool that are set, by name, a user's among them.
     pub settings: BTreeMap<Arc<str>, Arc<str>>,
     /// Whether there ever was a limit, so that what is made is counted (feature `filesystem_limits`).
     pub counts: bool,
+    /// The dataset to boot from.
+    pub bootfs: Option<DatasetId>,
+    /// The features that are enabled, by name.
+    pub features: BTreeSet<&'static str>,
+    /// The state that is kept to go back to.
+    pub checkpoint: Option<Checkpoint>,
+    /// Whether a checkpoint is being discarded; nobody knows for how long.
+    pub discarding: bool,
+    /// The commands that changed it, with when that was, in seconds since the machine's epoch.
+    pub history: Vec<(u64, Arc<str>)>,
     /// The bytes of all devices together, an upper bound of what fits.
     pub raw_size: u64,
 }
@@ -56,6 +70,21 @@ impl Pool {
     #[must_use]
     pub fn dataset(&self, id: DatasetId) -> Option<&Dataset> {
         self.datasets.get(&id).map(|dataset| &**dataset)
+    }
+
+    /// The vdev files that it lives in.
+    pub fn devices(&self) -> impl Iterator<Item = &str> {
+        self.vdevs
+            .iter()
+            .flat_map(|vdev| vdev.devices.iter().map(|device| &**device))
+    }
+
+    /// Whether any dataset has a bookmark.
+    #[must_use]
+    pub fn has_bookmarks(&self) -> bool {
+        self.datasets
+            .values()
+            .any(|dataset| dataset.bookmark().is_some())
     }
 
     /// Closes the open transaction group: what is written from now on is born in the next one.

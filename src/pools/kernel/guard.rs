@@ -7,8 +7,9 @@ use std::time::Duration;
 use super::{child, unavailable};
 use crate::pools::{Command, Unavailable};
 
-/// Options of `zpool create` that take a value.
+/// Options of `zpool create` that take a value, and of `zpool import`.
 const WITH_VALUE: [&str; 6] = ["-o", "-O", "-m", "-R", "-t", "--altroot"];
+const WITH_VALUE_OF_IMPORT: [&str; 5] = ["-d", "-c", "-o", "-R", "-T"];
 
 /// Words of `zpool create` and `zpool add` that are no device.
 fn is_vdev_word(word: &str) -> bool {
@@ -23,8 +24,13 @@ fn is_vdev_word(word: &str) -> bool {
 fn operands_at(words: &[String]) -> Vec<usize> {
     let mut at = Vec::new();
     let mut index = 2;
+    let with_value = if words.get(1).is_some_and(|word| word == "import") {
+        &WITH_VALUE_OF_IMPORT[..]
+    } else {
+        &WITH_VALUE[..]
+    };
     while let Some(word) = words.get(index) {
-        if WITH_VALUE.contains(&word.as_str()) {
+        if with_value.contains(&word.as_str()) {
             index += 1;
         } else if !word.starts_with('-') {
             at.push(index);
@@ -46,8 +52,10 @@ fn operands(words: &[String]) -> Vec<&str> {
 pub(super) fn with_paths(words: &[String], replace: impl Fn(&str) -> String) -> Vec<String> {
     let mut words = words.to_vec();
     if words.first().is_some_and(|word| word == "zpool") {
-        for index in operands_at(&words) {
-            if words[index].starts_with('/') {
+        let searched = words.iter().enumerate().filter(|(_, word)| *word == "-d");
+        let searched: Vec<usize> = searched.map(|(index, _)| index + 1).collect();
+        for index in operands_at(&words).into_iter().chain(searched) {
+            if words.get(index).is_some_and(|word| word.starts_with('/')) {
                 words[index] = replace(&words[index]);
             }
         }
@@ -55,14 +63,13 @@ pub(super) fn with_paths(words: &[String], replace: impl Fn(&str) -> String) -> 
     words
 }
 
-/// The pool that a `zpool create` makes.
+/// The pool that a `zpool create` makes, or the new name that a `zpool import` gives to one.
 pub(super) fn created(words: &[String]) -> Option<&str> {
-    let is_create = words.first().is_some_and(|word| word == "zpool")
-        && words.get(1).is_some_and(|word| word == "create");
-    if is_create {
-        operands(words).first().copied()
-    } else {
-        None
+    let (program, command) = (words.first()?.as_str(), words.get(1)?.as_str());
+    match (program, command) {
+        ("zpool", "create") => operands(words).first().copied(),
+        ("zpool", "import") => operands(words).get(1).copied(),
+        _ => None,
     }
 }
 

@@ -11,7 +11,7 @@ use super::volume;
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended, NotModelled};
 use crate::programs::settings;
-use crate::programs::zpool::open_failed;
+use crate::programs::zpool;
 
 /// The flags, and the size of a volume.
 #[derive(Default)]
@@ -160,8 +160,7 @@ impl Create {
             }
             return Ok(false);
         }
-        if !console.state().pools.contains_key(pool) {
-            open_failed(console, pool, &Reason::NoSuchPool(pool.into()));
+        if !zpool::is_open(console, pool) {
             return Ok(false);
         }
         let what = if self.dry { "verify" } else { "create" };

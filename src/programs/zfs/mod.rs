@@ -1,6 +1,7 @@
 //! `zfs` (`cmd/zfs/zfs_main.c`).
 
 use super::console::{Console, Ended, NotModelled};
+use super::version;
 
 mod bookmark;
 mod clone;
@@ -23,6 +24,7 @@ mod volume;
 mod walk;
 
 pub(super) use column::nice_bytes;
+pub(super) use mount::mount_all;
 
 /// Subcommands that exist and are not modelled.
 const NOT_MODELLED: &[&str] = &[
@@ -50,9 +52,6 @@ const NOT_MODELLED: &[&str] = &[
     "userspace",
     "wait",
     "zone",
-    "version",
-    "-V",
-    "--version",
     "-?",
     "--help",
 ];
@@ -81,6 +80,8 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         "set" => set::run(console, rest),
         "snapshot" | "snap" => snapshot::run(console, rest),
         "umount" | "unmount" => mount::unmount(console, rest),
+        "version" => version::run(console, "zfs", rest),
+        "-V" | "--version" => Ok(version::print(console)),
         known if NOT_MODELLED.contains(&known) => Err(NotModelled(format!("zfs {known}"))),
         unknown_one => Ok(unknown(
             console,

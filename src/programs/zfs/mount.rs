@@ -79,7 +79,7 @@ pub(super) fn mount(console: &mut Console<'_>, words: &[String]) -> Ended {
 /// `zfs_foreach_mountpoint`: each after those whose mountpoints are above its own, and not at all when one
 /// of them could not be mounted. Threads do it, so that nobody knows which of several is mounted first; not
 /// so with `-l`, which may ask for keys.
-fn mount_all(
+pub(in crate::programs) fn mount_all(
     console: &mut Console<'_>,
     tops: &[DatasetId],
     asked: &Asked,

@@ -7,52 +7,44 @@ use ztwin_model::dsl::names;
 use ztwin_model::dsl::property::Property;
 use ztwin_model::dsl::reason::Reason;
 use ztwin_model::dsl::value::{self, Target};
+use ztwin_model::spa::feature::Feature;
 use ztwin_model::spa::op::PoolOp;
-use ztwin_model::spa::{Shape, Vdev};
+use ztwin_model::spa::property::{self, PoolProperty, Rule, When};
+use ztwin_model::spa::{Pool, Shape, Vdev};
 
+use super::refuse_name;
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended, NotModelled};
 use crate::programs::settings;
-
-/// Properties of pools that exist and are not modelled.
-const NOT_MODELLED: &[&str] = &[
-    "altroot",
-    "autoexpand",
-    "autoreplace",
-    "autotrim",
-    "bootfs",
-    "cachefile",
-    "comment",
-    "compatibility",
-    "dedup_table_quota",
-    "delegation",
-    "failmode",
-    "listsnapshots",
-    "listsnaps",
-    "multihost",
-    "readonly",
-    "version",
-];
 
 pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     let args = args::parse(words, ":fndR:m:o:O:t:");
     let mut of_pool = settings::Given::default();
     let mut of_root = settings::Given::default();
-    let (mut force, mut dry) = (false, false);
+    let (mut force, mut dry, mut all_features) = (false, false, true);
     let mut mountpoint = None;
     for given in args.given {
         match given {
             Given::Flag('f') => force = true,
             Given::Flag('n') => dry = true,
-            Given::Flag('d') => {}
+            Given::Flag('d') => all_features = false,
             Given::Value('m', path) => mountpoint = Some(path),
+            Given::Value('R', path) => {
+                if !of_pool.add(console, &format!("altroot={path}")) {
+                    return Ok(1);
+                }
+                of_pool.add_default("cachefile", "none");
+            }
             Given::Value('o', text) => {
                 if !add_of_pool(console, &mut of_pool, &text)? {
                     return Ok(1);
                 }
             }
             Given::Value('O', text) => {
-                if !add_of_root(console, &mut of_root, &text) {
+                if let Some(path) = text.strip_prefix("mountpoint=") {
+                    // It may be given again and again, also with -m.
+                    mountpoint = Some(path.to_owned());
+                } else if !add_of_root(console, &mut of_root, &text) {
                     return Ok(1);
                 }
             }
@@ -82,7 +74,16 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     let Some(vdevs) = vdevs(console, devices, &of_pool, force)? else {
         return Ok(1);
     };
-    if !check_mountpoint(console, name, mountpoint.as_deref()) {
+    let altroot = of_pool.iter().find(|(name, _)| *name == "altroot");
+    let altroot = altroot.map_or("", |(_, path)| path).to_owned();
+    if !altroot.is_empty() && !altroot.starts_with('/') {
+        console.note(&Reason::BadAltroot(altroot.as_str().into()));
+        console.complain(format!(
+            "invalid alternate root '{altroot}': must be an absolute path"
+        ));
+        return Ok(1);
+    }
+    if !check_mountpoint(console, name, mountpoint.as_deref(), &altroot) {
         return Ok(1);
     }
     if let Some(path) = &mountpoint {
@@ -93,13 +94,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         return Ok(0);
     }
     if let Err(reason) = names::check_pool(name) {
-        if let Reason::InvalidCharacter(bad) = reason {
-            console.note(&reason);
-            let text = format!("{heading}: invalid character '");
-            console.complain([text.as_bytes(), &[bad], b"' in pool name"].concat());
-        } else {
-            console.refuse(&heading, &reason);
-        }
+        refuse_name(console, &heading, &reason);
         console.complain("pool name may have been omitted");
         return Ok(1);
     }
@@ -110,14 +105,27 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
             return Ok(1);
         }
     };
-    let properties = of_pool
-        .iter()
-        .map(|(name, value)| (name.into(), value.into()))
+    let properties = match check_properties(console, name, &of_pool)? {
+        Ok(properties) => properties,
+        Err(reason) => {
+            console.refuse(&heading, &reason);
+            return Ok(1);
+        }
+    };
+    let disabled = |feature: &Feature| {
+        properties.iter().any(|(name, text)| {
+            property::feature_name(name) == Some(feature.name) && &**text == "disabled"
+        })
+    };
+    let features = Feature::all(console.release())
+        .filter(|feature| all_features && !disabled(feature))
+        .map(|feature| feature.name)
         .collect();
     let op = PoolOp::Create {
         name: name.as_str().into(),
         vdevs,
         properties,
+        features,
         settings,
     };
     if let Err(reason) = console.pool(op) {
@@ -134,6 +142,30 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         .find(name)
         .is_none_or(|root| console.mount(root));
     Ok(u8::from(!mounted))
+}
+
+/// Properties of a pool with their values.
+type Properties = Vec<(Arc<str>, Arc<str>)>;
+
+/// `zpool_valid_proplist`: the properties of the pool, or why one cannot be.
+fn check_properties(
+    console: &Console<'_>,
+    pool: &str,
+    given: &settings::Given,
+) -> Result<Result<Properties, Reason>, NotModelled> {
+    let mut properties = Vec::new();
+    for (name, text) in given.iter() {
+        match property::check(name, text, pool, When::Creation, console.release()) {
+            Ok(Some(())) => properties.push((name.into(), text.into())),
+            Ok(None) => {
+                return Err(NotModelled(format!(
+                    "the pool's property '{name}' with the value '{text}'"
+                )));
+            }
+            Err(reason) => return Ok(Err(reason)),
+        }
+    }
+    Ok(Ok(properties))
 }
 
 /// `print_vdev_tree`: what would be made.
@@ -158,7 +190,12 @@ fn show_layout(console: &mut Console<'_>, pool: &str, vdevs: &[Vdev]) {
 }
 
 /// Where the root filesystem will be mounted must be empty, as far as it lies in a pool.
-fn check_mountpoint(console: &mut Console<'_>, pool: &str, given: Option<&str>) -> bool {
+fn check_mountpoint(
+    console: &mut Console<'_>,
+    pool: &str,
+    given: Option<&str>,
+    altroot: &str,
+) -> bool {
     let path = match given {
         Some("none" | "legacy") => return true,
         Some(path) if !path.starts_with('/') => {
@@ -168,8 +205,8 @@ fn check_mountpoint(console: &mut Console<'_>, pool: &str, given: Option<&str>) 
             ));
             return false;
         }
-        Some(path) => path.to_owned(),
-        None => format!("/{pool}"),
+        Some(path) => format!("{altroot}{path}"),
+        None => format!("{altroot}/{pool}"),
     };
     if path == "/" || !console.is_empty(&path) {
         console.note(&Reason::MountpointInUse);
@@ -190,20 +227,26 @@ fn add_of_pool(
         console.complain("missing '=' for -o option");
         return Ok(false);
     };
-    if NOT_MODELLED.contains(&name) || name.starts_with("feature@") {
+    let known = PoolProperty::by_name(name, console.release());
+    if known.is_some_and(|it| it.rule == Rule::TemporaryName) {
         return Err(NotModelled(format!("the pool's property '{name}'")));
     }
-    if name != "ashift" {
+    if known.is_none() && property::feature_name(name).is_none() {
         let reason = Reason::UnknownPoolProperty(name.into());
-        console.note(&reason);
-        let what = match console.release() {
-            Release::V2_1 => "pool",
-            Release::V2_3 | Release::V2_4 => "pool or vdev",
-        };
-        console.complain(format!("property '{name}' is not a valid {what} property"));
+        no_such_property(console, &reason, name);
         return Ok(false);
     }
     Ok(given.add(console, text))
+}
+
+/// Says that a property does not exist (`add_prop_list`).
+pub(super) fn no_such_property(console: &mut Console<'_>, reason: &Reason, name: &str) {
+    console.note(reason);
+    let what = match console.release() {
+        Release::V2_1 => "pool",
+        Release::V2_3 | Release::V2_4 => "pool or vdev",
+    };
+    console.complain(format!("property '{name}' is not a valid {what} property"));
 }
 
 /// `-O`: a property of the root filesystem.
@@ -264,10 +307,23 @@ fn vdevs(
         .iter()
         .flat_map(|vdev| &vdev.devices)
         .filter_map(|device| {
-            let owner = console.state().owner_of_vdev(device)?;
-            Some(Reason::VdevInUse(device.clone(), owner.into()))
+            if let Some(owner) = console.state().owner_of_vdev(device) {
+                return Some(Reason::VdevInUse(device.clone(), owner.into()));
+            }
+            let owner = console.state().exported_owner_of_vdev(device)?;
+            (!force).then(|| Reason::VdevOfExported(device.clone(), owner.name.as_str().into()))
         })
         .collect();
+    let devices: Vec<&Arc<str>> = vdevs.iter().flat_map(|vdev| &vdev.devices).collect();
+    for device in &devices {
+        let owner = console.state().exported_owner_of_vdev(device);
+        let mut others = owner.into_iter().flat_map(Pool::devices);
+        if force && others.any(|other| devices.iter().all(|device| &***device != other)) {
+            return Err(NotModelled(format!(
+                "an exported pool that loses '{device}' and not all of its vdevs"
+            )));
+        }
+    }
     if wrong.is_empty() && !force {
         wrong = replication(console, &vdevs);
     }

@@ -3,7 +3,7 @@
 use ztwin_model::dsl::reason::Reason;
 use ztwin_model::spa::op::PoolOp;
 
-use super::sync::open_failed;
+use super::{disable_datasets, is_open};
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended};
 
@@ -23,45 +23,20 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         [] => return Ok(console.usage("missing pool argument")),
         _ => return Ok(console.usage("too many arguments")),
     };
-    // `zpool_name_valid`.
-    if name.is_empty() {
-        console.refuse(
-            &format!("cannot open '{name}'"),
-            &Reason::PoolNameWithoutLetter,
-        );
-        return Ok(1);
-    }
-    if name.contains('/') {
-        console.note(&Reason::InvalidCharacter(b'/'));
-        console.complain(format!(
-            "cannot open '{name}': invalid character '/' in pool name"
-        ));
-        console.complain("use 'zfs destroy' to destroy a dataset");
+    if !is_open(console, name) {
+        if name.contains('/') {
+            console.complain("use 'zfs destroy' to destroy a dataset");
+        }
         return Ok(1);
     }
     let Some(root) = console.state().pools.get(name).map(|pool| pool.root) else {
-        open_failed(console, name, &Reason::NoSuchPool(name.as_str().into()));
         return Ok(1);
     };
-    // `zpool_disable_datasets`: takes everything off, the deepest first, and removes the mountpoints.
-    let mut mounted: Vec<_> = console
-        .state()
-        .subtree(root)
-        .into_iter()
-        .filter_map(|id| Some((console.state().mounts.first(id)?.path.clone(), id)))
-        .collect();
-    mounted.sort();
-    for (_, id) in mounted.iter().rev() {
-        if !console.unmount(*id, force) {
-            console.complain(format!(
-                "could not destroy '{name}': could not unmount datasets"
-            ));
-            return Ok(1);
-        }
-    }
-    for (_, id) in mounted.into_iter().rev() {
-        let mountpoint = console.removable_mountpoint(id);
-        console.remove_mountpoint(mountpoint);
+    if !disable_datasets(console, root, force) {
+        console.complain(format!(
+            "could not destroy '{name}': could not unmount datasets"
+        ));
+        return Ok(1);
     }
     match console.pool(PoolOp::Destroy {
         name: name.as_str().into(),

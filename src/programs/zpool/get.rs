@@ -1,15 +1,16 @@
 //! `zpool get` (`zpool_do_get`, `zprop_print_one_property`).
 
-use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use ztwin_model::Release;
 use ztwin_model::dsl::reason::Reason;
 
-use super::list;
-use super::sync::open_failed;
+use super::info::Flags;
+use super::property::{Column, is_marked};
+use super::{LONG, list, named};
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended, NotModelled};
+use crate::programs::json::{self, Object};
 
 /// The columns of the table, with their headings.
 const FIELDS: [(&str, &str); 4] = [
@@ -19,27 +20,24 @@ const FIELDS: [(&str, &str); 4] = [
     ("source", "SOURCE"),
 ];
 
-/// The widest word for a pool's health has this many letters (`zprop_width`).
-const HEALTH: usize = 8;
-
 pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
-    let args = args::parse(words, ":jHpo:");
+    let args = if console.release() == Release::V2_1 {
+        args::parse(words, ":Hpo:")
+    } else {
+        args::parse_long(words, ":jHpo:", LONG)
+    };
     let mut fields: Vec<usize> = (0..FIELDS.len()).collect();
     let (mut scripted, mut exact) = (false, false);
+    let mut flags = Flags::default();
     for given in args.given {
         match given {
             Given::Flag('H') => scripted = true,
             Given::Flag('p') => exact = true,
-            Given::Value('o', text) if text == "all" => {}
-            Given::Value('o', text) => {
-                fields.clear();
-                for name in text.split(',') {
-                    let Some(field) = FIELDS.iter().position(|(field, _)| *field == name) else {
-                        return Ok(console.usage(&format!("invalid column name '{name}'")));
-                    };
-                    fields.push(field);
-                }
-            }
+            Given::Value('o', text) => match fields_of(&text) {
+                Ok(given) => fields = given,
+                Err(complaint) => return Ok(console.usage(&complaint)),
+            },
+            Given::Flag(letter) if flags.take(letter) => exact |= flags.as_number,
             Given::Flag(letter) | Given::Value(letter, _) => {
                 return Err(NotModelled(format!("zpool get -{letter}")));
             }
@@ -50,6 +48,9 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
             }
         }
     }
+    if let Some(complaint) = flags.misused() {
+        return Ok(console.usage(complaint));
+    }
     let Some((names, operands)) = args.operands.split_first() else {
         return Ok(console.usage("missing property argument"));
     };
@@ -59,40 +60,49 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     {
         return Ok(code);
     }
-    let mut properties = Vec::new();
-    for name in names.split(',') {
-        match property(name, exact) {
-            Some(property) => properties.push(property),
-            None if list::is_not_modelled(name) => {
-                return Err(NotModelled(format!("the pool's property '{name}'")));
-            }
-            None => {
-                console.note(&Reason::UnknownPoolProperty(name.into()));
-                return Ok(console.usage(&format!("bad property list: invalid property '{name}'")));
-            }
-        }
+    if names.is_empty() {
+        return Ok(console.usage("bad property list: no properties specified"));
     }
-    // Each pool once, in the order of their names (`pool_list_get`).
-    let mut pools = BTreeSet::new();
-    let mut code = 0;
-    for name in operands {
-        if !console.state().pools.contains_key(name) {
-            open_failed(console, name, &Reason::NoSuchPool(name.as_str().into()));
-            code = 1;
-        } else if !pools.insert(name.clone()) {
-            code = 1;
+    let columns = match Column::list(console, names) {
+        _ if names == "all" => Column::all(console),
+        Ok(columns) => columns,
+        Err(name) => return Ok(list::no_such_property(console, &name)),
+    };
+    let (pools, code) = named(console, operands);
+    if flags.json {
+        if code == 0 {
+            let whole = as_json(console, &pools, &columns, flags, exact);
+            console.say_json(&whole)?;
         }
-    }
-    if pools.is_empty() && code > 0 {
         return Ok(code);
     }
-    let pools: Vec<String> = if operands.is_empty() {
-        console.state().pools.keys().cloned().collect()
-    } else {
-        pools.into_iter().collect()
-    };
-    table(console, &pools, &properties, &fields, (scripted, exact));
+    table(console, &pools, &columns, &fields, (scripted, exact));
     Ok(code)
+}
+
+/// The fields of `-o`, or what is wrong with them.
+fn fields_of(text: &str) -> Result<Vec<usize>, String> {
+    let mut fields = Vec::new();
+    let mut all = false;
+    for name in text.split(',') {
+        if all || fields.len() == FIELDS.len() {
+            return Err("too many fields given to -o option".to_owned());
+        }
+        let field = FIELDS.iter().position(|(field, _)| *field == name);
+        match field {
+            Some(field) => fields.push(field),
+            None if name == "all" && fields.is_empty() => all = true,
+            None if name == "all" => {
+                return Err("\"all\" conflicts with specific fields given to -o option".to_owned());
+            }
+            None => return Err(format!("invalid column name '{name}'")),
+        }
+    }
+    Ok(if all {
+        (0..FIELDS.len()).collect()
+    } else {
+        fields
+    })
 }
 
 /// The exit code, unless all operands are pools (`zpool_do_get`).
@@ -136,23 +146,55 @@ fn no_pools(console: &mut Console<'_>, operands: &[String]) -> Result<Option<u8>
     Ok(Some(console.usage("")))
 }
 
-/// Prints the properties of these pools.
+/// The properties of these pools as JSON (`get_callback`).
+fn as_json(
+    console: &Console<'_>,
+    pools: &[String],
+    columns: &[Column],
+    flags: Flags,
+    exact: bool,
+) -> Object {
+    let mut every = Object::default();
+    for name in pools {
+        let Some(pool) = console.state().pools.get(name) else {
+            continue;
+        };
+        let mut properties = Object::default();
+        for column in columns {
+            if let Some(cell) = console.cell_of_pool(pool, column, exact) {
+                let source = cell.json_source();
+                properties.property(column.name(), &cell.text, source, flags.as_number);
+            }
+        }
+        if !properties.is_empty() {
+            let mut item = console.info(pool, true, flags.as_number);
+            item.object("properties", properties);
+            every.object(flags.key(console, pool), item);
+        }
+    }
+    let mut whole = json::of_command("zpool get");
+    whole.object("pools", every);
+    whole
+}
+
+/// Prints the properties of these pools (`zprop_print_one_property`).
 fn table(
     console: &mut Console<'_>,
     pools: &[String],
-    properties: &[(&'static str, &'static str)],
+    columns: &[Column],
     fields: &[usize],
     (scripted, exact): (bool, bool),
 ) {
     let mut rows: Vec<[String; 4]> = Vec::new();
-    for pool in pools {
-        for (name, value) in properties {
-            let value = if *name == "name" {
-                pool.clone()
-            } else {
-                console.of_pool(pool, name, value, exact)
-            };
-            rows.push([pool.clone(), (*name).to_owned(), value, "-".to_owned()]);
+    for name in pools {
+        let Some(pool) = console.state().pools.get(name) else {
+            continue;
+        };
+        for column in columns {
+            if let Some(cell) = console.cell_of_pool(pool, column, exact) {
+                let property = column.name().to_owned();
+                rows.push([name.clone(), property, cell.text, cell.source.to_owned()]);
+            }
         }
     }
     if scripted {
@@ -166,16 +208,26 @@ fn table(
         return;
     }
     let heading = FIELDS.map(|(_, heading)| heading.to_owned());
-    let least = |field| {
-        let health = properties.iter().any(|(name, _)| *name == "health");
-        if field == 2 && health { HEALTH } else { 0 }
-    };
-    let widths: Vec<usize> = (0..FIELDS.len())
-        .map(|field| {
-            let cells = rows.iter().chain([&heading]).map(|row| row[field].len());
-            cells.max().unwrap_or(0).max(least(field))
-        })
-        .collect();
+    let mut widths = heading.each_ref().map(String::len);
+    let longest = pools.iter().map(String::len).max().unwrap_or(0);
+    if longest > widths[0] {
+        widths[0] = longest;
+        widths[3] = longest + "inherited from".len();
+    }
+    for column in columns {
+        widths[1] = widths[1].max(column.name().len());
+        widths[2] = widths[2].max(column.widest(console, pools, exact));
+    }
+    // A marker must not look as if the column were as wide as its values, when a heading makes it so.
+    let headed = columns
+        .iter()
+        .any(|column| column.width(exact, console.release()).0 == widths[2]);
+    let filled = rows
+        .iter()
+        .any(|row| row[2].len() == widths[2] && is_marked(&row[2]));
+    if headed && filled {
+        widths[2] += 1;
+    }
     for row in std::iter::once(&heading).chain(&rows) {
         let mut text = String::new();
         for (at, &field) in fields.iter().enumerate() {
@@ -188,26 +240,4 @@ fn table(
         }
         console.say(&text);
     }
-}
-
-/// A property's full name and its value; the name itself stands for the pool's.
-fn property(name: &str, exact: bool) -> Option<(&'static str, &'static str)> {
-    Some(match name {
-        "name" => ("name", ""),
-        "health" => ("health", "ONLINE"),
-        "size" => ("size", "<space>"),
-        "allocated" | "alloc" => ("allocated", "<space>"),
-        "free" => ("free", "<space>"),
-        "freeing" => ("freeing", "<space>"),
-        "leaked" => ("leaked", "<space>"),
-        "fragmentation" | "frag" => ("fragmentation", "<space>"),
-        "capacity" | "cap" => ("capacity", "<space>"),
-        "dedupratio" | "dedup" if exact => ("dedupratio", "1.00"),
-        "dedupratio" | "dedup" => ("dedupratio", "1.00x"),
-        "expandsize" | "expandsz" => ("expandsize", "-"),
-        "checkpoint" | "ckpoint" => ("checkpoint", "-"),
-        "guid" => ("guid", "<guid>"),
-        "readonly" => ("readonly", "off"),
-        _ => return None,
-    })
 }

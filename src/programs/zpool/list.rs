@@ -1,22 +1,57 @@
 //! `zpool list` (`zpool_do_list`).
 
-use ztwin_model::dsl::reason::Reason;
+use std::fmt::Write as _;
 
-use super::sync::open_failed;
+use ztwin_model::Release;
+use ztwin_model::dsl::reason::Reason;
+use ztwin_model::spa::Pool;
+use ztwin_model::spa::property::PoolProperty;
+
+use super::info::Flags;
+use super::property::Column;
+use super::{LONG, VdevLine, is_open, no_interval, vdev_lines};
+use crate::compare::SPACE;
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended, NotModelled};
+use crate::programs::json::{self, Object, Source};
 
 /// What it shows when nothing else is asked for.
-const COLUMNS: &str = "name,size,alloc,free,checkpoint,expandsize,frag,cap,dedup,health,altroot";
+const COLUMNS: &str = "name,size,allocated,free,checkpoint,expandsize,fragmentation,capacity,dedupratio,health,altroot";
+
+/// What it shows of a vdev.
+const OF_VDEV: [&str; 9] = [
+    "size",
+    "allocated",
+    "free",
+    "checkpoint",
+    "expandsize",
+    "fragmentation",
+    "capacity",
+    "dedupratio",
+    "health",
+];
+
+/// The first column of a list with vdevs is no narrower (`get_namewidth_list`).
+const NARROWEST: usize = 9;
 
 pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
-    let args = args::parse(words, ":gjHLo:pPT:v");
-    let (mut scripted, mut exact, mut columns) = (false, false, COLUMNS.to_owned());
+    let args = if console.release() == Release::V2_1 {
+        args::parse(words, ":gHLo:pPT:v")
+    } else {
+        args::parse_long(words, ":gjHLo:pPT:v", LONG)
+    };
+    let (mut scripted, mut exact, mut verbose) = (false, false, false);
+    let mut flags = Flags::default();
+    let mut columns = COLUMNS.to_owned();
     for given in args.given {
         match given {
             Given::Flag('H') => scripted = true,
             Given::Flag('p') => exact = true,
+            Given::Flag('v') => verbose = true,
+            // The paths of vdev files are shown whole, and are no links.
+            Given::Flag('L' | 'P') => {}
             Given::Value('o', list) => columns = list,
+            Given::Flag(letter) if flags.take(letter) => exact |= flags.as_number,
             Given::Flag(letter) | Given::Value(letter, _) => {
                 return Err(NotModelled(format!("zpool list -{letter}")));
             }
@@ -28,33 +63,34 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
             }
         }
     }
-    let mut known = Vec::new();
-    for column in columns.split(',') {
-        match Column::by_name(column) {
-            Some(column) => known.push(column),
-            None if is_not_modelled(column) => {
-                return Err(NotModelled(format!("the pool's property '{column}'")));
-            }
-            None => {
-                console.note(&Reason::UnknownPoolProperty(column.into()));
-                return Ok(
-                    console.usage(&format!("bad property list: invalid property '{column}'"))
-                );
-            }
+    if let Some(complaint) = flags.misused() {
+        return Ok(console.usage(complaint));
+    }
+    no_interval(&args.operands)?;
+    let columns = match Column::list(console, &columns) {
+        _ if columns == "all" => {
+            let name = PoolProperty::by_name("name", console.release()).map(Column::Native);
+            name.into_iter().chain(Column::all(console)).collect()
         }
+        Ok(columns) => columns,
+        Err(name) => return Ok(no_such_property(console, &name)),
+    };
+    let unnamed = columns.iter().any(|column| column.native().is_none());
+    if verbose && unnamed && console.release() >= Release::V2_4 {
+        return Err(NotModelled(
+            "zpool list -v with features or a user's properties".to_owned(),
+        ));
     }
     let mut pools = Vec::new();
     if args.operands.is_empty() {
         pools = console.state().pools.keys().cloned().collect();
-        if pools.is_empty() && !scripted {
+        if pools.is_empty() && !scripted && !flags.json {
             console.say("no pools available");
         }
     }
     for name in &args.operands {
-        if console.state().pools.contains_key(name) {
+        if is_open(console, name) {
             pools.push(name.clone());
-        } else {
-            open_failed(console, name, &Reason::NoSuchPool(name.as_str().into()));
         }
     }
     // `zpool_do_list` goes over them by name, each once.
@@ -63,116 +99,194 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     if pools.is_empty() {
         return Ok(u8::from(!args.operands.is_empty()));
     }
-    let longest = pools.iter().map(String::len).max().unwrap_or(0);
-    let row = |cells: Vec<String>| {
-        if scripted {
-            return cells.join("\t");
-        }
-        let last = known.len() - 1;
-        let padded = known
-            .iter()
-            .zip(cells)
-            .enumerate()
-            .map(|(at, (column, cell))| {
-                let width = if column.cell == NAME {
-                    longest.max(4)
-                } else {
-                    column.width
-                };
-                if column.right {
-                    format!("{cell:>width$}")
-                } else if at == last {
-                    cell
-                } else {
-                    format!("{cell:<width$}")
-                }
-            });
-        padded.collect::<Vec<_>>().join("  ")
+    if flags.json {
+        let whole = as_json(console, &pools, &columns, flags, (exact, verbose))?;
+        console.say_json(&whole)?;
+        return Ok(0);
+    }
+    let mut widths: Vec<usize> = columns
+        .iter()
+        .map(|column| column.widest(console, &pools, exact))
+        .collect();
+    if let Some(first) = widths.first_mut().filter(|_| verbose) {
+        *first = width_with_vdevs(console, &pools);
+    }
+    let table = Table {
+        columns,
+        widths,
+        scripted,
+        exact,
     };
     if !scripted {
-        console.say(&row(known
-            .iter()
-            .map(|column| column.head.to_owned())
-            .collect()));
+        let heads: Vec<String> = table.columns.iter().map(Column::heading).collect();
+        console.say(&table.row(&heads));
     }
-    for pool in &pools {
-        let cells = known.iter().map(|column| match column.cell {
-            NAME => pool.clone(),
-            cell => console.of_pool(pool, column.name, cell, exact),
+    for name in &pools {
+        let Some(pool) = console.state().pools.get(name) else {
+            continue;
+        };
+        let cells = table.columns.iter().map(|column| {
+            let cell = console.cell_of_pool(pool, column, exact);
+            cell.map_or_else(|| "-".to_owned(), |cell| cell.text)
         });
-        let line = row(cells.collect());
-        console.say(&line);
+        let mut lines = vec![table.row(&cells.collect::<Vec<_>>())];
+        if verbose {
+            let vdevs = vdev_lines(pool);
+            lines.extend(vdevs.iter().map(|vdev| table.vdev(console, pool, vdev)));
+        }
+        for line in lines {
+            console.say(&line);
+        }
     }
     Ok(0)
 }
 
-/// Properties of pools that exist and cannot be shown.
-const NOT_MODELLED: &[&str] = &[
-    "all",
-    "version",
-    "bootfs",
-    "delegation",
-    "autoreplace",
-    "cachefile",
-    "failmode",
-    "listsnapshots",
-    "autoexpand",
-    "ashift",
-    "comment",
-    "freeing",
-    "leaked",
-    "multihost",
-    "load_guid",
-    "autotrim",
-    "compatibility",
-    "bcloneused",
-    "bclonesaved",
-    "bcloneratio",
-    "dedup_table_size",
-    "dedup_table_quota",
-    "last_scrubbed_txg",
-];
-
-/// Whether there is such a property, which cannot be shown.
-pub(super) fn is_not_modelled(name: &str) -> bool {
-    NOT_MODELLED.contains(&name) || name == "altroot" || name.starts_with("feature@")
+/// `zprop_get_list`: a name in a list that is no property.
+pub(super) fn no_such_property(console: &mut Console<'_>, name: &str) -> u8 {
+    console.note(&Reason::UnknownPoolProperty(name.into()));
+    console.usage(&format!("bad property list: invalid property '{name}'"))
 }
 
-/// The cell that is the pool's name.
-const NAME: &str = "<name>";
-
-struct Column {
-    name: &'static str,
-    head: &'static str,
-    width: usize,
-    right: bool,
-    cell: &'static str,
+fn width_with_vdevs(console: &Console<'_>, pools: &[String]) -> usize {
+    let pools = pools
+        .iter()
+        .filter_map(|name| console.state().pools.get(name));
+    let widths = pools.flat_map(|pool| {
+        let vdevs = vdev_lines(pool).into_iter();
+        let widths = vdevs.map(|vdev| vdev.name.len() + 2 * vdev.depth);
+        widths.chain([pool.name.len()])
+    });
+    widths.max().unwrap_or(0).max(NARROWEST)
 }
 
-impl Column {
-    fn by_name(name: &str) -> Option<Column> {
-        let (name, head, width, right, cell) = match name {
-            "name" => ("name", "NAME", 4, false, NAME),
-            "size" => ("size", "SIZE", 5, true, "<space>"),
-            "allocated" | "alloc" => ("allocated", "ALLOC", 5, true, "<space>"),
-            "free" => ("free", "FREE", 5, true, "<space>"),
-            "checkpoint" | "ckpoint" => ("checkpoint", "CKPOINT", 7, true, "-"),
-            "expandsize" | "expandsz" => ("expandsize", "EXPANDSZ", 8, true, "-"),
-            "fragmentation" | "frag" => ("fragmentation", "FRAG", 5, true, "<space>"),
-            "capacity" | "cap" => ("capacity", "CAP", 5, true, "<space>"),
-            "dedupratio" | "dedup" => ("dedupratio", "DEDUP", 5, true, "<space>"),
-            "health" => ("health", "HEALTH", 8, true, "ONLINE"),
-            "altroot" => ("altroot", "ALTROOT", 7, false, "-"),
-            "readonly" => ("readonly", "RDONLY", 6, false, "off"),
-            "guid" => ("guid", "GUID", 5, true, "<guid>"),
-            _ => return None,
+/// The pools as JSON (`collect_pool`, `collect_list_stats`).
+fn as_json(
+    console: &Console<'_>,
+    pools: &[String],
+    columns: &[Column],
+    flags: Flags,
+    (exact, verbose): (bool, bool),
+) -> Result<Object, NotModelled> {
+    let mut every = Object::default();
+    for name in pools {
+        let Some(pool) = console.state().pools.get(name) else {
+            continue;
         };
-        Some(Column {
-            name,
-            head,
-            width,
-            right,
-            cell,
-        })
+        let mut item = console.info(pool, true, flags.as_number);
+        let mut properties = Object::default();
+        for column in columns.iter().filter(|column| column.name() != "name") {
+            let cell = console.cell_of_pool(pool, column, exact);
+            let (text, source) = cell.map_or_else(
+                || ("-".to_owned(), Source::None),
+                |cell| (cell.text.clone(), cell.json_source()),
+            );
+            properties.property(column.name(), &text, source, flags.as_number);
+        }
+        item.object("properties", properties);
+        if verbose {
+            let of_vdev = of_vdev(console, columns);
+            let vdevs = console.vdevs_as_json(pool, flags.as_number, &|line, members| {
+                let mut properties = Object::default();
+                for property in &of_vdev {
+                    let text = vdev_cell(console, pool, line, *property, exact);
+                    properties.property(property.name, &text, Source::None, flags.as_number);
+                }
+                members.object("properties", properties);
+                Ok(())
+            })?;
+            item.object("vdevs", vdevs);
+        }
+        every.object(flags.key(console, pool), item);
+    }
+    let mut whole = json::of_command("zpool list");
+    whole.object("pools", every);
+    Ok(whole)
+}
+
+/// The columns that a vdev has: since 2.4 those that were asked for.
+fn of_vdev(console: &Console<'_>, columns: &[Column]) -> Vec<PoolProperty> {
+    let release = console.release();
+    let named: Vec<PoolProperty> = match release {
+        Release::V2_1 | Release::V2_3 => OF_VDEV
+            .iter()
+            .filter_map(|name| PoolProperty::by_name(name, release))
+            .collect(),
+        Release::V2_4 => columns.iter().filter_map(Column::native).collect(),
+    };
+    named.into_iter().filter(|it| it.name != "name").collect()
+}
+
+/// What is told of a vdev (`collect_vdev_prop`).
+fn vdev_cell(
+    console: &Console<'_>,
+    pool: &Pool,
+    vdev: &VdevLine,
+    property: PoolProperty,
+    exact: bool,
+) -> String {
+    let space = || console.of_pool(&pool.name, property.name, SPACE.marker, exact);
+    match property.name {
+        "health" => "ONLINE".to_owned(),
+        "size" => space(),
+        "checkpoint" if pool.checkpoint.is_none() && !pool.discarding => "-".to_owned(),
+        "allocated" | "free" | "fragmentation" | "capacity" | "checkpoint" if vdev.depth == 1 => {
+            space()
+        }
+        _ => "-".to_owned(),
+    }
+}
+
+struct Table {
+    columns: Vec<Column>,
+    widths: Vec<usize>,
+    scripted: bool,
+    exact: bool,
+}
+
+impl Table {
+    /// A line of the table (`print_pool`).
+    fn row(&self, cells: &[String]) -> String {
+        if self.scripted {
+            return cells.join("\t");
+        }
+        let mut text = String::new();
+        for (at, cell) in cells.iter().enumerate() {
+            if at > 0 {
+                text.push_str("  ");
+            }
+            let width = self.widths[at];
+            // Writing to a string cannot fail.
+            let _ = if self.columns[at].is_right() {
+                write!(text, "{cell:>width$}")
+            } else if at + 1 == cells.len() {
+                write!(text, "{cell}")
+            } else {
+                write!(text, "{cell:<width$}")
+            };
+        }
+        text
+    }
+
+    /// The line of a vdev (`collect_list_stats`).
+    fn vdev(&self, console: &Console<'_>, pool: &Pool, vdev: &VdevLine) -> String {
+        let cells = of_vdev(console, &self.columns).into_iter().map(|it| {
+            let cell = vdev_cell(console, pool, vdev, it, self.exact);
+            (Column::Native(it).width(false, console.release()).0, cell)
+        });
+        let (indent, width) = (2 * vdev.depth, self.widths[0]);
+        let mut text = if self.scripted {
+            format!("\t{}", vdev.name)
+        } else {
+            format!("{:<width$}", format!("{:indent$}{}", "", vdev.name))
+        };
+        for (width, cell) in cells {
+            // Writing to a string cannot fail.
+            let _ = if self.scripted {
+                write!(text, "\t{cell}")
+            } else {
+                write!(text, "  {cell:>width$}")
+            };
+        }
+        text
     }
 }

@@ -1,28 +1,40 @@
 //! `zpool` (`cmd/zpool/zpool_main.c`).
 
-use super::console::{Console, Ended, NotModelled};
+use std::collections::BTreeSet;
 
+use ztwin_model::dsl::dataset::DatasetId;
+use ztwin_model::dsl::names;
+use ztwin_model::dsl::reason::Reason;
+use ztwin_model::spa::{Pool, Shape};
+
+use super::args::LongOption;
+use super::console::{Console, Ended, NotModelled};
+use super::{json, version};
+
+mod checkpoint;
 mod create;
 mod destroy;
+mod export;
 mod get;
+mod history;
+mod import;
+mod info;
 mod list;
+mod property;
+mod set;
+mod status;
 mod sync;
 
-pub(super) use sync::open_failed;
 
 /// Subcommands that exist and are not modelled.
 const NOT_MODELLED: &[&str] = &[
     "add",
     "attach",
-    "checkpoint",
     "clear",
     "ddtprune",
     "detach",
     "events",
-    "export",
     "help",
-    "history",
-    "import",
     "initialize",
     "iostat",
     "labelclear",
@@ -35,17 +47,19 @@ const NOT_MODELLED: &[&str] = &[
     "replace",
     "resilver",
     "scrub",
-    "set",
     "split",
-    "status",
     "trim",
     "upgrade",
-    "version",
     "wait",
-    "-V",
-    "--version",
     "-?",
     "--help",
+];
+
+/// The long options of commands that print JSON, each with what its unknown letter is printed as.
+const LONG: &[LongOption] = &[
+    ("json", 'j'),
+    ("json-int", json::INT),
+    ("json-pool-key-guid", json::POOL_KEY_GUID),
 ];
 
 /// Runs `zpool` with what stands behind it.
@@ -54,11 +68,21 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         return Ok(unknown(console, "missing command"));
     };
     match command.as_str() {
+        "checkpoint" => checkpoint::run(console, rest),
         "create" => create::run(console, rest),
         "destroy" => destroy::run(console, rest),
+        "export" => export::run(console, rest),
         "get" => get::run(console, rest),
+        "history" => history::run(console, rest),
+        "import" => import::run(console, rest),
         "list" => list::run(console, rest),
+        "set" => set::run(console, rest),
+        // A property alone is set, too (`main`).
+        setting if setting.contains('=') => set::run(console, words),
+        "status" => status::run(console, rest),
         "sync" => sync::run(console, rest),
+        "version" => version::run(console, "zpool", rest),
+        "-V" | "--version" => Ok(version::print(console)),
         known if NOT_MODELLED.contains(&known) => Err(NotModelled(format!("zpool {known}"))),
         unknown_one => Ok(unknown(
             console,
@@ -74,4 +98,115 @@ fn unknown(console: &mut Console<'_>, complaint: &str) -> u8 {
     let rest = console.usage_text();
     console.complain(rest);
     2
+}
+
+/// `pool_list_get`: the pools that operands name, each once and by name, or all of them; says which cannot be
+/// opened. The exit code is 1 when one cannot, or is named twice.
+fn named(console: &mut Console<'_>, operands: &[String]) -> (Vec<String>, u8) {
+    if operands.is_empty() {
+        return (console.state().pools.keys().cloned().collect(), 0);
+    }
+    let mut found = BTreeSet::new();
+    let mut code = 0;
+    for name in operands {
+        if !is_open(console, name) || !found.insert(name.clone()) {
+            code = 1;
+        }
+    }
+    (found.into_iter().collect(), code)
+}
+
+/// `zpool_open_canfail`: whether there is such a pool; says why not.
+pub(super) fn is_open(console: &mut Console<'_>, name: &str) -> bool {
+    if console.state().pools.contains_key(name) {
+        return true;
+    }
+    let heading = format!("cannot open '{name}'");
+    if let Err(reason) = names::check_pool_to_open(name) {
+        refuse_name(console, &heading, &reason);
+    } else {
+        console.note(&Reason::NoSuchPool(name.into()));
+        console.complain(format!("{heading}: no such pool"));
+    }
+    false
+}
+
+/// `zpool_name_valid`: says what is wrong with a pool's name.
+fn refuse_name(console: &mut Console<'_>, heading: &str, reason: &Reason) {
+    if let Reason::InvalidCharacter(bad) = reason {
+        console.note(reason);
+        let text = format!("{heading}: invalid character '");
+        console.complain([text.as_bytes(), &[*bad], b"' in pool name"].concat());
+    } else {
+        console.refuse(heading, reason);
+    }
+}
+
+/// `zpool_disable_datasets`: takes off all that is mounted, the deepest first, and removes the mountpoints.
+fn disable_datasets(console: &mut Console<'_>, root: DatasetId, force: bool) -> bool {
+    let mut mounted: Vec<_> = console
+        .state()
+        .subtree(root)
+        .into_iter()
+        .filter_map(|id| Some((console.state().mounts.first(id)?.path.clone(), id)))
+        .collect();
+    mounted.sort();
+    for (_, id) in mounted.iter().rev() {
+        if !console.unmount(*id, force) {
+            return false;
+        }
+    }
+    for (_, id) in mounted.into_iter().rev() {
+        let mountpoint = console.removable_mountpoint(id);
+        console.remove_mountpoint(mountpoint);
+    }
+    true
+}
+
+/// A last operand that is a number is an interval (`get_interval_count`).
+fn no_interval(operands: &[String]) -> Result<(), NotModelled> {
+    match operands.last() {
+        Some(last) if last.parse::<f64>().is_ok() => {
+            Err(NotModelled("an interval of repetition".to_owned()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A vdev as tables show it (`zpool_vdev_name`).
+struct VdevLine {
+    /// Its name: the path of a device, or `mirror-0`.
+    name: String,
+    /// What it is (`ZPOOL_CONFIG_TYPE`).
+    kind: &'static str,
+    /// How deep it lies below the pool.
+    depth: usize,
+    /// Whether it is a device.
+    leaf: bool,
+}
+
+/// A pool's vdevs in the order of its configuration, each with what lies in it.
+fn vdev_lines(pool: &Pool) -> Vec<VdevLine> {
+    let mut lines = Vec::new();
+    for (at, vdev) in pool.vdevs.iter().enumerate() {
+        let group = match vdev.shape {
+            Shape::Single => None,
+            Shape::Mirror => Some((format!("mirror-{at}"), "mirror")),
+            Shape::Raidz(parity) => Some((format!("raidz{parity}-{at}"), "raidz")),
+        };
+        let depth = 1 + usize::from(group.is_some());
+        lines.extend(group.map(|(name, kind)| VdevLine {
+            name,
+            kind,
+            depth: 1,
+            leaf: false,
+        }));
+        lines.extend(vdev.devices.iter().map(|device| VdevLine {
+            name: device.to_string(),
+            kind: "file",
+            depth,
+            leaf: true,
+        }));
+    }
+    lines
 }

@@ -1,0 +1,162 @@
+//! Exporting and importing pools (`spa_export`, `spa_import`), and going back to a checkpoint.
+
+use std::sync::Arc;
+
+use crate::dsl::dataset::DatasetId;
+use crate::dsl::names;
+use crate::dsl::op::Result;
+use crate::dsl::reason::Reason;
+use crate::machine::State;
+use crate::spa::Pool;
+
+/// Properties that a pool has only as long as it stays imported.
+const OF_IMPORT: [&str; 4] = ["altroot", "cachefile", "readonly", "tname"];
+
+impl State {
+    /// Takes a pool in which nothing is mounted or open off the machine; its vdevs keep it.
+    pub(crate) fn export_pool(&mut self, name: &str) -> Result {
+        let pool = self
+            .pools
+            .get(name)
+            .ok_or_else(|| Reason::NoSuchPool(name.into()))?;
+        let held = |id| self.mounts.holds(id, &self.open_files);
+        if pool.datasets.keys().any(|&id| held(id)) {
+            return Err(Reason::PoolBusy);
+        }
+        if let Some(mut pool) = self.pools.remove(name) {
+            let exported = Arc::make_mut(&mut pool);
+            exported.close_txg();
+            exported.discarding = false;
+            for name in OF_IMPORT {
+                exported.settings.remove(name);
+            }
+            self.exported.push(pool);
+        }
+        Ok(())
+    }
+
+    /// The exported pools whose vdevs lie in one of these directories, or are these files, by name.
+    #[must_use]
+    pub fn importable(&self, places: &[&str]) -> Vec<&Pool> {
+        let lies = |device: &str| {
+            places.iter().any(|place| {
+                let place = place.trim_end_matches('/');
+                let file = device.strip_prefix(place);
+                file.is_some_and(|rest| {
+                    rest.is_empty() || rest.strip_prefix('/').is_some_and(|it| !it.contains('/'))
+                })
+            })
+        };
+        let mut found: Vec<&Pool> = self
+            .exported
+            .iter()
+            .map(|pool| &**pool)
+            .filter(|pool| pool.devices().any(&lies))
+            .collect();
+        found.sort_by(|left, right| left.name.cmp(&right.name));
+        found
+    }
+
+    /// Imports an exported pool, known by the number of its root, perhaps under another name.
+    pub(crate) fn import_pool(
+        &mut self,
+        root: DatasetId,
+        name: &str,
+        properties: &[(Arc<str>, Arc<str>)],
+        rewind: bool,
+    ) -> Result {
+        let at = self.exported.iter().position(|pool| pool.root == root);
+        let Some(at) = at else {
+            return Err(Reason::NoSuchPool(name.into()));
+        };
+        names::check_pool(name)?;
+        if self.pools.contains_key(name) {
+            return Err(Reason::PoolExists(name.into()));
+        }
+        let checkpoint = self.exported[at].checkpoint.clone();
+        if rewind && checkpoint.is_none() {
+            return Err(Reason::NoCheckpoint);
+        }
+        let mut pool = self.exported.remove(at);
+        if let Some(checkpoint) = checkpoint.filter(|_| rewind) {
+            // What the labels of the vdevs say stays.
+            let labels = (pool.vdevs.clone(), pool.settings.get("comment").cloned());
+            pool = checkpoint.pool;
+            let rewound = Arc::make_mut(&mut pool);
+            rewound.vdevs = labels.0;
+            rewound.settings.remove("comment");
+            if let Some(comment) = labels.1 {
+                rewound.settings.insert("comment".into(), comment);
+            }
+        }
+        let imported = Arc::make_mut(&mut pool);
+        for name in OF_IMPORT {
+            imported.settings.remove(name);
+        }
+        imported.close_txg();
+        name.clone_into(&mut imported.name);
+        if let Some(dataset) = imported.datasets.get_mut(&imported.root) {
+            Arc::make_mut(dataset).component = name.into();
+        }
+        let release = self.release;
+        for (name, text) in properties {
+            imported.set(name, text, release);
+        }
+        self.pools.insert(name.to_owned(), pool);
+        Ok(())
+    }
+
+    /// The exported pool that a vdev file belongs to.
+    #[must_use]
+    pub fn exported_owner_of_vdev(&self, device: &str) -> Option<&Pool> {
+        self.exported
+            .iter()
+            .map(|pool| &**pool)
+            .find(|pool| pool.devices().any(|it| it == device))
+    }
+
+    /// Keeps the present state of a pool (`spa_checkpoint`).
+    pub(crate) fn checkpoint(&mut self, name: &str) -> Result {
+        let now = self.now;
+        let Some(pool) = self.pools.get_mut(name) else {
+            return Err(Reason::NoSuchPool(name.into()));
+        };
+        if pool.checkpoint.is_some() {
+            return Err(Reason::CheckpointExists);
+        }
+        if !pool.features.contains("zpool_checkpoint") {
+            return Err(Reason::NotSupportedByPool);
+        }
+        let kept = pool.clone();
+        let pool = Arc::make_mut(pool);
+        pool.checkpoint = Some(Checkpoint {
+            created: now,
+            pool: kept,
+        });
+        pool.close_txg();
+        Ok(())
+    }
+
+    /// Lets the kept state of a pool go (`spa_checkpoint_discard`).
+    pub(crate) fn discard_checkpoint(&mut self, name: &str, wait: bool) -> Result {
+        let Some(pool) = self.pools.get_mut(name) else {
+            return Err(Reason::NoSuchPool(name.into()));
+        };
+        let pool = Arc::make_mut(pool);
+        if pool.checkpoint.take().is_none() {
+            return Err(Reason::NoCheckpoint);
+        }
+        pool.discarding = !wait;
+        pool.close_txg();
+        Ok(())
+    }
+}
+
+/// A state of a pool that is kept.
+#[derive(Clone, Debug)]
+pub struct Checkpoint {
+    /// When it was taken, in seconds since the machine's epoch.
+    pub created: u64,
+    /// The pool as it was.
+    pub pool: Arc<Pool>,
+}
