@@ -309,10 +309,10 @@ impl Pool {
     /// Puts a property in; where it says what is said without it, takes it out.
     pub(crate) fn set(&mut self, name: &str, text: &str, release: Release) {
         if let Some(feature) = feature_name(name) {
-            if let Some(feature) = Feature::by_name(feature, release) {
-                if text == "enabled" {
-                    feature.enable(&mut self.features, release);
-                }
+            if let Some(feature) = Feature::by_name(feature, release)
+                && text == "enabled"
+            {
+                feature.enable(&mut self.features, release);
             }
             return;
         }

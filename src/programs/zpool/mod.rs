@@ -25,7 +25,6 @@ mod set;
 mod status;
 mod sync;
 
-
 /// Subcommands that exist and are not modelled.
 const NOT_MODELLED: &[&str] = &[
     "add",
