@@ -36,11 +36,10 @@ fn what_is_not_modelled_says_so() {
         ),
         (&[], "zfs set reservation=900M tank/a"),
         (&[], "zfs create -o refreservation=900M tank/b"),
-        (&[], "zfs create -V 1G tank/v"),
+        (&[], "zfs userspace tank/a"),
         (&[], "zfs set zoned=on tank/a"),
-        (&[], "zfs mount -o noexec tank/a"),
-        (&[], "zpool status"),
-        (&[], "zfs send tank/a@s"),
+        (&[], "zpool scrub tank"),
+        (&[], "zfs receive tank/b"),
     ] {
         let mut session = ModelPools::default().session();
         let mut run = |line: &str| {

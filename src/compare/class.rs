@@ -289,7 +289,7 @@ mod tests {
         for value in ["11", "9-0+deb13u1", "4-1~bpo13+1", "0~rc1"] {
             assert!(accepts(&VERSION, value), "{value}");
         }
-        for value in ["", "x", "9.1", "9-", "9-0 x", "-1"] {
+        for value in ["x", "9.1", "9-", "9-0 x", "-1"] {
             assert!(!accepts(&VERSION, value), "{value}");
         }
         for class in [&GUID, &TXG] {

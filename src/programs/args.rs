@@ -1,5 +1,7 @@
 //! Arguments as glibc's `getopt` and `getopt_long` read them: options also after operands, `--` ends them.
 
+use ztwin_model::Release;
+
 /// An option as it was given, or why it cannot be one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Given {
@@ -97,6 +99,24 @@ fn long_option(text: &str, long: &[LongOption]) -> Given {
         Some((_, letter)) if value.is_some() => Given::Unknown(*letter),
         Some((_, letter)) => Given::Flag(*letter),
         None => Given::Unknown('\0'),
+    }
+}
+
+/// The names of a list of properties (`zprop_get_list`). Until 2.1 a comma may stand behind the last one.
+pub(super) fn property_names(list: &str, release: Release) -> impl Iterator<Item = &str> {
+    let list = match list.strip_suffix(',') {
+        Some(rest) if release == Release::V2_1 && !rest.is_empty() => rest,
+        _ => list,
+    };
+    list.split(',')
+}
+
+/// What is wrong with such a name when it is that of no property.
+pub(super) fn wrong_property_name(name: &str, release: Release) -> String {
+    if name.is_empty() && release == Release::V2_1 {
+        "empty property name".to_owned()
+    } else {
+        format!("invalid property '{name}'")
     }
 }
 

@@ -7,6 +7,7 @@ use ztwin_model::dsl::properties::{Property, Source, Value};
 use ztwin_model::dsl::property::{Class, Kind, SNAPSHOT};
 
 use crate::compare::SPACE;
+use crate::programs::args;
 use crate::programs::console::{Console, NotModelled};
 use crate::programs::values::Clock;
 
@@ -87,7 +88,7 @@ impl Column {
             return Ok(Err("no properties specified".to_owned()));
         }
         let mut columns = Vec::new();
-        for name in names.split(',') {
+        for name in args::property_names(names, release) {
             if name == "space" {
                 let of_space = SPACE_COLUMNS.into_iter();
                 columns.extend(of_space.filter_map(|name| Column::by_name(name, release)));
@@ -98,7 +99,7 @@ impl Column {
                 None if is_not_modelled(name) => {
                     return Err(NotModelled(format!("the property {name}")));
                 }
-                None => return Ok(Err(format!("invalid property '{name}'"))),
+                None => return Ok(Err(args::wrong_property_name(name, release))),
             }
         }
         Ok(Ok(columns))

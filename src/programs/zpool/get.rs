@@ -33,7 +33,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         match given {
             Given::Flag('H') => scripted = true,
             Given::Flag('p') => exact = true,
-            Given::Value('o', text) => match fields_of(&text) {
+            Given::Value('o', text) => match fields_of(&text, console.release()) {
                 Ok(given) => fields = given,
                 Err(complaint) => return Ok(console.usage(&complaint)),
             },
@@ -81,11 +81,13 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
 }
 
 /// The fields of `-o`, or what is wrong with them.
-fn fields_of(text: &str) -> Result<Vec<usize>, String> {
+fn fields_of(text: &str, release: Release) -> Result<Vec<usize>, String> {
+    // As many as there are; until 2.1 that of `zfs get` for received values counts too.
+    let most = FIELDS.len() + usize::from(release == Release::V2_1);
     let mut fields = Vec::new();
     let mut all = false;
     for name in text.split(',') {
-        if all || fields.len() == FIELDS.len() {
+        if all || fields.len() == most {
             return Err("too many fields given to -o option".to_owned());
         }
         let field = FIELDS.iter().position(|(field, _)| *field == name);

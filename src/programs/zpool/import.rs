@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use ztwin_model::Release;
 use ztwin_model::dsl::dataset::DatasetId;
 use ztwin_model::dsl::names;
 use ztwin_model::dsl::reason::Reason;
@@ -284,7 +285,8 @@ fn show(console: &Console<'_>, pool: &Pool) -> Result<String, NotModelled> {
         ));
     }
     let comment = pool.settings.get("comment");
-    let indent = if comment.is_some() { " " } else { "" };
+    let indented = comment.is_some() || console.release() == Release::V2_1;
+    let indent = if indented { " " } else { "" };
     let mut text = format!(
         "{indent}  pool: {}\n{indent}    id: {}\n{indent} state: ONLINE\n\
          {indent}action: The pool can be imported using its name or numeric identifier.\n",

@@ -144,7 +144,8 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
 /// `zprop_get_list`: a name in a list that is no property.
 pub(super) fn no_such_property(console: &mut Console<'_>, name: &str) -> u8 {
     console.note(&Reason::UnknownPoolProperty(name.into()));
-    console.usage(&format!("bad property list: invalid property '{name}'"))
+    let wrong = args::wrong_property_name(name, console.release());
+    console.usage(&format!("bad property list: {wrong}"))
 }
 
 fn width_with_vdevs(console: &Console<'_>, pools: &[String]) -> usize {

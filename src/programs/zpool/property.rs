@@ -8,6 +8,7 @@ use ztwin_model::spa::feature::{Activity, Feature};
 use ztwin_model::spa::property::{self, PoolProperty, Rule};
 
 use crate::compare::{CLASSES, FEATURE, GUID, SPACE};
+use crate::programs::args;
 use crate::programs::console::Console;
 use crate::programs::json::Source;
 
@@ -57,8 +58,7 @@ fn cell(text: impl Into<String>, source: &'static str) -> Cell {
 impl Column {
     /// The columns that a list of names asks for, or the name that is wrong (`zprop_get_list`).
     pub fn list(console: &Console<'_>, names: &str) -> Result<Vec<Column>, String> {
-        names
-            .split(',')
+        args::property_names(names, console.release())
             .map(|name| Self::by_name(name, console.release()).ok_or_else(|| name.to_owned()))
             .collect()
     }
@@ -242,7 +242,8 @@ impl Console<'_> {
                     "maxblocksize" => Property::largest_record(self.release()),
                     _ => 16 << 10,
                 };
-                return if exact {
+                // Until 2.1 it is not shortened.
+                return if exact || self.release() == Release::V2_1 {
                     largest.to_string()
                 } else {
                     nice_number(largest)
