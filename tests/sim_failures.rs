@@ -185,7 +185,7 @@ fn each_known_failure_has_the_words_of_libzfs() {
     cannot unmount '/tank/b': no such pool or dataset
     [1]
     --fail 'zpool destroy tank: EBUSY' zpool destroy tank; zpool list -H -o name
-    cannot destroy 'tank': pool or dataset is busy
+    cannot destroy 'tank': pool is busy
     tank
     [0]
     --fail 'destroy tank/a@s: EBUSY' zfs destroy tank/a@s; zfs destroy tank/b; zfs destroy tank/a@s; zfs destroy tank/a@s

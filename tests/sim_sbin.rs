@@ -24,7 +24,10 @@ fn sim(at: &Path, user: bool, args: &[&str], script: &str) -> Output {
     // For a user, who may not reach the build directory.
     let program = at.join("ztwin");
     if !program.exists() {
-        fs::copy(env!("CARGO_BIN_EXE_ztwin"), &program).expect("copied");
+        // Not by this process: a child forked meanwhile would keep it open for writing, and it could not run.
+        let mut copied = Command::new("cp");
+        copied.arg(env!("CARGO_BIN_EXE_ztwin")).arg(&program);
+        assert!(copied.status().expect("runs").success());
         fs::set_permissions(at, fs::Permissions::from_mode(0o777)).expect("opened");
     }
     let mut command = if user && root() {

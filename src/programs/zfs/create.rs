@@ -151,13 +151,7 @@ impl Create {
         let pool = name.split('/').next().unwrap_or(name);
         let heading = format!("cannot open '{pool}'");
         if let Err(reason) = names::check_pool(pool) {
-            if let Reason::InvalidCharacter(bad) = reason {
-                console.note(&reason);
-                let what = [b": invalid character '", &[bad][..], b"' in pool name"].concat();
-                console.complain([heading.as_bytes(), &what].concat());
-            } else {
-                console.refuse(&heading, &reason);
-            }
+            zpool::refuse_name(console, &heading, &reason);
             return Ok(false);
         }
         if !zpool::is_open(console, pool) {

@@ -131,7 +131,7 @@ pub(super) fn is_open(console: &mut Console<'_>, name: &str) -> bool {
 }
 
 /// `zpool_name_valid`: says what is wrong with a pool's name.
-fn refuse_name(console: &mut Console<'_>, heading: &str, reason: &Reason) {
+pub(super) fn refuse_name(console: &mut Console<'_>, heading: &str, reason: &Reason) {
     if let Reason::InvalidCharacter(bad) = reason {
         console.note(reason);
         let text = format!("{heading}: invalid character '");
