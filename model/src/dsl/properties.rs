@@ -58,7 +58,7 @@ impl State {
     }
 
     /// The value of a property on a dataset and where it comes from (`dsl_prop_get_ds`). A snapshot has the
-    /// values of its filesystem.
+    /// values of its filesystem, as far as they are inherited at all (`dsl_prop_get_all_impl`).
     #[must_use]
     pub fn property(&self, id: DatasetId, property: Property) -> (Value, Source) {
         let volume = self.dataset(id).and_then(Dataset::volume);
@@ -80,11 +80,7 @@ impl State {
             }
             _ => {}
         }
-        let reach = match property.inherits() {
-            true => usize::MAX,
-            false if self.snapshot(id).is_some() => 2,
-            false => 1,
-        };
+        let reach = if property.inherits() { usize::MAX } else { 1 };
         self.nearest(id, &Key::Native(property), reach)
             .unwrap_or_else(|| (property.default_value(self.release), Source::Default))
     }
