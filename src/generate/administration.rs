@@ -53,36 +53,90 @@ const WILD: [&str; 22] = [
 ];
 
 /// Properties with values to set; some of them are refused.
-const SETTINGS: [(&str, &[&str]); 22] = [
+const SETTINGS: [(&str, &[&str]); 52] = [
+    ("aclinherit", &["discard", "restricted", "passthrough-x"]),
+    ("aclmode", &["discard", "groupmask", "passthrough"]),
+    ("acltype", &["off", "posix", "nfsv4", "bogus"]),
     ("atime", &["on", "off"]),
     ("canmount", &["on", "off", "noauto"]),
-    ("checksum", &["on", "fletcher4", "bogus"]),
+    ("casesensitivity", &["sensitive", "mixed"]),
+    ("checksum", &["on", "fletcher4", "sha512", "bogus"]),
     ("com.example:x", &["1", "", "two words"]),
     (
         "compression",
         &["on", "off", "lz4", "zstd-3", "gzip-9", "gzip-10"],
     ),
     ("copies", &["1", "2", "3", "4"]),
+    ("createtxg", &["4"]),
     ("devices", &["on", "off"]),
+    ("direct", &["standard", "always", "disabled"]),
+    ("dnodesize", &["legacy", "auto", "2k", "3k"]),
     ("exec", &["on", "off"]),
+    ("filesystem_limit", &["none", "2", "20", "x"]),
     ("logbias", &["latency", "throughput"]),
+    ("longname", &["on", "off"]),
     ("mountpoint", &MOUNTPOINTS),
+    ("nbmand", &["on", "off"]),
+    ("normalization", &["none", "formD"]),
     ("nosuch", &["1"]),
+    ("overlay", &["on", "off"]),
+    ("prefetch", &["all", "none", "metadata"]),
     ("primarycache", &["all", "none", "metadata"]),
-    ("quota", &["none", "10G", "bogus"]),
+    ("quota", &["none", "10G", "500M", "0", "bogus"]),
     ("readonly", &["on", "off"]),
     ("recordsize", &["512", "8K", "128k", "1M", "1000", "32M"]),
+    ("redundant_metadata", &["all", "most", "some", "none"]),
+    ("refquota", &["none", "300M", "1K", "-1"]),
+    ("refreservation", &["none", "5M", "auto", "100G"]),
     ("relatime", &["on", "off"]),
+    ("reservation", &["none", "10M", "50G", "1.5M"]),
+    ("secondarycache", &["all", "none", "metadata"]),
     ("setuid", &["on", "off"]),
-    ("snapdir", &["hidden", "visible"]),
+    ("snapdev", &["hidden", "visible"]),
+    ("snapdir", &["hidden", "visible", "disabled"]),
+    ("snapshot_limit", &["none", "3", "40"]),
+    ("special_small_blocks", &["0", "128K", "100"]),
     ("sync", &["standard", "always", "disabled"]),
     ("type", &["filesystem"]),
-    ("volsize", &["1G"]),
+    ("used", &["1"]),
+    ("utf8only", &["on", "off"]),
+    ("version", &["5", "current", "9"]),
+    ("volblocksize", &["8K", "64K"]),
+    ("volmode", &["default", "full", "geom", "dev", "none"]),
+    ("volsize", &["1G", "20M", "10000000", "0"]),
+    ("volthreading", &["on", "off"]),
+    ("vscan", &["on", "off"]),
     ("xattr", &["on", "off", "sa"]),
+    ("zoned", &["off"]),
+    ("a:b", &["x", "tab\tin", "ü"]),
+];
+
+/// Those among them that some programs set all the time.
+const OFTEN: [&str; 8] = [
+    "atime",
+    "canmount",
+    "com.example:x",
+    "mountpoint",
+    "quota",
+    "readonly",
+    "refreservation",
+    "volsize",
 ];
 
 /// Columns to ask for.
-const COLUMNS: [&str; 12] = [
+const COLUMNS: [&str; 24] = [
+    "all",
+    "available",
+    "encryption",
+    "filesystem_count",
+    "filesystem_limit",
+    "nosuch",
+    "quota",
+    "refreservation",
+    "snapshot_count",
+    "used",
+    "volblocksize",
+    "volsize",
     "name",
     "type",
     "origin",
@@ -102,6 +156,7 @@ type Rule = fn(&mut World<'_>) -> Option<Vec<String>>;
 /// What is drawn, and how often.
 const RULES: &[(u64, Rule)] = &[
     (14, |it| it.create()),
+    (4, |it| it.create_volume()),
     (14, |it| it.snapshot()),
     (11, |it| it.clone()),
     (6, |it| it.destroy_filesystem()),
@@ -128,6 +183,9 @@ const RULES: &[(u64, Rule)] = &[
     (1, |it| it.unlink()),
     (2, |_| Some(words("zpool sync tank"))),
     (1, |it| it.zpool()),
+    (2, |it| it.export_or_import()),
+    (1, |it| it.checkpoint()),
+    (2, |it| it.zpool_set()),
     (1, |it| it.wrong_use()),
 ];
 
@@ -190,6 +248,7 @@ struct World<'a> {
     bookmarks: Vec<String>,
     clones: Vec<String>,
     mounted: Vec<String>,
+    volumes: Vec<String>,
 }
 
 impl<'a> World<'a> {
@@ -207,6 +266,10 @@ impl<'a> World<'a> {
             filesystems: names(&|id| state.filesystem(id).is_some()),
             snapshots: names(&|id| state.snapshot(id).is_some()),
             bookmarks: names(&|id| state.dataset(id).is_some_and(|it| it.bookmark().is_some())),
+            volumes: names(&|id| {
+                let dataset = state.dataset(id);
+                state.filesystem(id).is_some() && dataset.is_some_and(|it| it.volume().is_some())
+            }),
             clones: names(&|id| state.origin_of(id).is_some()),
             mounted: names(&|id| state.mounts.is_mounted(id) && state.filesystem(id).is_some()),
             draw,
@@ -283,8 +346,16 @@ impl<'a> World<'a> {
         self.or_wild(Some(format!("{of}@{component}")))
     }
 
+    fn property(&mut self) -> Option<&'static (&'static str, &'static [&'static str])> {
+        if self.draw.chance(1, 2) {
+            let often = *self.draw.one(&OFTEN)?;
+            return SETTINGS.iter().find(|(name, _)| *name == often);
+        }
+        self.draw.one(&SETTINGS)
+    }
+
     fn setting(&mut self) -> Option<String> {
-        let (name, values) = self.draw.one(&SETTINGS)?;
+        let (name, values) = self.property()?;
         Some(format!("{name}={}", self.draw.one(values)?))
     }
 
@@ -301,7 +372,34 @@ impl<'a> World<'a> {
     fn create(&mut self) -> Option<Vec<String>> {
         let mut rest = self.with_settings()?;
         rest.push(self.new_filesystem()?);
-        Some(self.command("zfs create", &["-p"], &rest))
+        let start = self.dry("zfs create");
+        Some(self.command(start, &["-p", "-u"], &rest))
+    }
+
+    fn create_volume(&mut self) -> Option<Vec<String>> {
+        let size = *self.draw.one(&["8M", "20M", "10000000", "3G", "0", "1k"])?;
+        let mut rest = vec!["-V".to_owned(), size.to_owned()];
+        if self.draw.chance(1, 3) {
+            let block = *self.draw.one(&["512", "4K", "16k", "128K", "3000"])?;
+            rest.extend(["-b".to_owned(), block.to_owned()]);
+        }
+        rest.extend(self.with_settings()?);
+        rest.push(self.new_filesystem()?);
+        let start = self.dry("zfs create");
+        Some(self.command(start, &["-s", "-p"], &rest))
+    }
+
+    /// One time in ten, only what a command would do.
+    fn dry(&mut self, start: &'static str) -> &'static str {
+        if self.draw.chance(9, 10) {
+            return start;
+        }
+        match (start, self.draw.below(3)) {
+            ("zfs create", 0) => "zfs create -n",
+            ("zfs create", 1) => "zfs create -nv",
+            ("zfs create", _) => "zfs create -nvP",
+            _ => start,
+        }
     }
 
     fn snapshot(&mut self) -> Option<Vec<String>> {
@@ -314,6 +412,10 @@ impl<'a> World<'a> {
         } else {
             "zfs snapshot"
         };
+        if self.draw.chance(1, 8) {
+            let settings = self.with_settings()?;
+            rest.splice(..0, settings);
+        }
         Some(self.command(name, &["-r"], &rest))
     }
 
@@ -419,11 +521,17 @@ impl<'a> World<'a> {
         if self.draw.chance(1, 10) {
             rest.push(self.any_snapshot()?);
         }
-        Some(self.command("zfs set", &[], &rest))
+        if let Some(volume) = self.draw.one(&self.volumes).cloned()
+            && self.draw.chance(1, 6)
+        {
+            rest.push(volume);
+        }
+        let flags: &[&str] = if self.draw.chance(1, 4) { &["-u"] } else { &[] };
+        Some(self.command("zfs set", flags, &rest))
     }
 
     fn inherit(&mut self) -> Option<Vec<String>> {
-        let property = self.draw.one(&SETTINGS)?.0.to_owned();
+        let property = self.property()?.0.to_owned();
         let rest = [property, self.filesystem()?];
         Some(self.command("zfs inherit", &["-r", "-S"], &rest))
     }
@@ -528,6 +636,8 @@ impl<'a> World<'a> {
             "filesystem,snapshot",
             "bookmark",
             "snap,bookmark",
+            "volume",
+            "vol,fs",
             "bogus",
         ];
         self.draw.one(&kinds).map(|it| (*it).to_owned())
@@ -572,6 +682,17 @@ impl<'a> World<'a> {
         if self.draw.chance(1, 4) {
             let kinds = self.kinds()?;
             rest.splice(..0, ["-t".to_owned(), kinds]);
+        }
+        if self.draw.chance(1, 6) {
+            let fields = [
+                "value",
+                "name,value",
+                "all",
+                "property,value,source,received",
+                "name,bogus",
+            ];
+            let fields = (*self.draw.one(&fields)?).to_owned();
+            rest.splice(..0, ["-o".to_owned(), fields]);
         }
         rest.push(self.filesystem()?);
         if self.draw.chance(1, 5) {
@@ -625,8 +746,64 @@ impl<'a> World<'a> {
             "zpool create tank /v/a",
             "zpool sync nosuch",
             "zpool destroy nosuch",
+            "zpool status",
+            "zpool status -x",
+            "zpool status tank nosuch",
+            "zpool get all tank",
+            "zpool get -H -o name,property,value,source comment,bootfs,cachefile",
+            "zpool get feature@bookmarks,feature@large_dnode,feature@zpool_checkpoint tank",
+            "zpool history tank",
+            "zpool list",
+            "zpool list -v",
+            "zpool list -o name,altroot,readonly,checkpoint",
         ];
         self.draw.one(&lines).map(|line| words(line))
+    }
+
+    /// Takes a pool away, and brings it back soon.
+    fn export_or_import(&mut self) -> Option<Vec<String>> {
+        if let Some(pool) = self.state.exported.last() {
+            let mut rest = words("-d /v");
+            rest.push(pool.name.to_string());
+            if self.draw.chance(1, 8) {
+                rest.push("other".to_owned());
+            }
+            return Some(self.command("zpool import", &["-N", "-f"], &rest));
+        }
+        let pools: Vec<&String> = self.state.pools.keys().collect();
+        let pool = (*self.draw.one(&pools)?).clone();
+        Some(self.command("zpool export", &["-f"], &[pool]))
+    }
+
+    fn checkpoint(&mut self) -> Option<Vec<String>> {
+        let pools: Vec<&String> = self.state.pools.keys().collect();
+        let pool = (*self.draw.one(&pools)?).clone();
+        Some(self.command("zpool checkpoint", &["-d"], &[pool]))
+    }
+
+    fn zpool_set(&mut self) -> Option<Vec<String>> {
+        let settings = [
+            "comment=x",
+            "comment=",
+            "autoexpand=on",
+            "autoreplace=on",
+            "delegation=off",
+            "failmode=continue",
+            "listsnapshots=on",
+            "listsnapshots=off",
+            "bootfs=tank/a",
+            "bootfs=",
+            "cachefile=none",
+            "ashift=12",
+            "readonly=on",
+            "com.example:p=1",
+            "nosuch=1",
+            "feature@nosuch=enabled",
+        ];
+        let setting = (*self.draw.one(&settings)?).to_owned();
+        let pools: Vec<&String> = self.state.pools.keys().collect();
+        let pool = (*self.draw.one(&pools)?).clone();
+        Some(self.command("zpool set", &[], &[setting, pool]))
     }
 
     /// Commands that are wrong whatever there is.

@@ -102,6 +102,13 @@ fn long_option(text: &str, long: &[LongOption]) -> Given {
     }
 }
 
+/// What stands behind the `-` of the first word, a NUL if nothing does: how subcommands without `getopt`
+/// find an option that they do not know.
+pub(super) fn leading_option(words: &[String]) -> Option<char> {
+    let option = words.first()?.strip_prefix('-')?;
+    Some(option.chars().next().unwrap_or('\0'))
+}
+
 /// The names of a list of properties (`zprop_get_list`). Until 2.1 a comma may stand behind the last one.
 pub(super) fn property_names(list: &str, release: Release) -> impl Iterator<Item = &str> {
     let list = match list.strip_suffix(',') {

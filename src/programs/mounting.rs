@@ -109,17 +109,16 @@ impl Console<'_> {
                 let other = [Property::Xattr, Property::Nbmand].map(Key::Native);
                 other.contains(key) || with_option.iter().any(|it| *key == Key::Native(*it))
             });
-            let options = MountOptions::of(self.state(), id);
-            let path = self.mountable(id).filter(|_| last && !mounted.is_empty());
-            let failed = path.map(|path| self.call(remounting(&path, options)));
-            return match failed {
-                Some(Err(errno)) => {
-                    let heading = format!("cannot mount '{name}'");
-                    self.refuse(&heading, &Reason::MountFailed(errno));
-                    false
-                }
-                _ => true,
+            let asked = Asked {
+                remount: true,
+                ..Asked::default()
             };
+            let path = self.mountable(id).filter(|_| last && !mounted.is_empty());
+            return path.is_none_or(|path| self.mount_at(id, &path, &asked));
+        }
+        // `zfs_add_options_setattr`: nothing to change, not even where it would fail.
+        if with_option.is_empty() {
+            return true;
         }
         // Of a legacy one all mounts.
         let legacy = self.is(id, Property::Mountpoint, "legacy");

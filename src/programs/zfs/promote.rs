@@ -4,11 +4,11 @@ use ztwin_model::dsl::names::Expected;
 use ztwin_model::dsl::op::DslOp;
 use ztwin_model::dsl::room::Fits;
 
+use crate::programs::args;
 use crate::programs::console::{Console, Ended, NotModelled};
 
 pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
-    if let Some(letter) = words.first().and_then(|word| word.strip_prefix('-')) {
-        let letter = letter.chars().next().map(String::from).unwrap_or_default();
+    if let Some(letter) = args::leading_option(words) {
         return Ok(console.usage(&format!("invalid option '{letter}'")));
     }
     let name = match words {

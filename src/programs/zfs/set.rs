@@ -15,35 +15,35 @@ use crate::programs::mounting::Changelist;
 use crate::programs::settings;
 
 pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
-    let flags = if console.release() == Release::V2_1 {
-        ""
-    } else {
-        "u"
-    };
-    let args = args::parse(words, flags);
     let mut stay_mounted = false;
-    for given in args.given {
-        match given {
-            Given::Flag(_) => stay_mounted = true,
-            Given::Value(letter, _) | Given::NoValue(letter) | Given::Unknown(letter) => {
-                return Ok(console.usage(&format!("invalid option '{letter}'")));
+    let operands = if console.release() == Release::V2_1 {
+        if let Some(letter) = args::leading_option(words) {
+            return Ok(console.usage(&format!("invalid option '{letter}'")));
+        }
+        words.to_vec()
+    } else {
+        let args = args::parse(words, "u");
+        for given in args.given {
+            match given {
+                Given::Flag(_) => stay_mounted = true,
+                Given::Value(letter, _) | Given::NoValue(letter) | Given::Unknown(letter) => {
+                    return Ok(console.usage(&format!("invalid option '{letter}'")));
+                }
             }
         }
-    }
-    match args.operands.as_slice() {
+        args.operands
+    };
+    match operands.as_slice() {
         [] => return Ok(console.usage("missing arguments")),
         [one] if one.contains('=') => return Ok(console.usage("missing dataset name(s)")),
         [_] => return Ok(console.usage("missing property=value argument(s)")),
         _ => {}
     }
-    let first = args
-        .operands
-        .iter()
-        .position(|operand| !operand.contains('='));
+    let first = operands.iter().position(|operand| !operand.contains('='));
     let Some(first) = first else {
         return Ok(console.usage("missing dataset name(s)"));
     };
-    let (properties, datasets) = args.operands.split_at(first);
+    let (properties, datasets) = operands.split_at(first);
     if datasets.iter().any(|operand| operand.contains('=')) {
         return Ok(console.usage("invalid argument order"));
     }

@@ -6,12 +6,11 @@ use ztwin_model::spa::op::PoolOp;
 use ztwin_model::spa::property::{self, When};
 
 use super::is_open;
+use crate::programs::args;
 use crate::programs::console::{Console, Ended, NotModelled};
 
 pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
-    // It looks for options by itself.
-    if let Some(option) = words.first().and_then(|word| word.strip_prefix('-')) {
-        let letter = option.chars().next().unwrap_or('\0');
+    if let Some(letter) = args::leading_option(words) {
         return Ok(console.usage(&format!("invalid option '{letter}'")));
     }
     let vdevs = usize::from(console.release() > Release::V2_1);
