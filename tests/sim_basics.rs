@@ -86,7 +86,8 @@ fn values_that_a_pool_would_draw_are_those_of_the_machine() {
         zpool get -H -o value guid tank
         zfs list -H -o name -s creation -r tank
     ";
-    let first = out(directory.path(), TANK, script);
+    let steps = [TANK, &["--clock", "steps"]].concat();
+    let first = out(directory.path(), &steps, script);
     insta::assert_snapshot!(first, @r#"
     tank/a	guid	2	-
     tank/a	createtxg	4	-
@@ -102,7 +103,23 @@ fn values_that_a_pool_would_draw_are_those_of_the_machine() {
     tank/a
     tank/b
     "#);
-    assert_eq!(out(directory.path(), TANK, script), first);
+    assert_eq!(out(directory.path(), &steps, script), first);
+}
+
+/// Tools that keep snapshots by their age compare with the time of day.
+#[test]
+fn the_clock_shows_the_time_of_day() {
+    let directory = directory();
+    let script = "
+        date +%s; zfs snapshot tank@s; date +%s
+        zfs get -Hp -o value creation tank@s
+    ";
+    let told = out(directory.path(), TANK, script);
+    let times: Vec<u64> = told.lines().map(|it| it.parse().unwrap()).collect();
+    let [before, after, creation] = times[..] else {
+        panic!("{told}");
+    };
+    assert!((before..=after).contains(&creation), "{told}");
 }
 
 #[test]

@@ -28,7 +28,14 @@ fn trace(at: &Path) -> String {
     text.replace(&*at.to_string_lossy(), "DIR")
 }
 
-const RECORD: &[&str] = &["--pool", "tank=10G", "--record", "session.trace"];
+const RECORD: &[&str] = &[
+    "--pool",
+    "tank=10G",
+    "--record",
+    "session.trace",
+    "--clock",
+    "steps",
+];
 
 #[test]
 fn a_session_becomes_a_trace() {

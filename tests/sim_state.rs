@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use common::sim::{command, directory, names, out, sim};
 
-const STATE: &[&str] = &["--state", "state", "--pool", "tank=10G"];
+const STATE: &[&str] = &["--state", "state", "--pool", "tank=10G", "--clock", "steps"];
 
 #[test]
 fn the_machine_lives_on() {
@@ -167,7 +167,7 @@ fn a_damaged_file_is_refused_and_a_torn_one_goes_on() {
     }
     insta::assert_snapshot!(all, @r#"
     notes: ztwin sim: state is no state file of 'ztwin sim'; name another for --state
-    format: ztwin sim: the state file state has another format than 'ztwin sim state 1'; use the ztwin that wrote it, or name another file for --state
+    format: ztwin sim: the state file state has another format than 'ztwin sim state 2'; use the ztwin that wrote it, or name another file for --state
     flipped: ztwin sim: the state file state is damaged at byte 921: the sum of a record is wrong; 'truncate -s 921' on a copy keeps what stands in front of it
     "#);
 }

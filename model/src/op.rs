@@ -15,8 +15,8 @@ pub enum Op {
     Dataset(DslOp),
     /// On files, directories, mounts and open files.
     File(FileOp),
-    /// A second passes.
-    Tick,
+    /// That many seconds pass.
+    Wait(u64),
 }
 
 impl Op {
@@ -25,8 +25,8 @@ impl Op {
             Op::Pool(op) => op.apply(state),
             Op::Dataset(op) => op.apply(state),
             Op::File(op) => op.apply(state),
-            Op::Tick => {
-                state.now += 1;
+            Op::Wait(seconds) => {
+                state.now = state.now.saturating_add(*seconds);
                 Outcome::Done
             }
         }

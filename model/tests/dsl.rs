@@ -109,7 +109,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => select(&["/mnt/a", "/mnt/b"][..]).prop_map(|path| {
             Op::File(FileOp::Unmount { path: path.into(), how: Unmount::Plain })
         }),
-        1 => Just(Op::Tick),
+        1 => Just(Op::Wait(1)),
     ]
 }
 

@@ -16,7 +16,7 @@ use ztwin_model::dsl::value;
 
 use super::{Exit, input};
 use crate::programs::{Failure, Failures};
-use crate::sim::{Error, Home, Machine, Options, Server, namespace};
+use crate::sim::{Clock, Error, Home, Machine, Options, Server, namespace};
 
 /// Run a command with simulated zfs and zpool on its PATH
 ///
@@ -32,6 +32,9 @@ pub struct Sim {
     /// The release of OpenZFS to simulate: 2.1, 2.3 or 2.4 [default: that of the state file, else 2.3]
     #[arg(long, value_name = "LINE", value_parser = input::release)]
     pub openzfs: Option<Release>,
+    /// What the machine's clock shows
+    #[arg(long, value_name = "CLOCK", default_value = "real")]
+    pub clock: Clock,
     /// Print estimates where a space figure is asked for, which the model does not predict
     #[arg(long)]
     pub estimate_space: bool,
@@ -117,6 +120,7 @@ impl Sim {
         }
         let options = Options {
             release: self.openzfs,
+            clock: self.clock,
             estimate_space: self.estimate_space,
             empty_streams: self.empty_streams,
             failures: Failures {

@@ -181,6 +181,7 @@ const RULES: &[(u64, Rule)] = &[
     (2, |it| it.open()),
     (3, |it| it.close()),
     (1, |it| it.unlink()),
+    (2, |it| it.directory()),
     (2, |_| Some(words("zpool sync tank"))),
     (1, |it| it.zpool()),
     (2, |it| it.export_or_import()),
@@ -567,8 +568,14 @@ impl<'a> World<'a> {
     }
 
     fn mount(&mut self) -> Option<Vec<String>> {
-        if self.draw.chance(1, 6) {
-            return Some(words("zfs mount -a"));
+        if self.draw.chance(1, 4) {
+            let lines = [
+                "zfs mount -a",
+                "zfs mount -a",
+                "zfs mount",
+                "zfs unmount -a",
+            ];
+            return self.draw.one(&lines).map(|line| words(line));
         }
         let mut rest = vec![self.filesystem()?];
         if self.draw.chance(1, 4) {
@@ -644,7 +651,12 @@ impl<'a> World<'a> {
     }
 
     fn list(&mut self) -> Option<Vec<String>> {
-        let mut rest = vec!["-o".to_owned(), format!("name,{}", self.columns()?)];
+        let columns = match self.draw.below(10) {
+            0 => "space".to_owned(),
+            1 => "name".to_owned(),
+            _ => format!("name,{}", self.columns()?),
+        };
+        let mut rest = vec!["-o".to_owned(), columns];
         if self.draw.chance(1, 2) {
             rest.extend(["-t".to_owned(), self.kinds()?]);
         }
@@ -719,6 +731,18 @@ impl<'a> World<'a> {
 
     fn unlink(&mut self) -> Option<Vec<String>> {
         Some(vec!["unlink".to_owned(), self.file()?])
+    }
+
+    /// A directory where something may be mounted.
+    fn directory(&mut self) -> Option<Vec<String>> {
+        let of = self.draw.one(&self.mounted)?.clone();
+        let at = format!("{of}:/{}", self.draw.one(&COMPONENTS)?);
+        let what = if self.draw.chance(2, 3) {
+            "mkdir"
+        } else {
+            "rmdir"
+        };
+        Some(vec![what.to_owned(), at])
     }
 
     fn open(&mut self) -> Option<Vec<String>> {

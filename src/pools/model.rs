@@ -130,7 +130,7 @@ impl Arm for ModelArm {
 
     fn tick(&mut self) {
         // A tick always succeeds.
-        let _ = self.machine.apply(&Op::Tick);
+        let _ = self.machine.apply(&Op::Wait(1));
     }
 
     fn program(&mut self, words: &[String], _input: &[u8]) -> Result<Printed, Unavailable> {

@@ -122,6 +122,17 @@ impl<'m> Console<'m> {
         }
     }
 
+    /// Whether what was refused last is a mount (`EZFS_MOUNTFAILED`).
+    pub fn could_not_mount(&self) -> bool {
+        let mounts = [
+            "MountAttributes",
+            "MountFailed",
+            "MountpointNotEmpty",
+            "NoMountpoint",
+        ];
+        self.reasons.last().is_some_and(|it| mounts.contains(it))
+    }
+
     /// A complaint, and the usage text, which is not copied: its first line and a marker for the rest.
     pub fn usage(&mut self, complaint: &str) -> u8 {
         if !complaint.is_empty() {

@@ -9,7 +9,7 @@ use crate::pools::{End, Printed};
 use console::{Console, NotModelled};
 
 pub use failure::{Failure, Failures, NoFailure};
-pub use values::{SPACE_FIGURES, STREAMS, Values};
+pub use values::{EPOCH, SPACE_FIGURES, STREAMS, Values};
 
 mod args;
 mod console;

@@ -13,7 +13,7 @@ use super::console::Console;
 use crate::compare::{Class, GUID, ORDER, SPACE, TIME, TXG, USAGE, VERSION};
 
 /// Seconds from 1970 to the machine's epoch: 2026-01-01 00:00 UTC.
-const EPOCH: u64 = 1_767_225_600;
+pub const EPOCH: u64 = 1_767_225_600;
 
 /// What is missing where a space figure is asked for.
 pub const SPACE_FIGURES: &str = "space figures";

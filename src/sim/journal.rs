@@ -3,7 +3,7 @@
 //! A line says what it is, then each record is a line of its own:
 //!
 //! ```text
-//! ztwin sim state 1, OpenZFS 2.3, model 0.1.0, b1946ac92492d234
+//! ztwin sim state 2, OpenZFS 2.3, model 0.1.0, b1946ac92492d234
 //! 0000006b 8f14e45f 5d41402abc4b2a76b9719d911017c592 {"now":3,"call":{"words":["zfs","create","tank/a"]},...}
 //! ```
 //!
@@ -25,7 +25,7 @@ use super::{Call, Error};
 use crate::pools::Printed;
 
 /// The format of the file.
-const FORMAT: &str = "ztwin sim state 1";
+const FORMAT: &str = "ztwin sim state 2";
 /// What the file starts with, whatever its format.
 const MAGIC: &str = "ztwin sim state ";
 /// The bytes of a record in front of its JSON.
@@ -34,7 +34,7 @@ const HEAD: usize = 8 + 1 + 8 + 1 + 32 + 1;
 /// A call that changed the machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Entry {
-    /// What the machine's clock showed before.
+    /// What the machine's clock showed.
     pub now: u64,
     /// The call.
     pub call: Call,
@@ -474,7 +474,7 @@ mod tests {
         for other in [
             "notes",
             "ztwin sim notes",
-            "ztwin sim state 2, OpenZFS 2.3\n",
+            "ztwin sim state 3, OpenZFS 2.3\n",
         ] {
             fs::write(&path, other).expect("written");
             Journal::open(&path, None).expect_err("not ours");

@@ -1,6 +1,7 @@
 //! The simulated machine: one call after the other.
 
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use ztwin_model::spa::op::PoolOp;
 use ztwin_model::{Op, Release};
@@ -11,13 +12,25 @@ use super::record::Recorder;
 use super::{Call, Error, Found};
 use crate::exit::Exit;
 use crate::pools::{End, Printed};
-use crate::programs::{self, Failure, Failures, SPACE_FIGURES, STREAMS, Values};
+use crate::programs::{self, EPOCH, Failure, Failures, SPACE_FIGURES, STREAMS, Values};
+
+/// What the machine's clock shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Clock {
+    /// The time of day, as programs expect that compare times with it
+    #[default]
+    Real,
+    /// A second more with each call, from 2026-01-01 on: the same in every run
+    Steps,
+}
 
 /// How a machine is simulated.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// The release that it runs; that of the state file, or the default.
     pub release: Option<Release>,
+    /// What its clock shows.
+    pub clock: Clock,
     /// Print estimates of space figures.
     pub estimate_space: bool,
     /// Let `zfs send` succeed with an empty stream.
@@ -36,6 +49,7 @@ pub struct Options {
 #[derive(Debug)]
 pub struct Machine {
     model: ztwin_model::Machine,
+    clock: Clock,
     estimated: bool,
     empty_streams: bool,
     failures: Failures,
@@ -67,6 +81,7 @@ impl Machine {
         let record = record.map(|path| Recorder::create(path, release, estimated));
         let mut machine = Machine {
             model: ztwin_model::Machine::new(release),
+            clock: options.clock,
             estimated,
             empty_streams: options.empty_streams,
             failures: Failures::default(),
@@ -137,6 +152,10 @@ impl Machine {
             };
         }
         let before = (self.model.clone(), self.failures.clone());
+        self.wait(match self.clock {
+            Clock::Real => seconds_since_epoch().saturating_sub(self.model.state().now),
+            Clock::Steps => 1,
+        });
         let now = self.model.state().now;
         self.failures.happened.clear();
         let (printed, changed) = self.apply(call);
@@ -170,10 +189,7 @@ impl Machine {
 
     /// Does again what an entry says; whether it ends as it did.
     fn repeat_one(&mut self, entry: &Entry) -> bool {
-        while self.model.state().now < entry.now {
-            // Calls that changed nothing; a tick always succeeds.
-            let _ = self.model.apply(&Op::Tick);
-        }
+        self.wait(entry.now.saturating_sub(self.model.state().now));
         self.estimated = entry.estimated;
         let failed = entry.failed.iter().map(|text| text.parse::<Failure>());
         let Ok(planned) = failed.collect() else {
@@ -195,10 +211,14 @@ impl Machine {
         }
     }
 
-    /// What a call prints, and whether it changed anything but the clock.
+    /// Lets the clock go on.
+    fn wait(&mut self, seconds: u64) {
+        // It always succeeds.
+        let _ = self.model.apply(&Op::Wait(seconds));
+    }
+
+    /// What a call prints, and whether it changed anything.
     fn apply(&mut self, call: &Call) -> (Printed, bool) {
-        // A tick always succeeds.
-        let _ = self.model.apply(&Op::Tick);
         for (path, found) in &call.files {
             let size = match found {
                 Found::Nothing => None,
@@ -239,6 +259,12 @@ impl Machine {
         printed.err.extend_from_slice(advice.as_bytes());
         (printed, ran.changed)
     }
+}
+
+/// The time of day as the machine's clock shows it; 0 before its epoch.
+fn seconds_since_epoch() -> u64 {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since_1970.map_or(0, |it| it.as_secs().saturating_sub(EPOCH))
 }
 
 /// The machine cannot be had any more.

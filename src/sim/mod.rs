@@ -16,7 +16,7 @@ mod record;
 mod server;
 
 pub use home::{Home, VARIABLE};
-pub use machine::{Machine, Options};
+pub use machine::{Clock, Machine, Options};
 pub use server::Server;
 
 /// A call of `zfs` or `zpool`, as the client sends it.

@@ -276,6 +276,11 @@ pub(in crate::programs) fn nice_bytes(bytes: u64) -> String {
         .unwrap_or_else(|| format!("{value:.0}{unit}"))
 }
 
+/// No bytes, as a table or a script has them.
+fn nothing(exact: bool) -> &'static str {
+    if exact { "0" } else { "0B" }
+}
+
 impl Console<'_> {
     /// The value of a property as text; with `exact`, numbers to the last digit.
     pub(super) fn cell(&self, id: DatasetId, column: &Column, exact: bool) -> Cell {
@@ -308,7 +313,7 @@ impl Console<'_> {
                 };
                 match since {
                     Some(since) if self.state().is_before(since, id) => Cell {
-                        text: self.space(|_| "0B".to_owned()),
+                        text: self.space(|_| nothing(exact).to_owned()),
                         source: Some(Source::Local),
                         known: true,
                         ..Cell::default()

@@ -82,7 +82,8 @@ impl Destroy {
             return Ok(1);
         }
         if self.verbose {
-            let space = console.space(|_| "0B".to_owned());
+            let nothing = if self.parsable { "0" } else { "0B" };
+            let space = console.space(|_| nothing.to_owned());
             console.say(&match (self.parsable, self.dry) {
                 (true, _) => format!("reclaim\t{space}"),
                 (false, true) => format!("would reclaim {space}"),

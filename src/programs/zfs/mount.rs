@@ -56,7 +56,10 @@ pub(super) fn mount(console: &mut Console<'_>, words: &[String]) -> Ended {
             if operands.is_empty() {
                 tops.extend(console.state().pools.values().map(|pool| pool.root));
             }
-            let mounted = mount_all(console, &tops, &asked, serial)?;
+            let below = tops.iter().flat_map(|&top| console.state().subtree(top));
+            let wanted = below.filter(|&id| console.is(id, Property::Canmount, "on"));
+            let wanted: Vec<_> = wanted.collect();
+            let mounted = mount_all(console, &wanted, &asked, serial)?;
             Ok(u8::from(!mounted))
         }
         [] if has_options => Ok(console.usage("missing filesystem argument (specify -a for all)")),
@@ -81,14 +84,13 @@ pub(super) fn mount(console: &mut Console<'_>, words: &[String]) -> Ended {
 /// so with `-l`, which may ask for keys.
 pub(in crate::programs) fn mount_all(
     console: &mut Console<'_>,
-    tops: &[DatasetId],
+    filesystems: &[DatasetId],
     asked: &Asked,
     serial: bool,
 ) -> Result<bool, NotModelled> {
-    let mut wanted: Vec<_> = tops
+    let mut wanted: Vec<_> = filesystems
         .iter()
-        .flat_map(|&top| console.state().subtree(top))
-        .filter(|&id| console.is(id, Property::Canmount, "on"))
+        .copied()
         .filter(|&id| asked.remount || !console.state().mounts.is_mounted(id))
         .filter_map(|id| Some((console.mountable(id)?, id)))
         .collect();

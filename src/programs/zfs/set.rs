@@ -44,7 +44,9 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         return Ok(console.usage("missing dataset name(s)"));
     };
     let (properties, datasets) = operands.split_at(first);
-    if datasets.iter().any(|operand| operand.contains('=')) {
+    // Since 2.2 that is not seen where no property stands before.
+    let ordered = first == 0 && console.release() > Release::V2_1;
+    if !ordered && datasets.iter().any(|operand| operand.contains('=')) {
         return Ok(console.usage("invalid argument order"));
     }
     let mut given = settings::Given::default();
@@ -58,8 +60,13 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     let mut code = u8::from(missing);
     for id in found {
         let name = console.name(id);
-        if !set(console, id, &name, &given, stay_mounted)? {
+        let done = set(console, id, &name, &given, stay_mounted)?;
+        if !done {
             code |= failed;
+        }
+        // Since 2.2 the last error counts, be it of a dataset before (`set_callback`).
+        if (!done || console.release() > Release::V2_1) && console.could_not_mount() {
+            console.complain("property may be set but unable to remount filesystem");
         }
     }
     Ok(code)
@@ -149,18 +156,13 @@ fn set(
             settings: vec![(Key::Native(Property::Volsize), Value::Number(size))],
         });
     }
-    if done && !snapshot {
-        done = console.remount(id, &keys);
-        if !done {
-            console.complain("property may be set but unable to remount filesystem");
-        }
+    if !done {
+        // What was taken off stays off.
+        return Ok(false);
     }
     for mut change in changes {
-        if !change.postfix(console) {
-            console.complain("property may be set but unable to remount filesystem");
-            // Since 2.2 that is no failure.
-            done &= console.release() > Release::V2_1;
-        }
+        // Since 2.2 it is no failure that something cannot be mounted again.
+        done &= change.postfix(console) || console.release() > Release::V2_1;
     }
-    Ok(done)
+    Ok(done && (snapshot || console.remount(id, &keys)))
 }

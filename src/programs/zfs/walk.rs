@@ -1,6 +1,6 @@
 //! What depends on a dataset, in the order in which libzfs meets it (`libzfs_iter.c`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ztwin_model::Release;
 use ztwin_model::dsl::dataset::{Dataset, DatasetId};
@@ -204,21 +204,36 @@ impl Outcome {
     }
 }
 
-/// The lines, with the marker before those that stand elsewhere in another order, and between them.
+/// The lines, with the marker before those that stand elsewhere in another order, and between them. A line
+/// that has the same lines before it in each order ends such a list: the heading of the next one.
 fn mark<'a>(
     lines: &[Vec<u8>],
     others: impl Iterator<Item = &'a Vec<Vec<u8>>>,
     marker: &[u8],
 ) -> Vec<u8> {
-    let moved = others.flat_map(|other| (0..lines.len()).filter(|&at| lines[at] != other[at]));
-    let (from, to) = moved.fold((lines.len(), 0), |(from, to), at| {
-        (from.min(at), to.max(at))
-    });
-    let told = lines.iter().enumerate().map(|(at, line)| {
-        let within = (from..=to).contains(&at) && !line.starts_with(marker);
-        [if within { marker } else { b"" }, line].concat()
-    });
-    told.collect::<Vec<_>>().concat()
+    // How many more of a line stand before here in `lines` than in another order, where that is not 0.
+    let mut ahead: Vec<(&Vec<Vec<u8>>, BTreeMap<&[u8], i64>)> =
+        others.map(|other| (other, BTreeMap::new())).collect();
+    let mut told = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let stands = ahead
+            .iter()
+            .all(|(other, ahead)| ahead.is_empty() && other[at] == *line);
+        if !stands && !line.starts_with(marker) {
+            told.extend_from_slice(marker);
+        }
+        told.extend_from_slice(line);
+        for (other, ahead) in &mut ahead {
+            for (line, step) in [(line, 1), (&other[at], -1)] {
+                let count = ahead.entry(line).or_default();
+                *count += step;
+                if *count == 0 {
+                    ahead.remove(line.as_slice());
+                }
+            }
+        }
+    }
+    told
 }
 
 /// A dataset as libzfs opened it: what the handle says stays as it was then.
@@ -347,6 +362,21 @@ mod tests {
 
     use crate::pools::End;
     use crate::programs;
+
+    #[test]
+    fn a_heading_ends_a_list_in_any_order() {
+        let lines = |text: &str| -> Vec<Vec<u8>> {
+            let words = text.split_inclusive(' ');
+            words.map(|word| word.as_bytes().to_vec()).collect()
+        };
+        let others = [lines("H b a H b a T x "), lines("H a b H b a T x ")];
+        let marked = super::mark(&lines("H a b H a b T x "), others.iter(), b"~");
+        assert_eq!(marked, b"H ~a ~b H ~a ~b T x ");
+        // What only stands where it stood is within the list.
+        let others = [lines("c b a "), lines("b c a ")];
+        let marked = super::mark(&lines("a b c "), others.iter(), b"~");
+        assert_eq!(marked, b"~a ~b ~c ");
+    }
 
     /// Until 2.1 snapshots are met in no order, and whether one stops the destruction of the other depends
     /// on it.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ztwin_model::Release;
 use ztwin_model::dsl::dataset::DatasetId;
 use ztwin_model::dsl::names;
+use ztwin_model::dsl::properties::Property;
 use ztwin_model::dsl::reason::Reason;
 use ztwin_model::spa::Pool;
 use ztwin_model::spa::feature::Feature;
@@ -267,14 +268,26 @@ fn import(
     if how.unmounted {
         return Ok(true);
     }
-    // `zpool_enable_datasets` mounts as `zfs mount -a` does.
-    let mounted = mount_all(console, &[root], &Asked::default(), false)?;
+    let mut wanted = vec![root];
+    to_mount(console, root, &mut wanted);
+    let mounted = mount_all(console, &wanted, &Asked::default(), false)?;
     if !mounted {
         return Err(NotModelled(
             "what zpool import says when a filesystem cannot be mounted".to_owned(),
         ));
     }
     Ok(true)
+}
+
+/// `zpool_enable_datasets`: unlike `zfs mount -a` it goes below nothing that is `noauto`, and asks of the
+/// pool's own filesystem only that it can be mounted.
+fn to_mount(console: &Console<'_>, above: DatasetId, wanted: &mut Vec<DatasetId>) {
+    for child in console.children(above) {
+        if !console.is(child, Property::Canmount, "noauto") {
+            wanted.push(child);
+            to_mount(console, child, wanted);
+        }
+    }
 }
 
 /// `show_import`.

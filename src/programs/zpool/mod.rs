@@ -141,21 +141,21 @@ pub(super) fn refuse_name(console: &mut Console<'_>, heading: &str, reason: &Rea
     }
 }
 
-/// `zpool_disable_datasets`: takes off all that is mounted, the deepest first, and removes the mountpoints.
+/// `zpool_disable_datasets`: takes off all mounts of a pool, the deepest first, and removes the mountpoints.
 fn disable_datasets(console: &mut Console<'_>, root: DatasetId, force: bool) -> bool {
-    let mut mounted: Vec<_> = console
-        .state()
-        .subtree(root)
-        .into_iter()
-        .filter_map(|id| Some((console.state().mounts.first(id)?.path.clone(), id)))
+    let inside: BTreeSet<DatasetId> = console.state().subtree(root).into_iter().collect();
+    let mounts = console.state().mounts.iter();
+    let mut mounts: Vec<(String, DatasetId)> = mounts
+        .filter(|mount| inside.contains(&mount.dataset))
+        .map(|mount| (mount.path.clone(), mount.dataset))
         .collect();
-    mounted.sort();
-    for (_, id) in mounted.iter().rev() {
-        if !console.unmount(*id, force) {
+    mounts.sort();
+    for (path, _) in mounts.iter().rev() {
+        if !console.unmount_path(path, force) {
             return false;
         }
     }
-    for (_, id) in mounted.into_iter().rev() {
+    for (_, id) in mounts.into_iter().rev() {
         let mountpoint = console.removable_mountpoint(id);
         console.remove_mountpoint(mountpoint);
     }
