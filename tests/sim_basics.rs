@@ -192,6 +192,34 @@ fn estimates_look_like_figures() {
 }
 
 #[test]
+fn json_has_values_and_no_markers() {
+    let directory = directory();
+    let args = [TANK, &["--estimate-space"]].concat();
+    let script = "
+        zfs create -o a:b=1 -o c:d=2 tank/a; zfs create tank/b
+        zfs get -j --json-int all tank/a; zfs list -j -o name -S creation; zfs mount -j
+    ";
+    let printed = out(directory.path(), &args, script);
+    let lines: Vec<serde_json::Value> = printed
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let [got, listed, mounted] = &lines[..] else {
+        panic!("{printed}");
+    };
+    let properties = &got["datasets"]["tank/a"]["properties"];
+    for (name, value) in [("a:b", 1), ("c:d", 2), ("recordsize", 131_072)] {
+        assert_eq!(properties[name]["value"], value, "{name}");
+    }
+    assert!(properties["creation"]["value"].is_u64(), "{properties}");
+    assert!(
+        listed["datasets"]["tank/b"]["createtxg"].is_string(),
+        "{listed}"
+    );
+    assert_eq!(mounted["datasets"]["tank/a"]["mountpoint"], "/tank/a");
+}
+
+#[test]
 fn vdev_files_have_any_name_and_are_never_written() {
     let directory = directory();
     let at = directory.path().join("some where");

@@ -243,6 +243,26 @@ fn a_list_in_any_order_has_the_same_lines() {
 }
 
 #[test]
+fn markers_stand_in_json() {
+    let got = r#"{"txg":<txg>,"clones":"p/a,p/b<order>","used":"<space>"}"#.to_owned() + "\n";
+    let recorded = |txg: &str, clones: &str, used: &str| {
+        format!("  {{\"txg\":{txg},\"clones\":\"{clones}\",\"used\":\"{used}\"}}\n")
+    };
+    let right = recorded("7", "p/b,p/a", "24K");
+    assert_eq!(agrees(&right, &got), "space 1, txg 1, order 1");
+    for (txg, clones, used) in [
+        ("\"7\"", "p/b,p/a", "24K"),
+        ("7", "p/b,p/c", "24K"),
+        ("7", "p/b,p/a,p/a", "24K"),
+        ("7", "p/b", "24K"),
+        ("7", "p/b,p/a", "on"),
+        ("7", "p/b,p/a", ""),
+    ] {
+        differs(&recorded(txg, clones, used), &got);
+    }
+}
+
+#[test]
 fn lines_are_aligned() {
     assert_eq!(
         differs("  a\n  b\n  c\n  d\n", "a\nx\nc\nd\ne\n"),

@@ -400,12 +400,6 @@ const UNSEEN: &[Unseen] = &[
     },
     Unseen {
         file: "zfs/column.rs",
-        text: "no properties specified",
-        on: &Release::ALL,
-        why: "seen from `zpool get`, which asks the same function; has no trace of `zfs` yet",
-    },
-    Unseen {
-        file: "zfs/column.rs",
         text: "zvol threading",
         on: &[Release::V2_1],
         why: "the property came later",
@@ -421,6 +415,24 @@ const UNSEEN: &[Unseen] = &[
         text: "a path that is a symbolic link",
         on: &Release::ALL,
         why: "ztwin says it, not ZFS",
+    },
+    Unseen {
+        file: "zfs/get.rs",
+        text: "zfs get",
+        on: &[Release::V2_1],
+        why: "JSON came with 2.3",
+    },
+    Unseen {
+        file: "zfs/list.rs",
+        text: "zfs list",
+        on: &[Release::V2_1],
+        why: "JSON came with 2.3",
+    },
+    Unseen {
+        file: "zfs/mount.rs",
+        text: "zfs mount",
+        on: &[Release::V2_1],
+        why: "JSON came with 2.3",
     },
     Unseen {
         file: "zpool/get.rs",
@@ -447,19 +459,19 @@ const UNSEEN: &[Unseen] = &[
         why: "only its length counts, for a width",
     },
     Unseen {
-        file: "zpool/info.rs",
+        file: "json.rs",
         text: "'--json-flat-vdevs' only works with '-j' option",
-        on: &Release::ALL,
-        why: "has no trace yet; '--json-int' has",
+        on: &[Release::V2_1],
+        why: "JSON came with 2.3",
     },
     Unseen {
-        file: "zpool/info.rs",
+        file: "json.rs",
         text: "'--json-int' only works with '-j' option",
         on: &[Release::V2_1],
         why: "JSON came with 2.3",
     },
     Unseen {
-        file: "zpool/info.rs",
+        file: "json.rs",
         text: "'json-pool-key-guid' only works with '-j' option",
         on: &[Release::V2_1],
         why: "JSON came with 2.3",

@@ -118,6 +118,22 @@ pub(super) fn property_names(list: &str, release: Release) -> impl Iterator<Item
     list.split(',')
 }
 
+/// The words of an option's value between commas (`strsep`), each with what a complaint about it shows. Until
+/// 2.1 (`getsubopt`) there is none in no text, a comma may stand behind the last one, and what follows `=` in one
+/// is not looked at.
+pub(super) fn words_of(value: &str, release: Release) -> Vec<(&str, &str)> {
+    if release > Release::V2_1 {
+        return value.split(',').map(|word| (word, word)).collect();
+    }
+    if value.is_empty() {
+        return Vec::new();
+    }
+    let words = value.strip_suffix(',').unwrap_or(value).split(',');
+    words
+        .map(|word| (word.split_once('=').map_or(word, |(name, _)| name), word))
+        .collect()
+}
+
 /// What is wrong with such a name when it is that of no property.
 pub(super) fn wrong_property_name(name: &str, release: Release) -> String {
     if name.is_empty() && release == Release::V2_1 {
@@ -178,6 +194,17 @@ mod tests {
         let args = parse(&words("-r -- -x - y"), "r");
         assert_eq!(args.given, [Given::Flag('r')]);
         assert_eq!(args.operands, ["-x", "-", "y"]);
+    }
+
+    #[test]
+    fn words_between_commas_are_those_of_getsubopt_until_2_1() {
+        let words = |text| words_of(text, Release::V2_1);
+        assert_eq!(words(""), []);
+        assert_eq!(words(","), [("", "")]);
+        assert_eq!(words("a=x,b,"), [("a", "a=x"), ("b", "b")]);
+        let words = |text| words_of(text, Release::V2_3);
+        assert_eq!(words(""), [("", "")]);
+        assert_eq!(words("a=x,"), [("a=x", "a=x"), ("", "")]);
     }
 
     #[test]

@@ -3,13 +3,61 @@
 use std::fmt::Write as _;
 
 use super::console::{Console, NotModelled};
+use super::values::Values;
 use crate::compare::{GUID, SPACE, TIME, TXG};
 
-/// What stands for the long options of `zpool` that have no letter: the last byte of their number there, so
-/// that a complaint shows what `printf` makes of it.
+/// What stands for the long options that have no letter: the last byte of their number, so that a complaint
+/// shows what `printf` makes of it. `--json-int` has two numbers: of `zpool`, and of `zfs`.
 pub(super) const POOL_KEY_GUID: char = '\u{4}';
 pub(super) const INT: char = '\u{5}';
 pub(super) const FLAT_VDEVS: char = '\u{6}';
+pub(super) const INT_OF_ZFS: char = '\0';
+
+/// The options for JSON.
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "a subcommand's flags are what they are"
+)]
+pub(super) struct Flags {
+    /// `-j`
+    pub json: bool,
+    /// `--json-int`
+    pub as_number: bool,
+    /// `--json-flat-vdevs`: vdevs stand beside each other, and not in each other.
+    pub flat: bool,
+    /// `--json-pool-key-guid`
+    pub by_guid: bool,
+}
+
+impl Flags {
+    /// Takes an option, if it is one for JSON.
+    pub fn take(&mut self, letter: char) -> bool {
+        match letter {
+            'j' => self.json = true,
+            INT | INT_OF_ZFS => self.as_number = true,
+            FLAT_VDEVS => self.flat = true,
+            POOL_KEY_GUID => self.by_guid = true,
+            _ => return false,
+        }
+        true
+    }
+
+    /// What is wrong with them.
+    pub fn misused(self) -> Option<&'static str> {
+        if self.json {
+            None
+        } else if self.flat {
+            Some("'--json-flat-vdevs' only works with '-j' option")
+        } else if self.as_number {
+            Some("'--json-int' only works with '-j' option")
+        } else if self.by_guid {
+            Some("'json-pool-key-guid' only works with '-j' option")
+        } else {
+            None
+        }
+    }
+}
 
 /// A value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +71,7 @@ pub(super) enum Json {
 }
 
 /// Where the value of a property comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Source {
     /// Nobody sets it.
     None,
@@ -31,13 +79,21 @@ pub(super) enum Source {
     Default,
     /// It is set there.
     Local,
+    /// An option of the mount overrides it.
+    Temporary,
+    /// It is set on the dataset of this name.
+    Inherited(String),
 }
 
-/// Whether a value is a number to JSON: digits, or a marker that stands for some.
-fn is_number(value: &str) -> bool {
+/// A value as a number, if it is one: digits, which `sscanf` reads with a sign, or a marker that stands for
+/// some. No text is one too, and nobody knows which.
+fn number(value: &str) -> Option<String> {
     let classes = [&SPACE, &TIME, &GUID, &TXG];
-    value.bytes().all(|byte| byte.is_ascii_digit())
-        || classes.iter().any(|class| class.marker == value)
+    if value.is_empty() || classes.iter().any(|class| class.marker == value) {
+        return Some(value.to_owned());
+    }
+    let digits = value.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| value.parse().unwrap_or(i64::MAX).to_string())
 }
 
 /// Members in the order in which they were added.
@@ -76,17 +132,22 @@ impl Object {
     }
 
     /// Adds a property with its value and where that comes from (`zprop_nvlist_one_property`).
-    pub fn property(&mut self, name: &str, value: &str, source: Source, as_number: bool) {
-        let kind = match source {
-            Source::None => "NONE",
-            Source::Default => "DEFAULT",
-            Source::Local => "LOCAL",
+    pub fn property(&mut self, name: &str, value: &str, source: &Source, as_number: bool) {
+        let (kind, data) = match source {
+            Source::None => ("NONE", "-"),
+            Source::Default => ("DEFAULT", "-"),
+            Source::Local => ("LOCAL", "-"),
+            Source::Temporary => ("TEMPORARY", "-"),
+            Source::Inherited(name) => ("INHERITED", name.as_str()),
         };
         let mut from = Object::default();
         from.text("type", kind);
-        from.text("data", "-");
+        from.text("data", data);
         let mut property = Object::default();
-        property.number("value", value, as_number && is_number(value));
+        match number(value).filter(|_| as_number) {
+            Some(digits) => property.number("value", digits, true),
+            None => property.text("value", value),
+        }
         property.object("source", from);
         self.object(name, property);
     }
@@ -95,7 +156,7 @@ impl Object {
         self.0.is_empty()
     }
 
-    fn write(&self, out: &mut String) -> Result<(), NotModelled> {
+    fn write(&self, out: &mut String) -> Result<(), Unwritten> {
         out.push('{');
         for (at, (name, value)) in self.0.iter().enumerate() {
             if at > 0 {
@@ -105,6 +166,9 @@ impl Object {
             out.push(':');
             match value {
                 Json::Text(text) => write_text(text, out)?,
+                Json::Number(digits) if digits.is_empty() => {
+                    return Err(Unwritten::EmptyNumber);
+                }
                 Json::Number(digits) => out.push_str(digits),
                 Json::Object(object) => object.write(out)?,
             }
@@ -114,8 +178,17 @@ impl Object {
     }
 }
 
-/// `nvlist_print_json_string`. What it makes of characters outside of ASCII depends on the locale.
-fn write_text(text: &str, out: &mut String) -> Result<(), NotModelled> {
+/// Why JSON ends in the middle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unwritten {
+    /// What becomes of a character outside of ASCII depends on the locale.
+    NotAscii,
+    /// The number that an empty value is was never written to (`zprop_nvlist_one_property`).
+    EmptyNumber,
+}
+
+/// `nvlist_print_json_string`.
+fn write_text(text: &str, out: &mut String) -> Result<(), Unwritten> {
     out.push('"');
     for c in text.chars() {
         match c {
@@ -131,11 +204,7 @@ fn write_text(text: &str, out: &mut String) -> Result<(), NotModelled> {
                 let _ = write!(out, "\\u{:04x}", u32::from(c));
             }
             ' '..='\x7f' => out.push(c),
-            _ => {
-                return Err(NotModelled(
-                    "characters outside of ASCII in JSON".to_owned(),
-                ));
-            }
+            _ => return Err(Unwritten::NotAscii),
         }
     }
     out.push('"');
@@ -154,10 +223,19 @@ pub(super) fn of_command(command: &str) -> Object {
 }
 
 impl Console<'_> {
-    /// `zcmd_print_json`.
+    /// `zcmd_print_json`, which does not ask whether all was printed: in the locale of traces, `C`, JSON ends
+    /// in front of the first character outside of ASCII.
     pub fn say_json(&mut self, object: &Object) -> Result<(), NotModelled> {
         let mut text = String::new();
-        object.write(&mut text)?;
+        let missing = match object.write(&mut text) {
+            Ok(()) => None,
+            Err(Unwritten::NotAscii) if self.values == Values::Marked => None,
+            Err(Unwritten::NotAscii) => Some("characters outside of ASCII in JSON"),
+            Err(Unwritten::EmptyNumber) => Some("an empty value as a number in JSON"),
+        };
+        if let Some(what) = missing {
+            return Err(NotModelled(what.to_owned()));
+        }
         self.say(&text);
         Ok(())
     }
@@ -176,7 +254,28 @@ mod tests {
         let mut out = String::new();
         object.write(&mut out).expect("ASCII");
         assert_eq!(out, r#"{"a\"b":"tab\there \\ \u0001","n":"again"}"#);
-        object.text("x", "ä");
-        object.write(&mut out).expect_err("not ASCII");
+        object.text("x", "caf\u{e9}");
+        assert_eq!(object.write(&mut out), Err(Unwritten::NotAscii));
+    }
+
+    #[test]
+    fn what_looks_like_a_number_is_one() {
+        for (value, is) in [
+            ("", Some("")),
+            ("0", Some("0")),
+            ("007", Some("7")),
+            ("9223372036854775808", Some("9223372036854775807")),
+            ("99999999999999999999999", Some("9223372036854775807")),
+            ("<txg>", Some("<txg>")),
+            ("-1", None),
+            ("1.00", None),
+            (" 7", None),
+        ] {
+            assert_eq!(number(value).as_deref(), is, "{value:?}");
+        }
+        let mut object = Object::default();
+        object.property("empty", "", &Source::None, true);
+        let written = object.write(&mut String::new());
+        assert_eq!(written, Err(Unwritten::EmptyNumber));
     }
 }

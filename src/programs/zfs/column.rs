@@ -239,6 +239,21 @@ fn is_not_modelled(name: &str) -> bool {
         || HIDDEN.contains(&name)
 }
 
+/// Properties that a bookmark can have, also those of which there is never a value.
+fn is_of_bookmarks(property: Property) -> bool {
+    matches!(
+        property,
+        Property::Type
+            | Property::Creation
+            | Property::Createtxg
+            | Property::Guid
+            | Property::Referenced
+            | Property::Logicalreferenced
+            | Property::Compressratio
+            | Property::RedactSnaps
+    )
+}
+
 /// Properties that are printed as sizes in bytes, with a `B` (`zfs_nicebytes`).
 fn is_in_bytes(property: Property) -> bool {
     matches!(
@@ -324,6 +339,20 @@ impl Console<'_> {
                     },
                 }
             }
+        }
+    }
+
+    /// Whether ZFS looks for the source of this value: not when a dataset of this kind cannot have it, and not
+    /// of a user's property that is not there (`zfs_prop_valid_for_type`, `collect_dataset`).
+    pub(super) fn has_source(&self, id: DatasetId, column: &Column, cell: &Cell) -> bool {
+        let Some(dataset) = self.state().dataset(id) else {
+            return false;
+        };
+        match column {
+            Column::Name | Column::WrittenSince(_) => true,
+            Column::User(_) => cell.known,
+            Column::Native(property) if dataset.bookmark().is_some() => is_of_bookmarks(*property),
+            Column::Native(property) => property.is_for(dataset.kinds(), self.release()),
         }
     }
 

@@ -3,13 +3,16 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use ztwin_model::Release;
 use ztwin_model::dsl::dataset::DatasetId;
 use ztwin_model::dsl::properties::{Key, Property, Source};
 
 use super::column::{Cell, Column};
+use super::info;
 use super::iterate::{self, Walk};
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended, NotModelled};
+use crate::programs::json::{self, Flags, Object};
 
 /// What a column of the table shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +23,15 @@ enum Field {
     Received,
     Source,
 }
+
+/// All of them: what `-o all` shows, and as many as there may be.
+const ALL_FIELDS: [Field; 5] = [
+    Field::Name,
+    Field::Property,
+    Field::Value,
+    Field::Received,
+    Field::Source,
+];
 
 /// The sources of `-s`.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +44,11 @@ struct Sources {
 }
 
 pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
-    let args = args::parse(words, "d:o:s:jrt:Hp");
+    let args = if console.release() == Release::V2_1 {
+        args::parse(words, "d:o:s:rt:Hp")
+    } else {
+        args::parse_long(words, "d:o:s:jrt:Hp", info::LONG)
+    };
     let mut fields = vec![Field::Name, Field::Property, Field::Value, Field::Source];
     let mut sources = Sources {
         local: true,
@@ -42,6 +58,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         none: true,
     };
     let (mut scripted, mut exact) = (false, false);
+    let mut flags = Flags::default();
     let mut walk = Walk {
         all_types: true,
         ..Walk::default()
@@ -50,8 +67,8 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         match given {
             Given::Flag('H') => scripted = true,
             Given::Flag('p') => exact = true,
-            Given::Flag('r') => walk.recursive = true,
-            Given::Flag(_) => return Err(NotModelled("JSON".to_owned())),
+            Given::Flag(letter) if flags.take(letter) => exact |= flags.as_number,
+            Given::Flag(_) => walk.recursive = true,
             Given::Value('d', depth) => match iterate::depth(&depth) {
                 Ok(depth) => {
                     walk.recursive = true;
@@ -59,13 +76,13 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
                 }
                 Err(complaint) => return Ok(console.usage(&complaint)),
             },
-            Given::Value('o', text) => match fields_of(&text) {
+            Given::Value('o', text) => match fields_of(&text, console.release()) {
                 Ok(given) => fields = given,
-                Err(name) => return Ok(console.usage(&format!("invalid column name '{name}'"))),
+                Err(complaint) => return Ok(console.usage(&complaint)),
             },
-            Given::Value('s', text) => match sources_of(&text) {
+            Given::Value('s', text) => match sources_of(&text, console.release()) {
                 Ok(given) => sources = given,
-                Err(name) => return Ok(console.usage(&format!("invalid source '{name}'"))),
+                Err(complaint) => return Ok(console.usage(&complaint)),
             },
             Given::Value(_, text) => match iterate::types(&text, console.release()) {
                 Ok(types) => walk.types = Some(types),
@@ -82,6 +99,9 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     let Some((list, operands)) = args.operands.split_first() else {
         return Ok(console.usage("missing property argument"));
     };
+    if let Some(complaint) = flags.misused() {
+        return Ok(console.usage(complaint));
+    }
     let all = list == "all";
     let columns = if all {
         Property::all(console.release())
@@ -99,7 +119,6 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     walk.recursive |= operands.is_empty();
     let (found, failed) = iterate::walk(console, operands, &walk);
     let mut rows = Vec::new();
-    let mut shown = BTreeSet::new();
     for &id in &found {
         let of_users = if all {
             of_users(console, id)
@@ -110,16 +129,27 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         for (at, column) in columns.iter().chain(&of_users).enumerate() {
             let cell = console.cell(id, column, exact);
             if (!all || cell.known) && sources.allow(&cell) {
-                // Those of users come in the order of a hash.
-                let marker = console.order(at >= columns.len() && count > 1);
-                rows.push((marker, row(console, id, column, &cell, &fields)));
-                shown.insert((id, column.name()));
+                rows.push(Row {
+                    id,
+                    column: column.clone(),
+                    cell,
+                    // Those of users come in the order of a hash.
+                    marker: console.order(at >= columns.len() && count > 1),
+                });
             }
         }
     }
+    if flags.json {
+        if !failed {
+            let whole = as_json(console, &rows, flags)?;
+            console.say_json(&whole)?;
+        }
+        return Ok(u8::from(failed));
+    }
     if scripted {
-        for (marker, row) in &rows {
-            console.say(&format!("{marker}{}", row.join("\t")));
+        for row in &rows {
+            let text = row.fields(console, &fields).join("\t");
+            console.say(&format!("{}{text}", row.marker));
         }
         return Ok(u8::from(failed));
     }
@@ -132,13 +162,12 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         columns.extend(found.iter().flat_map(|&id| of_users(console, id)));
     }
     // Where all are shown, their widths are known without the values behind markers.
-    if all {
-        shown.clear();
-    }
+    let shown: BTreeSet<_> = rows.iter().filter(|_| !all).map(Row::key).collect();
     let widths = widths(console, &found, &columns, &shown)?;
-    let heads = fields
+    let heads = fields.iter().map(|it| heading(*it).to_owned()).collect();
+    let rows: Vec<_> = rows
         .iter()
-        .map(|field| heading(*field).to_owned())
+        .map(|row| (row.marker, row.fields(console, &fields)))
         .collect();
     for (marker, row) in std::iter::once(("", heads)).chain(rows) {
         let mut text = marker.to_owned();
@@ -153,6 +182,36 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         console.say(&text);
     }
     Ok(u8::from(failed))
+}
+
+/// The properties as JSON (`get_callback`): of datasets that have some.
+fn as_json(console: &Console<'_>, rows: &[Row], flags: Flags) -> Result<Object, NotModelled> {
+    let mut every = Object::default();
+    for of_dataset in rows.chunk_by(|one, other| one.id == other.id) {
+        let id = of_dataset[0].id;
+        let mut properties = Object::default();
+        for Row {
+            column,
+            cell,
+            marker,
+            ..
+        } in of_dataset
+        {
+            if !marker.is_empty() {
+                return Err(NotModelled(
+                    "JSON of all properties with several of a user's".to_owned(),
+                ));
+            }
+            let source = console.json_source(cell);
+            let as_number = info::as_number(column, flags);
+            properties.property(&column.name(), &cell.text, &source, as_number);
+        }
+        let item = console.dataset_as_json(id, properties, flags.as_number);
+        every.object(console.name(id), item);
+    }
+    let mut whole = json::of_command("zfs get");
+    whole.object("datasets", every);
+    Ok(whole)
 }
 
 /// The properties of users that a dataset has.
@@ -179,31 +238,34 @@ impl Sources {
     }
 }
 
-fn fields_of(text: &str) -> Result<Vec<Field>, String> {
-    if text == "all" {
-        return Ok(vec![
-            Field::Name,
-            Field::Property,
-            Field::Value,
-            Field::Received,
-            Field::Source,
-        ]);
+/// The fields of `-o`, or what is wrong with them.
+fn fields_of(text: &str, release: Release) -> Result<Vec<Field>, String> {
+    let mut fields = Vec::new();
+    for (name, shown) in args::words_of(text, release) {
+        if fields.len() == ALL_FIELDS.len() {
+            return Err("too many fields given to -o option".to_owned());
+        }
+        fields.push(match name {
+            "name" => Field::Name,
+            "property" => Field::Property,
+            "value" => Field::Value,
+            "received" => Field::Received,
+            "source" => Field::Source,
+            "all" if fields.is_empty() => {
+                fields = ALL_FIELDS.to_vec();
+                continue;
+            }
+            "all" => {
+                return Err("\"all\" conflicts with specific fields given to -o option".to_owned());
+            }
+            _ => return Err(format!("invalid column name '{shown}'")),
+        });
     }
-    text.split(',')
-        .map(|name| {
-            Ok(match name {
-                "name" => Field::Name,
-                "property" => Field::Property,
-                "value" => Field::Value,
-                "received" => Field::Received,
-                "source" => Field::Source,
-                _ => return Err(name.to_owned()),
-            })
-        })
-        .collect()
+    Ok(fields)
 }
 
-fn sources_of(text: &str) -> Result<Sources, String> {
+/// The sources of `-s`, or what is wrong with them.
+fn sources_of(text: &str, release: Release) -> Result<Sources, String> {
     let mut sources = Sources {
         local: false,
         default: false,
@@ -211,7 +273,7 @@ fn sources_of(text: &str) -> Result<Sources, String> {
         temporary: false,
         none: false,
     };
-    for name in text.split(',') {
+    for (name, shown) in args::words_of(text, release) {
         match name {
             "local" => sources.local = true,
             "default" => sources.default = true,
@@ -220,7 +282,7 @@ fn sources_of(text: &str) -> Result<Sources, String> {
             "temporary" => sources.temporary = true,
             // Nothing is received in a modelled pool.
             "received" => {}
-            _ => return Err(name.to_owned()),
+            _ => return Err(format!("invalid source '{shown}'")),
         }
     }
     Ok(sources)
@@ -236,30 +298,37 @@ const fn heading(field: Field) -> &'static str {
     }
 }
 
-fn row(
-    console: &Console<'_>,
+/// A property of a dataset that is shown.
+struct Row {
     id: DatasetId,
-    column: &Column,
-    cell: &Cell,
-    fields: &[Field],
-) -> Vec<String> {
-    let source = match cell.source {
-        _ if cell.temporary => "temporary".to_owned(),
-        Some(Source::Local) => "local".to_owned(),
-        Some(Source::Default) => "default".to_owned(),
-        Some(Source::Inherited(from)) => format!("inherited from {}", console.name(from)),
-        None => "-".to_owned(),
-    };
-    fields
-        .iter()
-        .map(|field| match field {
-            Field::Name => console.name(id),
-            Field::Property => column.name(),
-            Field::Value => cell.text.clone(),
+    column: Column,
+    cell: Cell,
+    marker: &'static str,
+}
+
+impl Row {
+    fn key(&self) -> (DatasetId, String) {
+        (self.id, self.column.name())
+    }
+
+    /// The fields of the table that were asked for.
+    fn fields(&self, console: &Console<'_>, fields: &[Field]) -> Vec<String> {
+        let source = match self.cell.source {
+            _ if self.cell.temporary => "temporary".to_owned(),
+            Some(Source::Local) => "local".to_owned(),
+            Some(Source::Default) => "default".to_owned(),
+            Some(Source::Inherited(from)) => format!("inherited from {}", console.name(from)),
+            None => "-".to_owned(),
+        };
+        let field = |field: &Field| match field {
+            Field::Name => console.name(self.id),
+            Field::Property => self.column.name(),
+            Field::Value => self.cell.text.clone(),
             Field::Received => "-".to_owned(),
             Field::Source => source.clone(),
-        })
-        .collect()
+        };
+        fields.iter().map(field).collect()
+    }
 }
 
 /// How wide each field is (`zprop_print_headers`): the value's column is as wide as the widest heading or

@@ -7,6 +7,7 @@ use ztwin_model::dsl::reason::Reason;
 use ztwin_model::outcome::Outcome;
 use ztwin_model::zpl::op::{At, FileKind, FileOp, FileResult};
 
+use crate::programs::args;
 use crate::programs::console::Console;
 use crate::programs::message::strerror;
 
@@ -73,10 +74,10 @@ fn integer(text: &str) -> Option<i32> {
 /// The value of `-t`, or the complaint about it.
 pub(super) fn types(text: &str, release: Release) -> Result<Types, String> {
     let mut types = Types::default();
-    for name in text.split(',') {
+    for (name, shown) in args::words_of(text, release) {
         match name {
             "fs" | "vol" if release == Release::V2_1 => {
-                return Err(format!("invalid type '{name}'"));
+                return Err(format!("invalid type '{shown}'"));
             }
             "filesystem" | "fs" => types.filesystems = true,
             "snapshot" | "snap" => types.snapshots = true,
@@ -90,7 +91,7 @@ pub(super) fn types(text: &str, release: Release) -> Result<Types, String> {
             }
             "bookmark" => types.bookmarks = true,
             "volume" | "vol" => types.volumes = true,
-            _ => return Err(format!("invalid type '{name}'")),
+            _ => return Err(format!("invalid type '{shown}'")),
         }
     }
     Ok(types)
@@ -132,7 +133,7 @@ pub(super) fn walk(
         let filesystems = types.filesystems || walk.recursive;
         let snapshots = types.snapshots || walk.types.is_none();
         let expected = match (filesystems || types.volumes, snapshots, types.bookmarks) {
-            (true, false, false) => Expected::Filesystem,
+            (_, false, false) => Expected::Filesystem,
             (false, true, false) => Expected::Snapshot,
             (_, _, false) => Expected::Dataset,
             (false, false, true) => Expected::Bookmark,

@@ -10,16 +10,23 @@ use ztwin_model::dsl::properties::Property;
 
 use super::column::Column;
 use super::get;
+use super::info;
 use super::iterate::{self, Walk};
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended, NotModelled};
+use crate::programs::json::{self, Flags, Object, Source};
 
 /// A key of the order: the column, and whether it is reversed.
 type Key = (Column, bool);
 
 pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
-    let args = args::parse(words, "HS:d:o:prs:t:");
+    let args = if console.release() == Release::V2_1 {
+        args::parse(words, "HS:d:o:prs:t:")
+    } else {
+        args::parse_long(words, "jHS:d:o:prs:t:", info::LONG)
+    };
     let (mut scripted, mut exact) = (false, false);
+    let mut flags = Flags::default();
     let mut walk = Walk::default();
     let mut fields = None;
     let mut order: Vec<Key> = Vec::new();
@@ -27,6 +34,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         match given {
             Given::Flag('H') => scripted = true,
             Given::Flag('p') => exact = true,
+            Given::Flag(letter) if flags.take(letter) => exact |= flags.as_number,
             Given::Flag(_) => walk.recursive = true,
             Given::Value('d', depth) => match iterate::depth(&depth) {
                 Ok(depth) => {
@@ -50,6 +58,9 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
                 return Ok(console.usage(&format!("invalid option '{letter}'")));
             }
         }
+    }
+    if let Some(complaint) = flags.misused() {
+        return Ok(console.usage(complaint));
     }
     let fields = match fields.as_deref() {
         None => "name,used,available,referenced,mountpoint",
@@ -75,10 +86,10 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     }
     let (mut found, failed) = iterate::walk(console, &args.operands, &walk);
     let shuffled = sort(console, &mut found, &order);
-    if found.is_empty() {
-        if !failed && !scripted {
-            console.complain("no datasets available");
-        }
+    if found.is_empty() && !failed && !scripted {
+        console.complain("no datasets available");
+    }
+    if flags.json && failed || !flags.json && found.is_empty() {
         return Ok(u8::from(failed));
     }
     if all {
@@ -93,6 +104,16 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
             ));
         }
         columns.extend(of_users.into_iter().map(Column::User));
+    }
+    if flags.json {
+        if !console.order(shuffled).is_empty() {
+            return Err(NotModelled(
+                "JSON of datasets that were created within a second, by creation".to_owned(),
+            ));
+        }
+        let whole = as_json(console, &found, &columns, flags, exact);
+        console.say_json(&whole)?;
+        return Ok(0);
     }
     let text = |id, column| console.cell(id, column, exact).text;
     let marker = console.order(shuffled);
@@ -191,6 +212,35 @@ fn compare(
         (Ok(left), Ok(right)) if column.is_right() => turn(left.cmp(&right)),
         _ => turn(left.text.cmp(&right.text)),
     }
+}
+
+/// The datasets as JSON (`collect_dataset`).
+fn as_json(
+    console: &Console<'_>,
+    found: &[DatasetId],
+    columns: &[Column],
+    flags: Flags,
+    exact: bool,
+) -> Object {
+    let mut every = Object::default();
+    for &id in found {
+        let mut properties = Object::default();
+        let mut source = Source::None;
+        for column in columns.iter().filter(|column| **column != Column::Name) {
+            let cell = console.cell(id, column, exact);
+            // Nobody looks for that of what a dataset cannot have: it stays that of the column before.
+            if console.has_source(id, column, &cell) {
+                source = console.json_source(&cell);
+            }
+            let as_number = info::as_number(column, flags);
+            properties.property(&column.name(), &cell.text, &source, as_number);
+        }
+        let item = console.dataset_as_json(id, properties, flags.as_number);
+        every.object(console.name(id), item);
+    }
+    let mut whole = json::of_command("zfs list");
+    whole.object("datasets", every);
+    whole
 }
 
 /// Prints the rows as a table, or with tabs (`print_header`, `print_dataset`), each behind the marker.

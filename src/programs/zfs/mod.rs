@@ -10,6 +10,7 @@ mod create;
 mod destroy;
 mod get;
 mod hold;
+mod info;
 mod inherit;
 mod iterate;
 mod list;

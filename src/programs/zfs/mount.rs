@@ -7,18 +7,19 @@ use ztwin_model::dsl::reason::Reason;
 
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended, NotModelled};
+use crate::programs::json::{self, Object};
 use crate::programs::message;
 use crate::programs::mounting::{Asked, Changelist};
 
 pub(super) fn mount(console: &mut Console<'_>, words: &[String]) -> Ended {
-    let known = if console.release() == Release::V2_1 {
-        "alvo:Of"
+    let args = if console.release() == Release::V2_1 {
+        args::parse(words, "alvo:Of")
     } else {
-        "ajRlvo:Of"
+        args::parse_long(words, "ajRlvo:Of", &[("json", 'j')])
     };
-    let args = args::parse(words, known);
     let mut asked = Asked::default();
     let (mut all, mut below, mut serial, mut has_options) = (false, false, false, false);
+    let mut as_json = false;
     for given in args.given {
         match given {
             Given::Flag('a') => all = true,
@@ -26,7 +27,7 @@ pub(super) fn mount(console: &mut Console<'_>, words: &[String]) -> Ended {
             Given::Flag('O') => asked.overlay = true,
             Given::Flag('l') => serial = true,
             Given::Flag('v' | 'f') => {}
-            Given::Flag(letter) => return Err(NotModelled(format!("zfs mount -{letter}"))),
+            Given::Flag(_) => as_json = true,
             Given::Value(_, options) if options.is_empty() => {
                 return Ok(console.usage("empty mount options (-o) specified"));
             }
@@ -43,7 +44,7 @@ pub(super) fn mount(console: &mut Console<'_>, words: &[String]) -> Ended {
         }
     }
     match args.operands.as_slice() {
-        [_, ..] if all => Ok(console.usage("too many arguments")),
+        [_, ..] if all || as_json => Ok(console.usage("too many arguments")),
         [] if below => Ok(console.usage("no dataset provided")),
         operands if all || below => {
             let mut tops = Vec::new();
@@ -63,6 +64,7 @@ pub(super) fn mount(console: &mut Console<'_>, words: &[String]) -> Ended {
             Ok(u8::from(!mounted))
         }
         [] if has_options => Ok(console.usage("missing filesystem argument (specify -a for all)")),
+        [] if as_json => list_as_json(console),
         [] => {
             list(console);
             Ok(0)
@@ -140,16 +142,45 @@ fn check_writable(console: &Console<'_>, id: DatasetId, asked: &Asked) -> Result
 /// The mounts, without those of snapshots. Nobody knows the order of those that were mounted beside each
 /// other.
 fn list(console: &mut Console<'_>) {
-    let mounts: Vec<_> = console.state().mounts.iter().cloned().collect();
-    for run in mounts.chunk_by(|one, other| one.beside.is_some() && one.beside == other.beside) {
-        let marker = console.order(run.len() > 1);
-        for mount in run {
-            let name = console.name(mount.dataset);
-            if !name.contains('@') {
-                console.say(&format!("{marker}{name:<30}  {}", mount.path));
-            }
-        }
+    for (marker, name, path) in mounts(console) {
+        console.say(&format!("{marker}{name:<30}  {path}"));
     }
+}
+
+/// The marker of its order, the name and the path of each mount that is listed.
+fn mounts(console: &Console<'_>) -> Vec<(&'static str, String, String)> {
+    let mounts: Vec<_> = console.state().mounts.iter().collect();
+    let runs = mounts.chunk_by(|one, other| one.beside.is_some() && one.beside == other.beside);
+    let listed = runs.flat_map(|run| {
+        let marker = console.order(run.len() > 1);
+        let named = run
+            .iter()
+            .map(move |mount| (marker, console.name(mount.dataset), mount.path.clone()));
+        named.filter(|(_, name, _)| !name.contains('@'))
+    });
+    listed.collect()
+}
+
+/// The mounts as JSON, each dataset once; nothing at all where there is none (`share_mount`).
+fn list_as_json(console: &mut Console<'_>) -> Ended {
+    let mut every = Object::default();
+    for (marker, name, path) in mounts(console) {
+        if !marker.is_empty() {
+            return Err(NotModelled(
+                "JSON of mounts in an order that nobody knows".to_owned(),
+            ));
+        }
+        let mut item = Object::default();
+        item.text("filesystem", name.as_str());
+        item.text("mountpoint", path);
+        every.object(name, item);
+    }
+    if !every.is_empty() {
+        let mut whole = json::of_command("zfs mount");
+        whole.object("datasets", every);
+        console.say_json(&whole)?;
+    }
+    Ok(0)
 }
 
 /// `share_mount_one`.

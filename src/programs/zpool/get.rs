@@ -5,12 +5,11 @@ use std::fmt::Write;
 use ztwin_model::Release;
 use ztwin_model::dsl::reason::Reason;
 
-use super::info::Flags;
 use super::property::{Column, is_marked};
 use super::{LONG, list, named};
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended, NotModelled};
-use crate::programs::json::{self, Object};
+use crate::programs::json::{self, Flags, Object};
 
 /// The columns of the table, with their headings.
 const FIELDS: [(&str, &str); 4] = [
@@ -86,7 +85,7 @@ fn fields_of(text: &str, release: Release) -> Result<Vec<usize>, String> {
     let most = FIELDS.len() + usize::from(release == Release::V2_1);
     let mut fields = Vec::new();
     let mut all = false;
-    for name in text.split(',') {
+    for (name, shown) in args::words_of(text, release) {
         if all || fields.len() == most {
             return Err("too many fields given to -o option".to_owned());
         }
@@ -97,7 +96,7 @@ fn fields_of(text: &str, release: Release) -> Result<Vec<usize>, String> {
             None if name == "all" => {
                 return Err("\"all\" conflicts with specific fields given to -o option".to_owned());
             }
-            None => return Err(format!("invalid column name '{name}'")),
+            None => return Err(format!("invalid column name '{shown}'")),
         }
     }
     Ok(if all {
@@ -165,7 +164,7 @@ fn as_json(
         for column in columns {
             if let Some(cell) = console.cell_of_pool(pool, column, exact) {
                 let source = cell.json_source();
-                properties.property(column.name(), &cell.text, source, flags.as_number);
+                properties.property(column.name(), &cell.text, &source, flags.as_number);
             }
         }
         if !properties.is_empty() {

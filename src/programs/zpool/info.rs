@@ -1,11 +1,11 @@
-//! What JSON tells of every pool and vdev (`fill_pool_info`, `fill_vdev_info`), and the options for it.
+//! What JSON tells of every pool and vdev (`fill_pool_info`, `fill_vdev_info`).
 
 use ztwin_model::spa::Pool;
 
 use super::{VdevLine, vdev_lines};
 use crate::compare::GUID;
 use crate::programs::console::{Console, NotModelled};
-use crate::programs::json::{self, Object};
+use crate::programs::json::{Flags, Object};
 
 /// The version of pools that have features.
 const SPA_VERSION: &str = "5000";
@@ -13,54 +13,7 @@ const SPA_VERSION: &str = "5000";
 /// The version of filesystems.
 const ZPL_VERSION: &str = "5";
 
-/// The options for JSON.
-#[derive(Clone, Copy, Debug, Default)]
-#[allow(
-    clippy::struct_excessive_bools,
-    reason = "a subcommand's flags are what they are"
-)]
-pub(super) struct Flags {
-    /// `-j`
-    pub json: bool,
-    /// `--json-int`
-    pub as_number: bool,
-    flat: bool,
-    by_guid: bool,
-}
-
 impl Flags {
-    /// Takes an option, if it is one for JSON.
-    pub fn take(&mut self, letter: char) -> bool {
-        match letter {
-            'j' => self.json = true,
-            json::INT => self.as_number = true,
-            json::FLAT_VDEVS => self.flat = true,
-            json::POOL_KEY_GUID => self.by_guid = true,
-            _ => return false,
-        }
-        true
-    }
-
-    /// What is wrong with them.
-    pub fn misused(self) -> Option<&'static str> {
-        if self.json {
-            None
-        } else if self.flat {
-            Some("'--json-flat-vdevs' only works with '-j' option")
-        } else if self.as_number {
-            Some("'--json-int' only works with '-j' option")
-        } else if self.by_guid {
-            Some("'json-pool-key-guid' only works with '-j' option")
-        } else {
-            None
-        }
-    }
-
-    /// Whether vdevs stand beside each other, and not in each other.
-    pub fn flat(self) -> bool {
-        self.flat
-    }
-
     /// The name of a pool's member.
     pub fn key(self, console: &Console<'_>, pool: &Pool) -> String {
         if self.by_guid {

@@ -7,13 +7,12 @@ use ztwin_model::dsl::reason::Reason;
 use ztwin_model::spa::Pool;
 use ztwin_model::spa::property::PoolProperty;
 
-use super::info::Flags;
 use super::property::Column;
 use super::{LONG, VdevLine, is_open, no_interval, vdev_lines};
 use crate::compare::SPACE;
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended, NotModelled};
-use crate::programs::json::{self, Object, Source};
+use crate::programs::json::{self, Flags, Object, Source};
 
 /// What it shows when nothing else is asked for.
 const COLUMNS: &str = "name,size,allocated,free,checkpoint,expandsize,fragmentation,capacity,dedupratio,health,altroot";
@@ -181,7 +180,7 @@ fn as_json(
                 || ("-".to_owned(), Source::None),
                 |cell| (cell.text.clone(), cell.json_source()),
             );
-            properties.property(column.name(), &text, source, flags.as_number);
+            properties.property(column.name(), &text, &source, flags.as_number);
         }
         item.object("properties", properties);
         if verbose {
@@ -190,7 +189,7 @@ fn as_json(
                 let mut properties = Object::default();
                 for property in &of_vdev {
                     let text = vdev_cell(console, pool, line, *property, exact);
-                    properties.property(property.name, &text, Source::None, flags.as_number);
+                    properties.property(property.name, &text, &Source::None, flags.as_number);
                 }
                 members.object("properties", properties);
                 Ok(())

@@ -7,12 +7,11 @@ use ztwin_model::spa::Pool;
 use ztwin_model::spa::feature::Feature;
 
 use super::checkpoint::WHETHER_DISCARDED;
-use super::info::Flags;
 use super::{named, no_interval, vdev_lines};
 use crate::compare::SPACE;
 use crate::programs::args::{self, Given, LongOption};
 use crate::programs::console::{Console, Ended, NotModelled};
-use crate::programs::json::{self, Object};
+use crate::programs::json::{self, Flags, Object};
 use crate::programs::values::Clock;
 
 const LONG: &[LongOption] = &[
@@ -77,7 +76,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     if let Some(complaint) = flags.misused() {
         return Ok(console.usage(complaint));
     }
-    if flags.json && (flags.flat() || shown.initialized || shown.trimmed) {
+    if flags.json && (flags.flat || shown.initialized || shown.trimmed) {
         return Err(NotModelled(
             "flat vdevs and their initialization in JSON".to_owned(),
         ));
