@@ -788,7 +788,7 @@ impl<'a> World<'a> {
     fn export_or_import(&mut self) -> Option<Vec<String>> {
         if let Some(pool) = self.state.exported.last() {
             let mut rest = words("-d /v");
-            rest.push(pool.name.to_string());
+            rest.push(pool.name.clone());
             if self.draw.chance(1, 8) {
                 rest.push("other".to_owned());
             }
