@@ -69,10 +69,8 @@ pub(super) fn reorder(expected: &[Placed], got: &mut [Got<'_>], excused: &mut Ex
         let list = &mut got[start..start + count];
         let mut done = 0;
         for line in expected {
-            let Content::Literal(wanted) = &line.text.content else {
-                continue;
-            };
-            if let Some(at) = list[done..].iter().position(|it| *it.bytes == **wanted) {
+            let agrees = |it: &Got<'_>| compare(&line.text, it, it.marked, &Bound::new()).is_some();
+            if let Some(at) = list[done..].iter().position(agrees) {
                 list[done..=done + at].rotate_right(1);
                 done += 1;
             }

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use super::console::{Console, NotModelled};
-use super::values::Values;
 use crate::compare::{GUID, SPACE, TIME, TXG};
 
 /// What stands for the long options that have no letter: the last byte of their number, so that a complaint
@@ -223,18 +222,19 @@ pub(super) fn of_command(command: &str) -> Object {
 }
 
 impl Console<'_> {
-    /// `zcmd_print_json`, which does not ask whether all was printed: in the locale of traces, `C`, JSON ends
-    /// in front of the first character outside of ASCII.
+    /// `zcmd_print_json`, which does not ask whether all was printed: in the locale `C` JSON ends in front of
+    /// the first character outside of ASCII.
     pub fn say_json(&mut self, object: &Object) -> Result<(), NotModelled> {
         let mut text = String::new();
-        let missing = match object.write(&mut text) {
-            Ok(()) => None,
-            Err(Unwritten::NotAscii) if self.values == Values::Marked => None,
-            Err(Unwritten::NotAscii) => Some("characters outside of ASCII in JSON"),
-            Err(Unwritten::EmptyNumber) => Some("an empty value as a number in JSON"),
-        };
-        if let Some(what) = missing {
-            return Err(NotModelled(what.to_owned()));
+        match object.write(&mut text) {
+            Ok(()) => {}
+            Err(Unwritten::NotAscii) if self.is_locale_c() => {}
+            Err(Unwritten::NotAscii) => {
+                return Err(NotModelled("JSON of what is not ASCII".to_owned()));
+            }
+            Err(Unwritten::EmptyNumber) => {
+                return Err(NotModelled("JSON of an empty value as a number".to_owned()));
+            }
         }
         self.say(&text);
         Ok(())

@@ -18,6 +18,7 @@ mod json;
 mod message;
 mod mounting;
 mod settings;
+mod table;
 mod values;
 mod version;
 #[allow(

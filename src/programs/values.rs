@@ -63,6 +63,11 @@ impl Console<'_> {
         }
     }
 
+    /// Whether the locale is known to be `C`, as it is for traces.
+    pub(super) fn is_locale_c(&self) -> bool {
+        self.values == Values::Marked
+    }
+
     /// The rest of a usage text, which is not copied.
     pub(super) fn usage_text(&self) -> &'static str {
         match self.values {
@@ -104,9 +109,9 @@ impl Console<'_> {
         }
     }
 
-    /// The least and the most characters that a text has once values stand in the place of markers.
+    /// The least and the most bytes that a text has once values stand in the place of markers.
     pub(super) fn width(&self, text: &str, clock: Clock) -> (usize, usize) {
-        let length = text.chars().count();
+        let length = text.len();
         let marked = |class: &Class| self.values == Values::Marked && text == class.marker;
         if marked(&TIME) {
             let length = match clock {

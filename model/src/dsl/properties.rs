@@ -6,19 +6,57 @@ use crate::dsl::dataset::{Dataset, DatasetId};
 use crate::dsl::limit::is_limit;
 use crate::dsl::op::Result;
 pub use crate::dsl::property::{
-    Class, FILESYSTEM, Kind, Kinds, Property, SNAPSHOT, VOLUME, Value, Words,
+    Class, FILESYSTEM, Hidden, Kind, Kinds, Property, SNAPSHOT, VOLUME, Value, Words,
 };
 use crate::dsl::reason::Reason;
+use crate::dsl::value::is_user;
 use crate::fault::Fault;
 use crate::machine::State;
+use crate::release::Release;
 
 /// The name of a property.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Key {
     /// One that ZFS defines.
     Native(Property),
+    /// One that ZFS has and never lists.
+    Hidden(Hidden),
     /// A user's, such as `module:name`; the colon is what tells it.
     User(Arc<str>),
+}
+
+impl Key {
+    /// The property of this name, or of this short name; none where it can be that of none.
+    #[must_use]
+    pub fn by_name(name: &str, release: Release) -> Option<Key> {
+        if let Some(property) = Property::by_name(name, release) {
+            Some(Key::Native(property))
+        } else if let Some(hidden) = Hidden::by_name(name) {
+            Some(Key::Hidden(hidden))
+        } else {
+            is_user(name).then(|| Key::User(name.into()))
+        }
+    }
+
+    /// How it gets its value.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        match self {
+            Key::Native(property) => property.class(),
+            Key::Hidden(hidden) => hidden.class,
+            Key::User(_) => Class::Inherited,
+        }
+    }
+
+    /// Whether datasets of this kind have it.
+    #[must_use]
+    pub fn is_for(&self, kind: Kinds, release: Release) -> bool {
+        match self {
+            Key::Native(property) => property.is_for(kind, release),
+            Key::Hidden(hidden) => hidden.kinds & kind != 0,
+            Key::User(_) => true,
+        }
+    }
 }
 
 /// Where a property's value comes from.
@@ -211,6 +249,11 @@ impl State {
     /// Removes what is set on the dataset itself; nothing set is fine.
     pub(crate) fn inherit(&mut self, name: &str, key: &Key) -> Result {
         let id = self.find(name).ok_or(Reason::NoSuchDataset)?;
+        // `dsl_prop_set_sync_impl` asks for the value that is inherited now, and `dodefault` copies the default,
+        // a text that the hidden ones do not have.
+        if matches!(key, Key::Hidden(_)) {
+            return Err(Reason::KernelPanic);
+        }
         if let Some(dataset) = self.dataset_mut(id) {
             dataset.settings.remove(key);
         }

@@ -14,7 +14,7 @@ pub const SNAPSHOT: Kinds = 2;
 pub const VOLUME: Kinds = 4;
 
 /// How a property gets its value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
     /// ZFS tells it; it cannot be set.
     Status,
@@ -209,6 +209,55 @@ properties! {
     Defaultuserobjquota = "defaultuserobjquota", Class::Own, FILESYSTEM | SNAPSHOT, Kind::Quota, Value::Number(0), "The most objects a user without a quota may have.";
     Defaultgroupobjquota = "defaultgroupobjquota", Class::Own, FILESYSTEM | SNAPSHOT, Kind::Quota, Value::Number(0), "The most objects a group without a quota may have.";
     Defaultprojectobjquota = "defaultprojectobjquota", Class::Own, FILESYSTEM | SNAPSHOT, Kind::Quota, Value::Number(0), "The most objects a project without a quota may have.";
+}
+
+/// A property that ZFS has and never lists (`zprop_register_hidden`). Its values are not modelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Hidden {
+    /// Its name, such as `numclones`.
+    pub name: &'static str,
+    /// How it gets its value.
+    pub class: Class,
+    /// What kinds of datasets have it.
+    pub kinds: Kinds,
+}
+
+/// All of them.
+const HIDDEN: [Hidden; 13] = {
+    const fn hidden(name: &'static str, class: Class, kinds: Kinds) -> Hidden {
+        Hidden { name, class, kinds }
+    }
+    [
+        hidden("name", Class::Status, FILESYSTEM | SNAPSHOT | VOLUME),
+        hidden(
+            "inconsistent",
+            Class::Status,
+            FILESYSTEM | SNAPSHOT | VOLUME,
+        ),
+        hidden("iscsioptions", Class::Inherited, VOLUME),
+        hidden("ivsetguid", Class::Status, FILESYSTEM | SNAPSHOT | VOLUME),
+        hidden("keyguid", Class::Status, FILESYSTEM | SNAPSHOT | VOLUME),
+        hidden("numclones", Class::Status, SNAPSHOT),
+        hidden("pbkdf2salt", Class::Once, FILESYSTEM | VOLUME),
+        hidden("prevsnap", Class::Status, FILESYSTEM | VOLUME),
+        hidden("redacted", Class::Status, FILESYSTEM | SNAPSHOT | VOLUME),
+        hidden("remaptxg", Class::Status, FILESYSTEM | SNAPSHOT | VOLUME),
+        hidden("stmf_sbd_lu", Class::Inherited, VOLUME),
+        hidden("unique", Class::Status, FILESYSTEM | SNAPSHOT | VOLUME),
+        hidden(
+            "useraccounting",
+            Class::Status,
+            FILESYSTEM | SNAPSHOT | VOLUME,
+        ),
+    ]
+};
+
+impl Hidden {
+    /// The one of this name.
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Hidden> {
+        HIDDEN.into_iter().find(|hidden| hidden.name == name)
+    }
 }
 
 const CHECKSUM_2_1: Words = Words {

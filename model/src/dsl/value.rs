@@ -69,43 +69,32 @@ pub fn parse(
     release: Release,
 ) -> Result<Option<(Key, Value)>, Reason> {
     let named: Arc<str> = name.into();
-    let Some(property) = Property::by_name(name, release) else {
-        return if name == "name" && on != Target::Snapshot {
-            Err(Reason::ReadonlyProperty(named))
-        } else if !is_user(name) {
-            if on == Target::Snapshot {
-                return Err(Reason::NotOnSnapshots);
-            }
-            // Figures and quotas of users, groups and projects (`zfs_prop_userquota`).
-            if name.contains("quota@") || name.contains("used@") {
-                return Ok(None);
-            }
-            Err(
-                if name.starts_with("written@") || name.starts_with("written#") {
-                    Reason::ReadonlyProperty(named)
-                } else {
-                    Reason::UnknownProperty(named)
-                },
-            )
-        } else if name.len() > MAX_PROPERTY_NAME {
-            Err(Reason::PropertyNameTooLong(named))
-        } else if text.len() > MAX_VALUE {
-            Err(Reason::ValueTooLong)
-        } else {
-            Ok(Some((Key::User(named), Value::Text(text.into()))))
-        };
+    let key = match Key::by_name(name, release) {
+        Some(Key::User(_)) if name.len() > MAX_PROPERTY_NAME => {
+            return Err(Reason::PropertyNameTooLong(named));
+        }
+        Some(Key::User(_)) if text.len() > MAX_VALUE => return Err(Reason::ValueTooLong),
+        Some(key @ Key::User(_)) => return Ok(Some((key, Value::Text(text.into())))),
+        _ if on == Target::Snapshot => return Err(Reason::NotOnSnapshots),
+        Some(key) => key,
+        // Figures and quotas of users, groups and projects (`zfs_prop_userquota`).
+        None if name.contains("quota@") || name.contains("used@") => return Ok(None),
+        None if name.starts_with("written@") || name.starts_with("written#") => {
+            return Err(Reason::ReadonlyProperty(named));
+        }
+        None => return Err(Reason::UnknownProperty(named)),
     };
-    if on == Target::Snapshot {
-        return Err(Reason::NotOnSnapshots);
-    }
-    if !property.is_for(on.kind(), release) {
+    if !key.is_for(on.kind(), release) {
         return Err(Reason::WrongTypeForProperty(named));
     }
-    match property.class() {
+    match key.class() {
         Class::Status => return Err(Reason::ReadonlyProperty(named)),
         Class::Once if !on.is_new() => return Err(Reason::ReadonlyProperty(named)),
         _ => {}
     }
+    let Key::Native(property) = key else {
+        return Ok(None);
+    };
     let kind = property.kind(release);
     if text == "auto"
         && let Some(checked) = automatic(property, kind, on, &named)

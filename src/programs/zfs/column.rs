@@ -4,7 +4,7 @@
 use ztwin_model::Release;
 use ztwin_model::dsl::dataset::{Dataset, DatasetId};
 use ztwin_model::dsl::properties::{Property, Source, Value};
-use ztwin_model::dsl::property::{Class, Kind, SNAPSHOT};
+use ztwin_model::dsl::property::{Class, Hidden, Kind, SNAPSHOT};
 
 use crate::compare::SPACE;
 use crate::programs::args;
@@ -46,22 +46,6 @@ const SPACE_COLUMNS: [&str; 7] = [
     "usedbydataset",
     "usedbyrefreservation",
     "usedbychildren",
-];
-
-/// Properties that ZFS knows and never lists (`zprop_register_hidden`).
-const HIDDEN: [&str; 12] = [
-    "inconsistent",
-    "iscsioptions",
-    "ivsetguid",
-    "keyguid",
-    "numclones",
-    "pbkdf2salt",
-    "prevsnap",
-    "redacted",
-    "remaptxg",
-    "stmf_sbd_lu",
-    "unique",
-    "useraccounting",
 ];
 
 impl Column {
@@ -236,7 +220,7 @@ fn is_not_modelled(name: &str) -> bool {
         || name.contains("quota@")
         || name.contains("objused@")
         || name.starts_with("written#")
-        || HIDDEN.contains(&name)
+        || Hidden::by_name(name).is_some()
 }
 
 /// Properties that a bookmark can have, also those of which there is never a value.

@@ -1,7 +1,6 @@
 //! `zfs get` (`zfs_do_get`, `zprop_print_one_property`).
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
 use ztwin_model::Release;
 use ztwin_model::dsl::dataset::DatasetId;
@@ -13,6 +12,7 @@ use super::iterate::{self, Walk};
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended, NotModelled};
 use crate::programs::json::{self, Flags, Object};
+use crate::programs::table;
 
 /// What a column of the table shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,7 +176,8 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
                 text.push_str(cell);
             } else {
                 let width = widths[*field as usize];
-                let _ = write!(text, "{cell:<width$}  ");
+                text.push_str(&table::left(cell, width));
+                text.push_str("  ");
             }
         }
         console.say(&text);
@@ -220,7 +221,7 @@ pub(super) fn of_users(console: &Console<'_>, id: DatasetId) -> Vec<Column> {
     for dataset in console.state().lineage(id) {
         users.extend(dataset.settings.keys().filter_map(|key| match key {
             Key::User(name) => Some(name.to_string()),
-            Key::Native(_) => None,
+            Key::Native(_) | Key::Hidden(_) => None,
         }));
     }
     users.into_iter().map(Column::User).collect()
@@ -358,7 +359,7 @@ fn widths(
         for &id in found.iter().filter(|_| grows) {
             let text = console.cell(id, column, false).text;
             let (least, most) = if shown.contains(&(id, column.name())) {
-                (text.chars().count(), 0)
+                (text.len(), 0)
             } else {
                 console.width(&text, column.clock(false))
             };

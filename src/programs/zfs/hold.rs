@@ -10,6 +10,7 @@ use ztwin_model::dsl::reason::Reason;
 use super::iterate;
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended, NotModelled};
+use crate::programs::table;
 use crate::programs::values::Clock;
 
 pub(super) fn hold(console: &mut Console<'_>, words: &[String]) -> Ended {
@@ -183,6 +184,14 @@ fn say(
     }
 }
 
+/// A hold as it is listed.
+struct Row {
+    marker: &'static str,
+    name: String,
+    tag: Arc<str>,
+    time: String,
+}
+
 /// `zfs holds`: every hold of the snapshots.
 pub(super) fn holds(console: &mut Console<'_>, words: &[String]) -> Ended {
     let args = args::parse(words, "rHp");
@@ -230,12 +239,20 @@ pub(super) fn holds(console: &mut Console<'_>, words: &[String]) -> Ended {
         met.retain(|id| !found.contains(id));
         met.extend(found);
     }
-    let mut rows: Vec<(String, Arc<str>, String)> = Vec::new();
+    let mut rows: Vec<Row> = Vec::new();
     for &id in &met {
-        let snapshot = console.state().snapshot(id);
-        for (tag, &placed) in snapshot.into_iter().flat_map(|it| &it.holds) {
-            rows.push((console.name(id), tag.clone(), console.time(placed, clock)));
-        }
+        let Some(snapshot) = console.state().snapshot(id) else {
+            continue;
+        };
+        // Several come in the order of a hash.
+        let marker = console.order(snapshot.holds.len() > 1);
+        let name = console.name(id);
+        rows.extend(snapshot.holds.iter().map(|(tag, &placed)| Row {
+            marker,
+            name: name.clone(),
+            tag: tag.clone(),
+            time: console.time(placed, clock),
+        }));
     }
     // As wide as the longest name, held or not; the heading may be longer.
     let name_width = met
@@ -243,7 +260,7 @@ pub(super) fn holds(console: &mut Console<'_>, words: &[String]) -> Ended {
         .map(|&id| console.name(id).len())
         .max()
         .unwrap_or(0);
-    let tag_width = rows.iter().map(|(_, tag, _)| tag.len()).max().unwrap_or(0);
+    let tag_width = rows.iter().map(|row| row.tag.len()).max().unwrap_or(0);
     if !scripted {
         console.say(&format!(
             "{:<name_width$}  {:<tag_width$}  TIMESTAMP",
@@ -253,11 +270,18 @@ pub(super) fn holds(console: &mut Console<'_>, words: &[String]) -> Ended {
     if met.is_empty() {
         console.complain("no datasets available");
     }
-    for (name, tag, time) in rows {
+    for Row {
+        marker,
+        name,
+        tag,
+        time,
+    } in rows
+    {
         console.say(&if scripted {
-            format!("{name}\t{tag}\t{time}")
+            format!("{marker}{name}\t{tag}\t{time}")
         } else {
-            format!("{name:<name_width$}  {tag:<tag_width$}  {time}")
+            let (name, tag) = (table::left(&name, name_width), table::left(&tag, tag_width));
+            format!("{marker}{name}  {tag}  {time}")
         });
     }
     Ok(u8::from(failed))

@@ -7,7 +7,6 @@ use ztwin_model::dsl::dataset::{Dataset, DatasetId};
 use ztwin_model::dsl::op::DslOp;
 use ztwin_model::dsl::properties::{Class, Key, Property};
 use ztwin_model::dsl::reason::Reason;
-use ztwin_model::dsl::value;
 
 use super::iterate;
 use crate::programs::args::{self, Given};
@@ -32,19 +31,13 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     if datasets.is_empty() {
         return Ok(console.usage("missing dataset argument"));
     }
-    let key = match Property::by_name(name, console.release()) {
-        Some(property) => {
-            if let Some(code) = check(console, property, name, received) {
-                return Ok(code);
-            }
-            Key::Native(property)
-        }
-        None if value::is_user(name) => Key::User(name.as_str().into()),
-        None => {
-            console.note(&Reason::UnknownProperty(name.as_str().into()));
-            return Ok(console.usage(&format!("invalid property '{name}'")));
-        }
+    let Some(key) = Key::by_name(name, console.release()) else {
+        console.note(&Reason::UnknownProperty(name.as_str().into()));
+        return Ok(console.usage(&format!("invalid property '{name}'")));
     };
+    if let Some(code) = check(console, &key, name, received) {
+        return Ok(code);
+    }
     let (mut found, missing) = iterate::operands(console, datasets);
     let mut code = u8::from(missing);
     if recursive {
@@ -65,20 +58,23 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
 }
 
 /// What cannot be inherited at all; its exit code.
-fn check(console: &mut Console<'_>, property: Property, name: &str, received: bool) -> Option<u8> {
+fn check(console: &mut Console<'_>, key: &Key, name: &str, received: bool) -> Option<u8> {
     let named: Arc<str> = name.into();
-    if matches!(property.class(), Class::Status | Class::Once) && !property.inherits() {
+    if matches!(key.class(), Class::Status | Class::Once) {
         console.note(&Reason::ReadonlyProperty(named));
         console.complain(format!("{name} property is read-only"));
         return Some(1);
     }
-    if !property.inherits() && !received {
+    if key.class() != Class::Inherited && !received {
         console.note(&Reason::NotInheritable(named));
         console.complain(format!("'{name}' property cannot be inherited"));
-        if matches!(
-            property,
-            Property::Quota | Property::Refquota | Property::Reservation | Property::Refreservation
-        ) {
+        let of_space = [
+            Property::Quota,
+            Property::Refquota,
+            Property::Reservation,
+            Property::Refreservation,
+        ];
+        if of_space.map(Key::Native).contains(key) {
             console.complain(format!("use 'zfs set {name}=none' to clear"));
             console.complain(format!(
                 "use 'zfs inherit -S {name}' to revert to received value"
@@ -86,7 +82,11 @@ fn check(console: &mut Console<'_>, property: Property, name: &str, received: bo
         }
         return Some(1);
     }
-    if received && matches!(property, Property::Volsize | Property::Version) {
+    if received
+        && [Property::Volsize, Property::Version]
+            .map(Key::Native)
+            .contains(key)
+    {
         console.note(&Reason::NotInheritable(named));
         console.complain(format!(
             "'{name}' property cannot be reverted to a received value"
@@ -107,10 +107,7 @@ fn with_snapshots(console: &Console<'_>, id: DatasetId) -> Vec<DatasetId> {
 
 fn applies(console: &Console<'_>, id: DatasetId, key: &Key) -> bool {
     let kind = console.state().dataset(id).map_or(0, Dataset::kinds);
-    match key {
-        Key::Native(property) => property.is_for(kind, console.release()),
-        Key::User(_) => true,
-    }
+    key.is_for(kind, console.release())
 }
 
 fn inherit(console: &mut Console<'_>, id: DatasetId, key: &Key, property: &str) -> bool {

@@ -2,7 +2,6 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
 use ztwin_model::Release;
 use ztwin_model::dsl::dataset::DatasetId;
@@ -15,6 +14,7 @@ use super::iterate::{self, Walk};
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended, NotModelled};
 use crate::programs::json::{self, Flags, Object, Source};
+use crate::programs::table;
 
 /// A key of the order: the column, and whether it is reversed.
 type Key = (Column, bool);
@@ -263,11 +263,7 @@ fn print(
         .enumerate()
         .map(|(at, column)| {
             let (width, grows) = column.width(exact, console.release());
-            let widest = rows
-                .iter()
-                .map(|row| row[at].chars().count())
-                .max()
-                .unwrap_or(0);
+            let widest = rows.iter().map(|row| row[at].len()).max().unwrap_or(0);
             if grows { width.max(widest) } else { width }
         })
         .collect();
@@ -279,11 +275,11 @@ fn print(
             }
             let (width, last) = (widths[at], at + 1 == row.len());
             if columns[at].is_right() {
-                let _ = write!(text, "{cell:>width$}");
+                text.push_str(&table::right(cell, width));
             } else if last {
                 text.push_str(cell);
             } else {
-                let _ = write!(text, "{cell:<width$}");
+                text.push_str(&table::left(cell, width));
             }
         }
         console.say(&text);
