@@ -61,5 +61,6 @@ errnos! {
     ENAMETOOLONG = 36, "File name too long.";
     ENOTEMPTY = 39, "Directory not empty.";
     ELOOP = 40, "Too many levels of symbolic links.";
+    EILSEQ = 84, "Invalid or incomplete multibyte or wide character.";
     EDQUOT = 122, "Disk quota exceeded.";
 }

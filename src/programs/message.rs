@@ -261,6 +261,7 @@ pub(super) const fn strerror(errno: Errno) -> &'static str {
         Errno::ENAMETOOLONG => "File name too long",
         Errno::ENOTEMPTY => "Directory not empty",
         Errno::ELOOP => "Too many levels of symbolic links",
+        Errno::EILSEQ => "Invalid or incomplete multibyte or wide character",
         Errno::EDQUOT => "Disk quota exceeded",
     }
 }

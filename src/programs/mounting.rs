@@ -41,7 +41,7 @@ impl Console<'_> {
     fn mount_at(&mut self, id: DatasetId, path: &str, asked: &Asked) -> bool {
         let name = self.name(id);
         if !self.exists(path)
-            && let Err(errno) = self.call(FileOp::MakeMountpoint { path: path.into() })
+            && let Err(errno) = self.make_mountpoint(path)
         {
             self.refuse(
                 &format!("cannot mount '{path}'"),
@@ -83,6 +83,19 @@ impl Console<'_> {
                 false
             }
         }
+    }
+
+    /// `mkdirp`, which needs a path in characters of the locale.
+    fn make_mountpoint(&mut self, path: &str) -> Result<(), Errno> {
+        if !path.is_ascii() && self.is_locale_c() {
+            if self.state().mounts.locate(path).mount.is_none() {
+                self.missing
+                    .set(Some("a mountpoint outside of the pools that is not ASCII"));
+            }
+            return Err(Errno::EILSEQ);
+        }
+        let path = path.into();
+        self.call(FileOp::MakeMountpoint { path }).map(drop)
     }
 
     /// `zfs_mount_setattr`: gives what is mounted the options that changed properties ask for, whatever it

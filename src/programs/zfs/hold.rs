@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ztwin_model::Release;
 use ztwin_model::dsl::dataset::DatasetId;
 use ztwin_model::dsl::names::Expected;
 use ztwin_model::dsl::op::DslOp;
@@ -194,7 +195,12 @@ struct Row {
 
 /// `zfs holds`: every hold of the snapshots.
 pub(super) fn holds(console: &mut Console<'_>, words: &[String]) -> Ended {
-    let args = args::parse(words, "rHp");
+    let known = if console.release() == Release::V2_1 {
+        "rH"
+    } else {
+        "rHp"
+    };
+    let args = args::parse(words, known);
     let (mut recursive, mut scripted, mut clock) = (false, false, Clock::PaddedDate);
     for given in args.given {
         match given {
