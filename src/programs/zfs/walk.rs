@@ -212,8 +212,8 @@ fn mark<'a>(
     marker: &[u8],
 ) -> Vec<u8> {
     // How many more of a line stand before here in `lines` than in another order, where that is not 0.
-    let mut ahead: Vec<(&Vec<Vec<u8>>, BTreeMap<&[u8], i64>)> =
-        others.map(|other| (other, BTreeMap::new())).collect();
+    let none_yet = BTreeMap::<&[u8], i64>::new;
+    let mut ahead: Vec<_> = others.map(|other| (other, none_yet())).collect();
     let mut told = Vec::new();
     for (at, line) in lines.iter().enumerate() {
         let stands = ahead
