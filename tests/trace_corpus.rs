@@ -435,6 +435,12 @@ const UNSEEN: &[Unseen] = &[
         why: "JSON came with 2.3",
     },
     Unseen {
+        file: "mounting.rs",
+        text: "a mountpoint outside of the pools that is not ASCII",
+        on: &Release::ALL,
+        why: "ztwin says it, not ZFS",
+    },
+    Unseen {
         file: "zpool/get.rs",
         text: "zpool get",
         on: &[Release::V2_1],
