@@ -27,13 +27,51 @@ pub enum Fault {
     InheritedSticksAfterRename,
     /// `destroy -R` spares a clone.
     DestroySparesClone,
+    /// `destroy -Rn` does not tell of clones (openzfs#13806).
+    DryRunOmitsClones,
+    /// A list of snapshots is destroyed but for those that cannot be (znapzend#96).
+    BatchGoesPartly,
+    /// The snapshots of a clone are deferred because its origin is (illumos 5150).
+    CloneInheritsDeferral,
+    /// A walk over what depends on a dataset meets no clones of clones.
+    WalkIsShallow,
+    /// A walk that comes back to where it was is never refused.
+    WalkForgivesCycles,
+    /// A rollback keeps newer bookmarks.
+    RollbackKeepsBookmarks,
+    /// A promote leaves all bookmarks where they are.
+    PromoteLeavesBookmarks,
+    /// A promote moves bookmarks of what is younger than the origin, too.
+    PromoteMovesAllBookmarks,
     /// A volume that is resized gives its snapshots the new size.
     ResizeReachesSnapshots,
+    /// A volume that is resized keeps what it reserved for its old size.
+    ResizeKeepsReservation,
+    /// A volume that is rolled back keeps its size.
+    RollbackKeepsSize,
+    /// `canmount` is inherited.
+    CanmountInherits,
+    /// A dataset is mounted read-only in one place and not in another (moby#24403, containerd#12513).
+    MountsDiffer,
+    /// A dataset is free when its last mount is detached, whatever is open (containers/storage#2005).
+    DetachedIsFree,
+    /// `umount -f` takes off what has open files.
+    ForceClosesFiles,
+    /// An exported pool keeps what it was only imported with.
+    ExportKeepsAltroot,
+    /// A pool that is imported under another name keeps that of its root filesystem.
+    ImportKeepsRootName,
+    /// An import that goes back to a checkpoint does not.
+    RewindKeepsNewer,
+    /// A checkpoint is taken although its feature is not enabled.
+    CheckpointNeedsNoFeature,
+    /// A property of a pool that is set to its default counts as set.
+    PoolDefaultIsLocal,
 }
 
 impl Fault {
     /// All planted faults.
-    pub const ALL: [Fault; 13] = [
+    pub const ALL: [Fault; 32] = [
         Fault::CloneCopies,
         Fault::DeferredNeverFires,
         Fault::DeferredFiresEarly,
@@ -46,6 +84,25 @@ impl Fault {
         Fault::WriteReachesOrigin,
         Fault::InheritedSticksAfterRename,
         Fault::DestroySparesClone,
+        Fault::DryRunOmitsClones,
+        Fault::BatchGoesPartly,
+        Fault::CloneInheritsDeferral,
+        Fault::WalkIsShallow,
+        Fault::WalkForgivesCycles,
+        Fault::RollbackKeepsBookmarks,
+        Fault::PromoteLeavesBookmarks,
+        Fault::PromoteMovesAllBookmarks,
         Fault::ResizeReachesSnapshots,
+        Fault::ResizeKeepsReservation,
+        Fault::RollbackKeepsSize,
+        Fault::CanmountInherits,
+        Fault::MountsDiffer,
+        Fault::DetachedIsFree,
+        Fault::ForceClosesFiles,
+        Fault::ExportKeepsAltroot,
+        Fault::ImportKeepsRootName,
+        Fault::RewindKeepsNewer,
+        Fault::CheckpointNeedsNoFeature,
+        Fault::PoolDefaultIsLocal,
     ];
 }

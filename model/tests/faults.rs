@@ -101,6 +101,22 @@ fn scenario(fault: Fault) -> Option<Vec<DslOp>> {
         to: to.into(),
     };
     let promote = |name: &str| DslOp::Promote { name: name.into() };
+    let bookmark = |name: &str, source: &str| DslOp::Bookmark {
+        name: name.into(),
+        source: source.into(),
+    };
+    let volume = |size| DslOp::Create {
+        name: "tank/v".into(),
+        volume: Some(Volume {
+            size,
+            block_size: 8192,
+        }),
+        settings: Vec::new(),
+    };
+    let resize = |size| DslOp::Set {
+        name: "tank/v".into(),
+        settings: vec![(Key::Native(Property::Volsize), Value::Number(size))],
+    };
     Some(match fault {
         Fault::DeferredNeverFires => vec![
             clone("tank/c", "tank/a@2"),
@@ -125,27 +141,63 @@ fn scenario(fault: Fault) -> Option<Vec<DslOp>> {
             create("tank/a/k"),
             rename("tank/a/k", "tank/k"),
         ],
-        Fault::ResizeReachesSnapshots => vec![
-            DslOp::Create {
-                name: "tank/v".into(),
-                volume: Some(Volume {
-                    size: 8192,
-                    block_size: 8192,
-                }),
-                settings: Vec::new(),
-            },
-            snapshot(&["tank/v@s"]),
-            DslOp::Set {
-                name: "tank/v".into(),
-                settings: vec![(Key::Native(Property::Volsize), Value::Number(16_384))],
+        Fault::ResizeReachesSnapshots => {
+            vec![volume(8192), snapshot(&["tank/v@s"]), resize(16_384)]
+        }
+        Fault::BatchGoesPartly => vec![
+            clone("tank/c", "tank/a@2"),
+            DslOp::DestroySnapshots {
+                names: names(&["tank/a@1", "tank/a@2"]),
+                defer: false,
             },
         ],
-        // These are faults of files, or of the order in which `zfs` does things.
+        Fault::CloneInheritsDeferral => vec![
+            clone("tank/c", "tank/a@2"),
+            defer("tank/a@2"),
+            snapshot(&["tank/c@s"]),
+            clone("tank/d", "tank/c@s"),
+            DslOp::Destroy {
+                name: "tank/d".into(),
+            },
+        ],
+        Fault::PromoteLeavesBookmarks => vec![
+            bookmark("tank/a#b", "tank/a@1"),
+            clone("tank/c", "tank/a@2"),
+            promote("tank/c"),
+        ],
+        Fault::PromoteMovesAllBookmarks => vec![
+            bookmark("tank/a#b", "tank/a@3"),
+            clone("tank/c", "tank/a@2"),
+            promote("tank/c"),
+        ],
+        Fault::RollbackKeepsSize => vec![
+            volume(8192),
+            snapshot(&["tank/v@s"]),
+            resize(16_384),
+            DslOp::Rollback {
+                to: "tank/v@s".into(),
+            },
+        ],
+        // These are faults of files, of mounts, of pools, or of the order in which `zfs` does things.
         Fault::CloneCopies
         | Fault::UnlinkShowsBelow
         | Fault::WriteReachesOrigin
         | Fault::RollbackKeepsNewer
-        | Fault::DestroySparesClone => return None,
+        | Fault::RollbackKeepsBookmarks
+        | Fault::DestroySparesClone
+        | Fault::DryRunOmitsClones
+        | Fault::WalkIsShallow
+        | Fault::WalkForgivesCycles
+        | Fault::ResizeKeepsReservation
+        | Fault::CanmountInherits
+        | Fault::MountsDiffer
+        | Fault::DetachedIsFree
+        | Fault::ForceClosesFiles
+        | Fault::ExportKeepsAltroot
+        | Fault::ImportKeepsRootName
+        | Fault::RewindKeepsNewer
+        | Fault::CheckpointNeedsNoFeature
+        | Fault::PoolDefaultIsLocal => return None,
     })
 }
 
@@ -160,5 +212,5 @@ fn each_fault_shows() {
             shown += 1;
         }
     }
-    assert_eq!(shown, 8);
+    assert_eq!(shown, 13);
 }

@@ -20,7 +20,7 @@ impl State {
         let Some(parent) = filesystem.parent else {
             return Err(Reason::Busy);
         };
-        if self.mounts.holds(id, &self.open_files) {
+        if self.holds(id) {
             return Err(Reason::Busy);
         }
         if !filesystem.snapshots.is_empty() {
@@ -64,16 +64,17 @@ impl State {
             };
             // A mount is a long hold, which forbids the deferred form too
             // (`dsl_destroy_snapshot_check_impl`).
-            if self.mounts.holds(id, &self.open_files) {
+            if self.holds(id) {
                 refused.push((name.clone(), Reason::Busy));
             } else if !defer && !snapshot.holds.is_empty() {
                 refused.push((name.clone(), Reason::Held(name.clone())));
             } else if !defer && !snapshot.clones.is_empty() {
                 refused.push((name.clone(), Reason::Cloned));
+            } else {
+                found.push(id);
             }
-            found.push(id);
         }
-        if !refused.is_empty() {
+        if !refused.is_empty() && !self.faulty(Fault::BatchGoesPartly) {
             return Err(Reason::Snapshots(refused));
         }
         for id in &found {
@@ -87,6 +88,9 @@ impl State {
             .and_then(|name| self.pools.get_mut(names::pool(name)))
         {
             Arc::make_mut(pool).close_txg();
+        }
+        if !refused.is_empty() {
+            return Err(Reason::Snapshots(refused));
         }
         Ok(())
     }

@@ -115,6 +115,11 @@ impl State {
 
     /// Whether a bookmark marks something younger than a snapshot.
     fn marks_after(&self, bookmark: DatasetId, snapshot: DatasetId) -> bool {
+        if self.faulty(Fault::PromoteLeavesBookmarks) {
+            return true;
+        } else if self.faulty(Fault::PromoteMovesAllBookmarks) {
+            return false;
+        }
         let txg = |id| self.dataset(id).map(|it| it.creation_txg);
         txg(bookmark) > txg(snapshot)
     }

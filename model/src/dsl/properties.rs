@@ -118,7 +118,9 @@ impl State {
             }
             _ => {}
         }
-        let reach = if property.inherits() { usize::MAX } else { 1 };
+        let inherits = property.inherits()
+            || (property == Property::Canmount && self.faulty(Fault::CanmountInherits));
+        let reach = if inherits { usize::MAX } else { 1 };
         self.nearest(id, &Key::Native(property), reach)
             .unwrap_or_else(|| (property.default_value(self.release), Source::Default))
     }

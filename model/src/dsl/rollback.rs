@@ -1,5 +1,6 @@
 //! Rolling back (`dsl_dataset_rollback_check`, `dsl_dataset_rollback_sync`).
 
+use crate::dsl::dataset::Dataset;
 use crate::dsl::names::{self, Expected};
 use crate::dsl::op::Result;
 use crate::dsl::reason::Reason;
@@ -25,9 +26,14 @@ impl State {
         if bookmarks.any(|&it| self.dataset(it).is_some_and(|it| it.creation_txg > latest)) {
             return Err(Reason::NewerSnapshot(to.into()));
         }
-        let Some(objset) = self.dataset(snapshot).map(|it| it.objset.clone()) else {
+        let Some(mut objset) = self.dataset(snapshot).map(|it| it.objset.clone()) else {
             return Err(Reason::NoSuchDataset);
         };
+        if self.faulty(Fault::RollbackKeepsSize)
+            && let Some(volume) = self.dataset(home).and_then(Dataset::volume)
+        {
+            objset.resize(volume.size);
+        }
         if let Some(dataset) = self.dataset_mut(home) {
             dataset.objset = objset;
         }

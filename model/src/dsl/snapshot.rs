@@ -64,6 +64,7 @@ impl State {
         };
         let id = self.number();
         let now = self.now;
+        let deferred = self.faulty(Fault::CloneInheritsDeferral) && self.has_deferred_origin(of);
         let Some(pool) = self.pool_of_mut(of) else {
             return;
         };
@@ -76,6 +77,7 @@ impl State {
             objset,
             kind: Kind::Snapshot(Snapshot {
                 filesystem: of,
+                deferred,
                 ..Snapshot::default()
             }),
         };
@@ -84,6 +86,12 @@ impl State {
             filesystem.snapshots.push(id);
             filesystem.snapshots_changed = Some(now);
         }
+    }
+
+    /// Whether it is a clone of a deferred snapshot (for a planted fault).
+    fn has_deferred_origin(&self, id: DatasetId) -> bool {
+        let origin = self.origin_of(id).and_then(|origin| self.snapshot(origin));
+        origin.is_some_and(|origin| origin.deferred)
     }
 }
 

@@ -160,10 +160,7 @@ impl State {
             .pools
             .get(name)
             .ok_or_else(|| Reason::NoSuchPool(name.into()))?;
-        let busy = pool
-            .datasets
-            .keys()
-            .any(|&id| self.mounts.holds(id, &self.open_files));
+        let busy = pool.datasets.keys().any(|&id| self.holds(id));
         if busy {
             return Err(Reason::Busy);
         }

@@ -6,6 +6,7 @@ use crate::dsl::dataset::DatasetId;
 use crate::dsl::names;
 use crate::dsl::op::Result;
 use crate::dsl::reason::Reason;
+use crate::fault::Fault;
 use crate::machine::State;
 use crate::spa::Pool;
 
@@ -19,16 +20,15 @@ impl State {
             .pools
             .get(name)
             .ok_or_else(|| Reason::NoSuchPool(name.into()))?;
-        let held = |id| self.mounts.holds(id, &self.open_files);
-        if pool.datasets.keys().any(|&id| held(id)) {
+        if pool.datasets.keys().any(|&id| self.holds(id)) {
             return Err(Reason::PoolBusy);
         }
         if let Some(mut pool) = self.pools.remove(name) {
             let exported = Arc::make_mut(&mut pool);
             exported.close_txg();
             exported.discarding = false;
-            for name in OF_IMPORT {
-                exported.settings.remove(name);
+            if !self.faulty(Fault::ExportKeepsAltroot) {
+                exported.forget_import();
             }
             self.exported.push(pool);
         }
@@ -78,6 +78,7 @@ impl State {
             return Err(Reason::NoCheckpoint);
         }
         let mut pool = self.exported.remove(at);
+        let rewind = rewind && !self.faulty(Fault::RewindKeepsNewer);
         if let Some(checkpoint) = checkpoint.filter(|_| rewind) {
             // What the labels of the vdevs say stays.
             let labels = (pool.vdevs.clone(), pool.settings.get("comment").cloned());
@@ -90,12 +91,14 @@ impl State {
             }
         }
         let imported = Arc::make_mut(&mut pool);
-        for name in OF_IMPORT {
-            imported.settings.remove(name);
+        if !self.faulty(Fault::ExportKeepsAltroot) {
+            imported.forget_import();
         }
         imported.close_txg();
         name.clone_into(&mut imported.name);
-        if let Some(dataset) = imported.datasets.get_mut(&imported.root) {
+        if let Some(dataset) = imported.datasets.get_mut(&imported.root)
+            && !self.faulty(Fault::ImportKeepsRootName)
+        {
             Arc::make_mut(dataset).component = name.into();
         }
         let release = self.release;
@@ -118,13 +121,14 @@ impl State {
     /// Keeps the present state of a pool (`spa_checkpoint`).
     pub(crate) fn checkpoint(&mut self, name: &str) -> Result {
         let now = self.now;
+        let needs_no_feature = self.faulty(Fault::CheckpointNeedsNoFeature);
         let Some(pool) = self.pools.get_mut(name) else {
             return Err(Reason::NoSuchPool(name.into()));
         };
         if pool.checkpoint.is_some() {
             return Err(Reason::CheckpointExists);
         }
-        if !pool.features.contains("zpool_checkpoint") {
+        if !pool.features.contains("zpool_checkpoint") && !needs_no_feature {
             return Err(Reason::NotSupportedByPool);
         }
         let kept = pool.clone();
@@ -149,6 +153,15 @@ impl State {
         pool.discarding = !wait;
         pool.close_txg();
         Ok(())
+    }
+}
+
+impl Pool {
+    /// Forgets what it had only as long as it stayed imported.
+    fn forget_import(&mut self) {
+        for name in OF_IMPORT {
+            self.settings.remove(name);
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::dsl::names;
 use crate::dsl::reason::Reason;
 use crate::dsl::value;
+use crate::fault::Fault;
 use crate::machine::State;
 use crate::release::Release;
 use crate::spa::Pool;
@@ -287,6 +288,7 @@ impl State {
         check(name, text, pool, when, release)?;
         let property = PoolProperty::by_name(name, release);
         let bootfs = self.find(text);
+        let keeps_default = self.faulty(Fault::PoolDefaultIsLocal);
         let is_bootfs = property.is_some_and(|it| it.rule == Rule::Bootfs);
         if is_bootfs && !text.is_empty() && bootfs.is_none() {
             return Err(Reason::NoSuchBootfs);
@@ -299,6 +301,9 @@ impl State {
             pool.bootfs = bootfs;
         } else {
             pool.set(name, text, release);
+            if keeps_default && let Some(property) = property {
+                pool.settings.insert(property.name.into(), text.into());
+            }
         }
         pool.close_txg();
         Ok(())

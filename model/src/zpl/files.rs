@@ -767,6 +767,7 @@ fn mount(state: &mut State, name: &str, path: &str, options: MountOptions, besid
     if let Some(superblock) = superblock
         && !is_snapshot
         && options.read_only != (superblock || state.is_readonly(id))
+        && !state.faulty(Fault::MountsDiffer)
     {
         return Err(Errno::EBUSY);
     }
@@ -804,7 +805,12 @@ fn unmount(state: &mut State, path: &str, how: Unmount) -> Result {
     // A path that leads nowhere, as far as it lies in a pool, or to something that is no mountpoint.
     covered(state, path)?;
     let mount = state.mounts.at(path).ok_or(Errno::EINVAL)?.id;
-    if how != Unmount::Lazy && state.mounts.is_busy(mount, &state.open_files) {
+    let asks = match how {
+        Unmount::Plain => true,
+        Unmount::Force => !state.faulty(Fault::ForceClosesFiles),
+        Unmount::Lazy => false,
+    };
+    if asks && state.mounts.is_busy(mount, &state.open_files) {
         return Err(Errno::EBUSY);
     }
     state.mounts.detach(mount);

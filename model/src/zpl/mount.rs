@@ -6,6 +6,7 @@
 use crate::dmu::ObjectId;
 use crate::dsl::dataset::DatasetId;
 use crate::dsl::property::{Property, Value};
+use crate::fault::Fault;
 use crate::machine::State;
 use crate::zpl::open::OpenFiles;
 
@@ -116,6 +117,16 @@ impl MountOptions {
     }
 }
 
+impl State {
+    /// Whether anything holds the dataset so that it cannot be destroyed or exported: a mount, or a
+    /// file that is still open below a mount that was lazily unmounted.
+    #[must_use]
+    pub fn holds(&self, dataset: DatasetId) -> bool {
+        let open = || self.open_files.on_dataset(dataset);
+        self.mounts.is_mounted(dataset) || (open() && !self.faulty(Fault::DetachedIsFree))
+    }
+}
+
 /// A place in the machine's path space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place<'m, 'p> {
@@ -174,13 +185,6 @@ impl Mounts {
     #[must_use]
     pub fn is_mounted(&self, dataset: DatasetId) -> bool {
         self.first(dataset).is_some()
-    }
-
-    /// Whether anything holds the dataset so that it cannot be destroyed or exported: a mount, or a
-    /// file that is still open below a mount that was lazily unmounted.
-    #[must_use]
-    pub fn holds(&self, dataset: DatasetId, open: &OpenFiles) -> bool {
-        self.is_mounted(dataset) || open.on_dataset(dataset)
     }
 
     /// Where an absolute path leads that has no symbolic links on the way ([`State::resolve`]).

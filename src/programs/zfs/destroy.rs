@@ -229,7 +229,8 @@ impl Destroy {
         let Some(target) = console.handle(id) else {
             return true;
         };
-        let faulty = console.state().faulty(Fault::DestroySparesClone);
+        let faulty = console.state().faulty(Fault::DestroySparesClone)
+            || (self.dry && console.state().faulty(Fault::DryRunOmitsClones));
         console.each_dependent(&target, Recursion::Refused, &mut |console, dependent| {
             let spared = faulty && !is_below(&dependent.name, &target.name);
             spared || self.one(console, dependent)

@@ -101,7 +101,8 @@ fn destroy_younger(
             });
         done &= whole & remove_snapshot(console, &snapshot.name);
     }
-    for &bookmark in bookmarks {
+    let faulty = console.state().faulty(Fault::RollbackKeepsBookmarks);
+    for &bookmark in bookmarks.iter().filter(|_| !faulty) {
         let name = console.name(bookmark);
         let gone = console.dataset(DslOp::DestroyBookmark {
             name: name.as_str().into(),

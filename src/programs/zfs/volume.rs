@@ -5,6 +5,7 @@ use ztwin_model::Release;
 use ztwin_model::dsl::dataset::{Dataset, DatasetId};
 use ztwin_model::dsl::op::DslOp;
 use ztwin_model::dsl::properties::{Key, Property, Value};
+use ztwin_model::fault::Fault;
 use ztwin_model::spa::{Pool, Shape};
 
 use crate::programs::console::Console;
@@ -158,7 +159,8 @@ pub(super) fn add_reservation(
     let reserved = Key::Native(Property::Refreservation);
     let (kept, _) = console.state().property(id, Property::Refreservation);
     let by_itself = Value::Number(automatic(console, id, volume.size));
-    if kept != by_itself || settings.iter().any(|(key, _)| *key == reserved) {
+    let faulty = console.state().faulty(Fault::ResizeKeepsReservation);
+    if faulty || kept != by_itself || settings.iter().any(|(key, _)| *key == reserved) {
         return None;
     }
     settings.push((reserved, Value::Number(automatic(console, id, size))));

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ztwin_model::Release;
 use ztwin_model::dsl::dataset::{Dataset, DatasetId};
 use ztwin_model::dsl::names::Expected;
+use ztwin_model::fault::Fault;
 
 use crate::programs::console::{Console, Ended, NotModelled};
 
@@ -302,13 +303,15 @@ impl DependentWalk {
     /// `iter_dependents_cb`.
     fn visit(&mut self, console: &mut Console<'_>, of: &Handle, each: &mut Each<'_>) -> bool {
         if self.way.contains(&of.id) {
-            if self.recursion == Recursion::Refused {
+            let allowed = self.recursion == Recursion::Allowed
+                || console.state().faulty(Fault::WalkForgivesCycles);
+            if !allowed {
                 console.complain(format!(
                     "cannot determine dependent datasets: recursive dependency at '{}'",
                     of.name
                 ));
             }
-            return self.recursion == Recursion::Allowed;
+            return allowed;
         }
         self.below(console, of, each) && each(console, of)
     }
@@ -325,6 +328,10 @@ impl DependentWalk {
 
     fn below(&mut self, console: &mut Console<'_>, of: &Handle, each: &mut Each<'_>) -> bool {
         if let Some(clones) = &of.clones {
+            let shallow = console.state().faulty(Fault::WalkIsShallow);
+            if shallow && self.way.len() > 1 {
+                return true;
+            }
             return clones.iter().all(|clone| {
                 // One that is gone is told, and does no harm (`zfs_iter_clones`).
                 let clone = console.open(clone, Expected::Filesystem);
