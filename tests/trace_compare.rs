@@ -142,6 +142,34 @@ fn the_columns_of_a_table_stand_where_its_values_put_them() {
 }
 
 #[test]
+fn a_long_value_moves_what_stands_behind_it_in_columns_of_a_fixed_width() {
+    let got = "LOAD_GUID  AUTOTRIM   LEAKED\n   <guid>  off       <space>\n";
+    let table = |lines: [&str; 2]| lines.map(|line| format!("  {line}\n")).concat();
+    let head = "LOAD_GUID  AUTOTRIM  LEAKED";
+    let right = table([head, "7151499740240329056  off            0"]);
+    assert_eq!(agrees(&right, got), "space 1, guid 1");
+    for wrong in [
+        // The column is wider than its head, and the value shorter.
+        [
+            " LOAD_GUID  AUTOTRIM  LEAKED",
+            "123456789  off            0",
+        ],
+        // What is behind the long value does not move with it.
+        [head, "7151499740240329056   off           0"],
+        [head, "7151499740240329056  off           0"],
+        // A value that has room stands elsewhere in it.
+        [head, "  1234567  off              0"],
+        [head, "  1234567  off       0"],
+    ] {
+        differs(&table(wrong), got);
+    }
+    assert_eq!(
+        agrees(&table([head, "  1234567  off            0"]), got),
+        "space 1, guid 1"
+    );
+}
+
+#[test]
 fn patterns_match_what_they_say() {
     agrees("  ~ a <range:5..10> b\n", "a 7 b\n");
     agrees("  ~ <*>b<*>\n", "aabbab\n");

@@ -101,6 +101,8 @@ pub(super) type Span = (usize, usize);
 pub(super) struct Cell {
     pub got: Span,
     pub expected: Span,
+    /// Whether a marker stands in it.
+    pub marked: bool,
 }
 
 /// Compares a line. With `by_words`, runs of spaces may differ in length: a marker near by made the
@@ -332,6 +334,7 @@ fn compare_words(expected: &Text, got: &str, bound: &Bound) -> Option<Matched> {
         matched.cells.push(Cell {
             got: (at, at + width),
             expected: (first.span.0, last.span.1),
+            marked: Class::find(word).is_some(),
         });
         at += width;
         next += used;

@@ -29,12 +29,29 @@ fn columns(rows: &[&[Span]]) -> Vec<Span> {
         .collect()
 }
 
+/// Whether a row stands in columns that keep their width: a value that is longer than its column moves
+/// what is behind it.
+fn flows(row: &[Cell], widths: &[usize], justified: &[Justified]) -> bool {
+    let mut start = 0;
+    row.iter()
+        .zip(widths)
+        .zip(justified)
+        .all(|((cell, width), justified)| {
+            let (from, to) = cell.expected;
+            let end = start + (to - from).max(*width);
+            let stands = (justified.left && from == start) || (justified.right && to == end);
+            start = end + GAP;
+            stands
+        })
+}
+
 /// The rows (by index) whose words do not stand where the table's layout puts them.
 ///
 /// The layout is that of the printed table, in which markers are as wide as they are long: each column
 /// as wide as its widest cell, justified left or right. A table that is not laid out like this, such as
 /// one with columns of a fixed width, has no misplaced rows; nor has one that stands as the printed one
-/// does, whose columns may be of a fixed width that a marker happens to have.
+/// does, whose columns may be of a fixed width that a marker happens to have; nor one whose columns are as
+/// wide as what the model knows in them, and of which values that it does not know are longer.
 pub(super) fn misplaced(rows: &[&[Cell]]) -> Vec<usize> {
     let Some(first) = rows.first() else {
         return Vec::new();
@@ -72,6 +89,16 @@ pub(super) fn misplaced(rows: &[&[Cell]]) -> Vec<usize> {
             })
     };
     if expected.iter().all(|row| fits(row, &got_columns)) {
+        return Vec::new();
+    }
+    let known_widths: Vec<usize> = (0..first.len())
+        .map(|k| {
+            let known = rows.iter().map(|row| row[k]).filter(|cell| !cell.marked);
+            let widths = known.map(|cell| cell.got.1 - cell.got.0);
+            widths.max().unwrap_or(0)
+        })
+        .collect();
+    if rows.iter().all(|row| flows(row, &known_widths, &justified)) {
         return Vec::new();
     }
     (0..rows.len())
