@@ -145,6 +145,6 @@ fn a_changed_character_is_noticed_unless_a_named_looseness_covers_it() {
     );
     insta::assert_snapshot!(
         format!("{:?}", all.unnoticed),
-        @r#"{"guid": 3509, "space": 24910, "time": 3902, "txg": 150, "version": 894}"#
+        @r#"{"guid": 3509, "space": 27411, "time": 5643, "txg": 570, "version": 960}"#
     );
 }
