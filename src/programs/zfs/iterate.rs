@@ -5,6 +5,7 @@ use ztwin_model::dsl::dataset::DatasetId;
 use ztwin_model::dsl::names::Expected;
 use ztwin_model::dsl::reason::Reason;
 use ztwin_model::outcome::Outcome;
+use ztwin_model::spa::Pool;
 use ztwin_model::zpl::op::{At, FileKind, FileOp, FileResult};
 
 use crate::programs::args;
@@ -38,6 +39,8 @@ pub(super) struct Walk {
     pub types: Option<Types>,
     /// `zfs get`: without `-t`, snapshots too.
     pub all_types: bool,
+    /// `zfs list -o space`: without `-t`, no snapshot may be named.
+    pub no_named_snapshots: bool,
 }
 
 /// The value of `-d`, or the complaint about it (`parse_depth`).
@@ -115,6 +118,7 @@ pub(super) fn walk(
         walk.recursive = true;
         walk.depth = Some(1);
     }
+    let by_pool = walk.types.is_none() && !walk.all_types;
     let mut found = Vec::new();
     let mut failed = false;
     if operands.is_empty() {
@@ -125,13 +129,13 @@ pub(super) fn walk(
             .map(|pool| pool.root)
             .collect();
         for root in roots {
-            visit(console, root, walk.depth, types, &mut found);
+            visit(console, root, walk.depth, types, by_pool, &mut found);
         }
     }
     for operand in operands {
         // With `-r`, a filesystem may be named even if only what is below it is asked for.
         let filesystems = types.filesystems || walk.recursive;
-        let snapshots = types.snapshots || walk.types.is_none();
+        let snapshots = types.snapshots || (walk.types.is_none() && !walk.no_named_snapshots);
         let expected = match (filesystems || types.volumes, snapshots, types.bookmarks) {
             (_, false, false) => Expected::Filesystem,
             (false, true, false) => Expected::Snapshot,
@@ -162,7 +166,7 @@ pub(super) fn walk(
             console.refuse(&format!("cannot open '{operand}'"), &Reason::WrongType);
             failed = true;
         } else if walk.recursive {
-            visit(console, id, walk.depth, types, &mut found);
+            visit(console, id, walk.depth, types, by_pool, &mut found);
         } else {
             found.push(id);
         }
@@ -220,12 +224,13 @@ pub(super) fn operands(console: &mut Console<'_>, names: &[String]) -> (Vec<Data
 }
 
 /// A filesystem, its snapshots and what is below it, as far as they are asked for. Snapshots are a level
-/// below their filesystem.
+/// below their filesystem; with `by_pool`, the pool says whether they are shown.
 fn visit(
     console: &Console<'_>,
     id: DatasetId,
     depth: Option<u64>,
     types: Types,
+    by_pool: bool,
     found: &mut Vec<DatasetId>,
 ) {
     if if console.is_volume(id) {
@@ -238,14 +243,27 @@ fn visit(
     if depth == Some(0) {
         return;
     }
-    if types.snapshots {
+    // `zfs_include_snapshots`
+    let shows = |pool: &Pool| {
+        pool.settings
+            .get("listsnapshots")
+            .is_some_and(|it| **it == *"on")
+    };
+    if types.snapshots || (by_pool && console.state().pool_of(id).is_some_and(shows)) {
         found.extend(console.snapshots(id));
     }
     if types.bookmarks {
         found.extend(console.bookmarks(id));
     }
     for child in console.children(id) {
-        visit(console, child, depth.map(|depth| depth - 1), types, found);
+        visit(
+            console,
+            child,
+            depth.map(|depth| depth - 1),
+            types,
+            by_pool,
+            found,
+        );
     }
 }
 

@@ -66,6 +66,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         None => "name,used,available,referenced,mountpoint",
         Some(fields) => fields,
     };
+    walk.no_named_snapshots = fields == "space";
     let all = fields == "all";
     let columns = if all {
         Ok(every(console.release()))

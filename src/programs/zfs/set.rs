@@ -103,13 +103,8 @@ fn set(
             return Ok(false);
         }
     };
-    if settings
-        .iter()
-        .any(|(key, _)| matches!(key, Key::Native(Property::Version)))
-    {
-        // Setting the version that it has does nothing.
-        return Ok(true);
-    }
+    // Setting the version that it has does nothing.
+    settings.retain(|(key, _)| *key != Key::Native(Property::Version));
     let size_before = volume::add_reservation(console, id, &mut settings);
     volume::fix_automatic(console, id, &mut settings);
     for (key, value) in &settings {
