@@ -471,6 +471,12 @@ const UNSEEN: &[Unseen] = &[
         why: "JSON came with 2.3",
     },
     Unseen {
+        file: "zpool/import.rs",
+        text: "Import was successful, but unable to mount some datasets",
+        on: &[Release::V2_1],
+        why: "until 2.1 it only fails",
+    },
+    Unseen {
         file: "json.rs",
         text: "'--json-int' only works with '-j' option",
         on: &[Release::V2_1],
@@ -537,7 +543,7 @@ const UNSEEN: &[Unseen] = &[
         why: "until 2.1 vdevs have no properties",
     },
     Unseen {
-        file: "zpool/create.rs",
+        file: "zpool/mod.rs",
         text: "pool or vdev",
         on: &[Release::V2_1],
         why: "until 2.1 vdevs have no properties",

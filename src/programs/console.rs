@@ -46,8 +46,8 @@ pub(super) struct Console<'m> {
     pub taken_off: BTreeSet<DatasetId>,
     /// Whether the kernel panicked below it.
     pub panicked: bool,
-    /// The pool whose history tells of this program, if it ends well: that of the last change.
-    pub logged: Option<String>,
+    /// The root of the pool whose history tells of this program, if it ends well: that of the last change.
+    pub logged: Option<DatasetId>,
     /// The order in which lists are met that ZFS has in none.
     pub order: Order,
 }
@@ -157,13 +157,20 @@ impl<'m> Console<'m> {
             return Err(reason);
         }
         self.changed = true;
-        self.logged = Some(names::pool(op.name()).to_owned());
+        self.logged = self.root_of(names::pool(op.name()));
         Ok(())
+    }
+
+    /// The root filesystem of an imported pool.
+    pub fn root_of(&self, pool: &str) -> Option<DatasetId> {
+        self.state().pools.get(pool).map(|pool| pool.root)
     }
 
     /// Runs an operation on pools.
     #[allow(clippy::needless_pass_by_value, reason = "callers make it on the spot")]
     pub fn pool(&mut self, op: PoolOp) -> Result<(), Reason> {
+        let logged_in = op.logged_in(self.release());
+        let there_before = logged_in.and_then(|pool| self.root_of(pool));
         let before = self.before_failure();
         if let Outcome::Refused(reason) = self.machine.apply(&Op::Pool(op.clone())) {
             return Err(reason);
@@ -173,8 +180,8 @@ impl<'m> Console<'m> {
             return Err(reason);
         }
         self.changed = true;
-        if let Some(pool) = op.logged_in() {
-            self.logged = Some(pool.to_owned());
+        if let Some(pool) = logged_in {
+            self.logged = there_before.or_else(|| self.root_of(pool));
         }
         Ok(())
     }
@@ -197,9 +204,9 @@ impl<'m> Console<'m> {
     }
 
     /// `zpool_log_history`: writes the command into a pool's history.
-    pub fn log(&mut self, pool: &str, words: &[String]) {
+    pub fn log(&mut self, root: DatasetId, words: &[String]) {
         let op = PoolOp::Log {
-            pool: pool.into(),
+            root,
             command: words.join(" ").into(),
         };
         // Logging always succeeds, and no failure is drawn for it.

@@ -212,7 +212,13 @@ impl Failures {
     /// Why an operation on pools fails that would succeed.
     pub(super) fn of_pool(&mut self, op: &PoolOp) -> Option<Reason> {
         match op {
-            PoolOp::Destroy { name } => self.take("zpool destroy", name).map(reason),
+            PoolOp::Destroy { name } => {
+                let errno = self.take("zpool destroy", name)?;
+                Some(match reason(errno) {
+                    Reason::Busy => Reason::PoolBusy,
+                    reason => reason,
+                })
+            }
             _ => None,
         }
     }

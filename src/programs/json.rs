@@ -107,6 +107,14 @@ impl Object {
         self.0.push((name, value));
     }
 
+    /// The members that are objects.
+    pub fn objects(&self) -> impl Iterator<Item = (&str, &Object)> {
+        self.0.iter().filter_map(|(name, value)| match value {
+            Json::Object(object) => Some((name.as_str(), object)),
+            Json::Text(_) | Json::Number(_) => None,
+        })
+    }
+
     /// Adds a string.
     pub fn text(&mut self, name: &str, text: impl Into<String>) {
         self.add(name, Json::Text(text.into()));

@@ -172,6 +172,9 @@ fn text(reason: &Reason, release: Release) -> String {
         Reason::KernelPanic => "kernel panic".to_owned(),
         Reason::NoSuchVdev(path) => format!("cannot open '{path}': no such device in /dev"),
         Reason::VdevInUse(path, pool) => format!("{path} is part of active pool '{pool}'"),
+        Reason::VdevPerhapsInUse(path, pool) => {
+            format!("{path} is part of potentially active pool '{pool}'")
+        }
         Reason::VdevTwice => {
             "one or more vdevs refer to the same device, or one of\nthe devices is \
                               part of an active md or lvm device"

@@ -64,8 +64,8 @@ pub fn run_with(
         [program, rest @ ..] if program == "zpool" => zpool::run(&mut console, rest),
         _ => Err(NotModelled("this program".to_owned())),
     };
-    if let (Ok(0), Some(pool)) = (&ended, console.logged.take()) {
-        console.log(&pool, words);
+    if let (Ok(0), Some(root)) = (&ended, console.logged.take()) {
+        console.log(root, words);
     }
     let Console {
         out,

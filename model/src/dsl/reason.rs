@@ -227,6 +227,8 @@ reasons! {
     NoSuchVdev(Arc<str>);
     /// The device is part of a pool: the vdev, and the pool.
     VdevInUse(Arc<str>, Arc<str>);
+    /// The device is part of a pool, which is imported under another name: the vdev, and the pool's own name.
+    VdevPerhapsInUse(Arc<str>, Arc<str>);
     /// A device is named twice.
     VdevTwice;
     /// The devices of a vdev have different sizes: the kind of vdev.

@@ -12,6 +12,7 @@ use crate::dsl::property::{Property, Value};
 use crate::dsl::reason::Reason;
 use crate::machine::State;
 use crate::spa::feature::Feature;
+use crate::spa::op::temporary;
 use crate::spa::{Pool, Shape, Vdev};
 
 /// The smallest device (`SPA_MINDEVSIZE`), in bytes.
@@ -31,6 +32,8 @@ impl State {
     ) -> Result {
         names::check_pool(name)?;
         self.check_vdevs(vdevs)?;
+        let label = name.into();
+        let name = temporary(properties).unwrap_or(name);
         if self.pools.contains_key(name) {
             return Err(Reason::PoolExists(name.into()));
         }
@@ -91,6 +94,8 @@ impl State {
         };
         let mut pool = Pool {
             name: name.to_owned(),
+            label,
+            destroyed: false,
             open_txg: FIRST_TXG,
             datasets: BTreeMap::from([(root, Arc::new(dataset))]),
             root,
@@ -99,6 +104,7 @@ impl State {
             settings: BTreeMap::new(),
             bootfs: None,
             features: BTreeSet::new(),
+            enabled_later: BTreeSet::new(),
             checkpoint: None,
             discarding: false,
             history: Vec::new(),
@@ -111,11 +117,10 @@ impl State {
         for feature in Feature::all(self.release).filter(|it| features.contains(it.name)) {
             feature.enable(&mut pool.features, self.release);
         }
-        // What was in them is gone.
+        // What was in them is gone; a pool that is in others, too, is damaged.
         self.exported.retain(|exported| {
-            !exported
-                .devices()
-                .any(|it| devices.iter().any(|new| &***new == it))
+            let mut left = exported.devices();
+            left.any(|it| devices.iter().all(|new| &***new != it))
         });
         self.pools.insert(name.to_owned(), Arc::new(pool));
         Ok(())
@@ -141,7 +146,7 @@ impl State {
         }
         for device in vdevs.iter().flat_map(|vdev| &vdev.devices) {
             if let Some(pool) = self.owner_of_vdev(device) {
-                return Err(Reason::VdevInUse(device.clone(), pool.into()));
+                return Err(Reason::VdevInUse(device.clone(), pool.name.as_str().into()));
             }
         }
         Ok(())
@@ -149,23 +154,9 @@ impl State {
 
     /// The pool that a vdev file belongs to.
     #[must_use]
-    pub fn owner_of_vdev(&self, device: &str) -> Option<&str> {
-        let owns = |vdev: &Vdev| vdev.devices.iter().any(|it| &**it == device);
-        let owner = self.pools.values().find(|pool| pool.vdevs.iter().any(owns));
-        owner.map(|pool| pool.name.as_str())
-    }
-
-    pub(crate) fn destroy_pool(&mut self, name: &str) -> Result {
-        let pool = self
-            .pools
-            .get(name)
-            .ok_or_else(|| Reason::NoSuchPool(name.into()))?;
-        let busy = pool.datasets.keys().any(|&id| self.holds(id));
-        if busy {
-            return Err(Reason::Busy);
-        }
-        self.pools.remove(name);
-        Ok(())
+    pub fn owner_of_vdev(&self, device: &str) -> Option<&Pool> {
+        let mut pools = self.pools.values().map(|pool| &**pool);
+        pools.find(|pool| pool.devices().any(|it| it == device))
     }
 
     pub(crate) fn sync_pool(&mut self, name: &str) -> Result {

@@ -7,8 +7,10 @@ use crate::release::Release;
 /// When an enabled feature becomes active.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activity {
-    /// With the pool.
+    /// At once.
     Always,
+    /// With the pool; what activates it later is not followed.
+    FromStart,
     /// When something uses it; what has used it is not followed.
     ByUse,
     /// As long as there is a bookmark.
@@ -30,7 +32,7 @@ pub struct Feature {
     pub activity: Activity,
 }
 
-use Activity::{Always, Bookmark, ByUse, Checkpoint, Never};
+use Activity::{Always, Bookmark, ByUse, Checkpoint, FromStart, Never};
 use Release::{V2_1, V2_3, V2_4};
 
 /// All of them, in the order in which ZFS lists them.
@@ -73,7 +75,7 @@ const FEATURES: [(&str, Release, Activity); 47] = [
     ("head_errlog", V2_3, Always),
     ("blake3", V2_3, ByUse),
     ("block_cloning", V2_3, ByUse),
-    ("vdev_zaps_v2", V2_3, Always),
+    ("vdev_zaps_v2", V2_3, FromStart),
     ("redaction_list_spill", V2_3, Never),
     ("raidz_expansion", V2_3, Never),
     ("fast_dedup", V2_3, ByUse),
@@ -95,6 +97,12 @@ impl Feature {
                 activity,
             })
             .filter(move |feature| feature.since <= release)
+    }
+
+    /// Those that a pool is missed in: an upgrade enables them. The others wait until they are asked for
+    /// (`ZFEATURE_FLAG_NO_UPGRADE`).
+    pub fn of_upgrades(release: Release) -> impl Iterator<Item = Feature> {
+        Feature::all(release).filter(|feature| feature.name != "dynamic_gang_header")
     }
 
     /// The features without which it cannot be: they are enabled with it (`spa_feature_enable_sync`).

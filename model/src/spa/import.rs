@@ -14,8 +14,9 @@ use crate::spa::Pool;
 const OF_IMPORT: [&str; 4] = ["altroot", "cachefile", "readonly", "tname"];
 
 impl State {
-    /// Takes a pool in which nothing is mounted or open off the machine; its vdevs keep it.
-    pub(crate) fn export_pool(&mut self, name: &str) -> Result {
+    /// Takes a pool in which nothing is mounted or open off the machine; its devices keep it, and whether it
+    /// was destroyed (`spa_export_common`).
+    pub(crate) fn export_pool(&mut self, name: &str, destroyed: bool) -> Result {
         let pool = self
             .pools
             .get(name)
@@ -27,17 +28,21 @@ impl State {
             let exported = Arc::make_mut(&mut pool);
             exported.close_txg();
             exported.discarding = false;
+            exported.destroyed = destroyed;
             if !self.faulty(Fault::ExportKeepsAltroot) {
                 exported.forget_import();
             }
+            let label = exported.label.clone();
+            exported.rename(&label);
             self.exported.push(pool);
         }
         Ok(())
     }
 
-    /// The exported pools whose vdevs lie in one of these directories, or are these files, by name.
+    /// The pools whose devices lie in one of these directories, or are these files, by name: those that were
+    /// exported, or those that were destroyed.
     #[must_use]
-    pub fn importable(&self, places: &[&str]) -> Vec<&Pool> {
+    pub fn importable(&self, places: &[&str], destroyed: bool) -> Vec<&Pool> {
         let lies = |device: &str| {
             places.iter().any(|place| {
                 let place = place.trim_end_matches('/');
@@ -51,10 +56,26 @@ impl State {
             .exported
             .iter()
             .map(|pool| &**pool)
-            .filter(|pool| pool.devices().any(&lies))
+            .filter(|pool| pool.destroyed == destroyed)
+            .filter(|pool| pool.devices().any(|it| lies(it) && self.labels(pool, it)))
             .collect();
         found.sort_by(|left, right| left.name.cmp(&right.name));
         found
+    }
+
+    /// Whether a device is there and tells of this pool, and not of one that got it later.
+    fn labels(&self, pool: &Pool, device: &str) -> bool {
+        let mut exported = self.exported.iter().rev();
+        let last = exported.find(|it| it.devices().any(|it| it == device));
+        self.vdevs.contains_key(device)
+            && self.owner_of_vdev(device).is_none()
+            && last.is_some_and(|last| last.root == pool.root)
+    }
+
+    /// Whether all devices of a pool that is not imported tell of it.
+    #[must_use]
+    pub fn is_whole(&self, pool: &Pool) -> bool {
+        pool.devices().all(|device| self.labels(pool, device))
     }
 
     /// Imports an exported pool, known by the number of its root, perhaps under another name.
@@ -63,7 +84,7 @@ impl State {
         root: DatasetId,
         name: &str,
         properties: &[(Arc<str>, Arc<str>)],
-        rewind: bool,
+        how: ImportAs,
     ) -> Result {
         let at = self.exported.iter().position(|pool| pool.root == root);
         let Some(at) = at else {
@@ -74,11 +95,12 @@ impl State {
             return Err(Reason::PoolExists(name.into()));
         }
         let checkpoint = self.exported[at].checkpoint.clone();
-        if rewind && checkpoint.is_none() {
+        if how.rewind && checkpoint.is_none() {
             return Err(Reason::NoCheckpoint);
         }
         let mut pool = self.exported.remove(at);
-        let rewind = rewind && !self.faulty(Fault::RewindKeepsNewer);
+        let label = pool.label.clone();
+        let rewind = how.rewind && !self.faulty(Fault::RewindKeepsNewer);
         if let Some(checkpoint) = checkpoint.filter(|_| rewind) {
             // What the labels of the vdevs say stays.
             let labels = (pool.vdevs.clone(), pool.settings.get("comment").cloned());
@@ -95,11 +117,12 @@ impl State {
             imported.forget_import();
         }
         imported.close_txg();
-        name.clone_into(&mut imported.name);
-        if let Some(dataset) = imported.datasets.get_mut(&imported.root)
-            && !self.faulty(Fault::ImportKeepsRootName)
-        {
-            Arc::make_mut(dataset).component = name.into();
+        imported.destroyed = false;
+        imported.label = if how.temporary { label } else { name.into() };
+        if self.faulty(Fault::ImportKeepsRootName) {
+            name.clone_into(&mut imported.name);
+        } else {
+            imported.rename(name);
         }
         let release = self.release;
         for (name, text) in properties {
@@ -109,13 +132,12 @@ impl State {
         Ok(())
     }
 
-    /// The exported pool that a vdev file belongs to.
+    /// The exported pool that a vdev file belongs to. That of a destroyed one is free.
     #[must_use]
     pub fn exported_owner_of_vdev(&self, device: &str) -> Option<&Pool> {
-        self.exported
-            .iter()
-            .map(|pool| &**pool)
-            .find(|pool| pool.devices().any(|it| it == device))
+        let mut exported = self.exported.iter().rev().map(|pool| &**pool);
+        let last = exported.find(|pool| pool.devices().any(|it| it == device));
+        last.filter(|pool| !pool.destroyed)
     }
 
     /// Keeps the present state of a pool (`spa_checkpoint`).
@@ -156,7 +178,24 @@ impl State {
     }
 }
 
+/// How a pool is imported.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ImportAs {
+    /// Go back to its checkpoint.
+    pub rewind: bool,
+    /// Its name lasts until it is exported.
+    pub temporary: bool,
+}
+
 impl Pool {
+    /// Gives it another name, and its root filesystem.
+    fn rename(&mut self, name: &str) {
+        name.clone_into(&mut self.name);
+        if let Some(dataset) = self.datasets.get_mut(&self.root) {
+            Arc::make_mut(dataset).component = name.into();
+        }
+    }
+
     /// Forgets what it had only as long as it stayed imported.
     fn forget_import(&mut self) {
         for name in OF_IMPORT {

@@ -32,11 +32,15 @@ pub struct Vdev {
     pub devices: Vec<Arc<str>>,
 }
 
-/// An imported pool.
+/// A pool, imported or not.
 #[derive(Clone, Debug)]
 pub struct Pool {
     /// Its name.
     pub name: String,
+    /// The name that its devices have, which may be another one while it is imported.
+    pub label: Arc<str>,
+    /// Whether it was destroyed, and only its devices tell of it.
+    pub destroyed: bool,
     /// The open transaction group; what is written now is born in it. Counts from 1.
     pub open_txg: u64,
     /// Every dataset, snapshots included.
@@ -55,6 +59,8 @@ pub struct Pool {
     pub bootfs: Option<DatasetId>,
     /// The features that are enabled, by name.
     pub features: BTreeSet<&'static str>,
+    /// Those of them that were enabled when the pool was there already.
+    pub enabled_later: BTreeSet<&'static str>,
     /// The state that is kept to go back to.
     pub checkpoint: Option<Checkpoint>,
     /// Whether a checkpoint is being discarded; nobody knows for how long.
@@ -70,6 +76,12 @@ impl Pool {
     #[must_use]
     pub fn dataset(&self, id: DatasetId) -> Option<&Dataset> {
         self.datasets.get(&id).map(|dataset| &**dataset)
+    }
+
+    /// Its own name, where it is imported under another one for a time.
+    #[must_use]
+    pub fn lasting_name(&self) -> Option<&str> {
+        (*self.label != *self.name).then_some(&*self.label)
     }
 
     /// The vdev files that it lives in.

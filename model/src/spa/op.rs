@@ -8,7 +8,9 @@ use crate::dsl::properties::Key;
 use crate::dsl::property::Value;
 use crate::machine::State;
 use crate::outcome::Outcome;
+use crate::release::Release;
 use crate::spa::Vdev;
+use crate::spa::import::ImportAs;
 
 /// An operation on pools.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,10 +53,10 @@ pub enum PoolOp {
         root: DatasetId,
         /// The name it gets.
         name: Arc<str>,
-        /// Properties that it has while it is imported.
+        /// Properties that it gets.
         properties: Vec<(Arc<str>, Arc<str>)>,
-        /// Go back to its checkpoint.
-        rewind: bool,
+        /// How.
+        how: ImportAs,
     },
     /// Keeps the present state of a pool (`spa_checkpoint`).
     Checkpoint {
@@ -70,8 +72,8 @@ pub enum PoolOp {
     },
     /// Writes a command into a pool's history (`spa_history_log`).
     Log {
-        /// The pool.
-        pool: Arc<str>,
+        /// The number of its root filesystem.
+        root: DatasetId,
         /// The command.
         command: Arc<str>,
     },
@@ -90,21 +92,31 @@ pub enum PoolOp {
     },
 }
 
+/// The name that a new pool has until it is exported, if it is another one.
+pub(super) fn temporary(properties: &[(Arc<str>, Arc<str>)]) -> Option<&str> {
+    let mut given = properties.iter();
+    let (_, name) = given.find(|(property, _)| &**property == "tname")?;
+    Some(name)
+}
+
 impl PoolOp {
-    /// The pool whose history tells of it.
+    /// The pool whose history tells of it. Until 2.3 that of a new one with a temporary name tells nothing.
     #[must_use]
-    pub fn logged_in(&self) -> Option<&str> {
+    pub fn logged_in(&self, release: Release) -> Option<&str> {
         match self {
-            PoolOp::Create { name, .. } | PoolOp::Export { name } | PoolOp::Import { name, .. } => {
-                Some(name)
+            PoolOp::Create { properties, .. }
+                if release >= Release::V2_4 && temporary(properties).is_some() =>
+            {
+                temporary(properties)
             }
+            PoolOp::Create { name, .. }
+            | PoolOp::Destroy { name }
+            | PoolOp::Export { name }
+            | PoolOp::Import { name, .. } => Some(name),
             PoolOp::Set { pool, .. }
             | PoolOp::Checkpoint { pool }
             | PoolOp::DiscardCheckpoint { pool, .. } => Some(pool),
-            PoolOp::Destroy { .. }
-            | PoolOp::Log { .. }
-            | PoolOp::HostFile { .. }
-            | PoolOp::Sync { .. } => None,
+            PoolOp::Log { .. } | PoolOp::HostFile { .. } | PoolOp::Sync { .. } => None,
         }
     }
 
@@ -118,25 +130,21 @@ impl PoolOp {
                 settings,
             } => state.create_pool(name, vdevs, properties, features, settings),
             PoolOp::Set { pool, name, text } => state.set_of_pool(pool, name, text),
-            PoolOp::Destroy { name } => state.destroy_pool(name),
-            PoolOp::Export { name } => state.export_pool(name),
+            PoolOp::Destroy { name } => state.export_pool(name, true),
+            PoolOp::Export { name } => state.export_pool(name, false),
             PoolOp::Import {
                 root,
                 name,
                 properties,
-                rewind,
-            } => state.import_pool(*root, name, properties, *rewind),
+                how,
+            } => state.import_pool(*root, name, properties, *how),
             PoolOp::Checkpoint { pool } => state.checkpoint(pool),
             PoolOp::DiscardCheckpoint { pool, wait } => state.discard_checkpoint(pool, *wait),
-            PoolOp::Log { pool, command } => {
+            PoolOp::Log { root, command } => {
                 let now = state.now;
-                let exported = state.exported.iter_mut().rev();
-                let known = state.pools.get_mut(&**pool);
-                // One that was just exported has it, too.
-                if let Some(pool) = known.or_else(|| {
-                    let mut exported = exported;
-                    exported.find(|it| it.name == **pool)
-                }) {
+                // One that was just exported or destroyed has it, too.
+                let mut pools = state.pools.values_mut().chain(&mut state.exported);
+                if let Some(pool) = pools.find(|pool| pool.root == *root) {
                     Arc::make_mut(pool).history.push((now, command.clone()));
                 }
                 Ok(())

@@ -300,7 +300,10 @@ impl State {
         if is_bootfs {
             pool.bootfs = bootfs;
         } else {
+            let before = pool.features.clone();
             pool.set(name, text, release);
+            let new = pool.features.difference(&before);
+            pool.enabled_later.extend(new);
             if keeps_default && let Some(property) = property {
                 pool.settings.insert(property.name.into(), text.into());
             }
@@ -311,6 +314,13 @@ impl State {
 }
 
 impl Pool {
+    /// The file that tells of it while it is imported (`spa_write_cachefile`).
+    #[must_use]
+    pub fn cache_file(&self) -> Option<&str> {
+        let set = self.settings.get("cachefile").map_or(CACHE, |file| file);
+        (set != "none").then_some(set)
+    }
+
     /// Puts a property in; where it says what is said without it, takes it out.
     pub(crate) fn set(&mut self, name: &str, text: &str, release: Release) {
         if let Some(feature) = feature_name(name) {

@@ -714,9 +714,12 @@ impl Arm for KernelArm {
                 self.journal.note(&format!("place {missing}"))?;
             }
         }
-        let new = guard::created(words).filter(|name| !self.pools.contains(*name));
-        if let Some(name) = new {
-            if guard::imported(self.limit)?.contains(name) {
+        let created = guard::created(words);
+        for name in &created {
+            if self.pools.contains(*name) {
+                continue;
+            }
+            if guard::imported(self.limit)?.contains(*name) {
                 return Err(unavailable(format!(
                     "a pool called '{name}' appeared meanwhile"
                 )));
@@ -726,7 +729,7 @@ impl Arm for KernelArm {
         let mut printed = child::run(&words[0], &words[1..], input, self.limit)?;
         printed.out = self.as_named(printed.out);
         printed.err = self.as_named(printed.err);
-        if let Some(name) = guard::created(words).filter(|_| printed.succeeded()) {
+        for name in created.into_iter().filter(|_| printed.succeeded()) {
             self.pools.insert(name.to_owned());
             // A guest that dies leaves nothing, and needs no GUID to find it.
             if self.private {

@@ -63,20 +63,29 @@ pub(super) fn with_paths(words: &[String], replace: impl Fn(&str) -> String) -> 
     words
 }
 
-/// The pool that a `zpool create` makes, or the new name that a `zpool import` gives to one.
-pub(super) fn created(words: &[String]) -> Option<&str> {
-    let (program, command) = (words.first()?.as_str(), words.get(1)?.as_str());
-    match (program, command) {
-        ("zpool", "create") => operands(words).first().copied(),
-        ("zpool", "import") => operands(words).get(1).copied(),
-        _ => None,
+/// The names of the pool that a `zpool create` makes, the temporary one among them, or the new name that a
+/// `zpool import` gives to one.
+pub(super) fn created(words: &[String]) -> Vec<&str> {
+    let command: Vec<&str> = words.iter().take(2).map(String::as_str).collect();
+    match command[..] {
+        ["zpool", "create"] => {
+            let temporary = words.windows(2).filter(|pair| pair[0] == "-t");
+            let temporary = temporary.map(|pair| pair[1].as_str());
+            operands(words)
+                .into_iter()
+                .take(1)
+                .chain(temporary)
+                .collect()
+        }
+        ["zpool", "import"] => operands(words).into_iter().skip(1).take(1).collect(),
+        _ => Vec::new(),
     }
 }
 
 /// Where a command may make ZFS create directories to mount on: at a new pool's name, and at a mountpoint
 /// that it sets.
 pub(super) fn places(words: &[String]) -> Vec<String> {
-    let pool = created(words).map(|name| format!("/{name}"));
+    let pools = created(words).into_iter().map(|name| format!("/{name}"));
     let set = words.iter().filter_map(|word| {
         let path = word.strip_prefix("-o").unwrap_or(word);
         let path = path.strip_prefix("-O").unwrap_or(path);
@@ -86,7 +95,7 @@ pub(super) fn places(words: &[String]) -> Vec<String> {
         .windows(2)
         .filter(|pair| matches!(pair[0].as_str(), "-m" | "-R"))
         .map(|pair| pair[1].as_str());
-    pool.into_iter()
+    pools
         .chain(set.chain(behind).map(str::to_owned))
         .filter(|place| place.starts_with('/'))
         .collect()
@@ -96,7 +105,7 @@ pub(super) fn places(words: &[String]) -> Vec<String> {
 pub(super) fn pools_created(commands: &[Command]) -> BTreeSet<String> {
     commands
         .iter()
-        .filter_map(|command| created(&command.words))
+        .flat_map(|command| created(&command.words))
         .map(str::to_owned)
         .collect()
 }
@@ -216,10 +225,15 @@ mod tests {
             created(&words(
                 "zpool create -f -o ashift=12 -O atime=off tank /v/a"
             )),
-            Some("tank")
+            ["tank"]
         );
-        assert_eq!(created(&words("zpool list tank")), None);
-        assert_eq!(created(&words("zfs create tank/a")), None);
+        assert_eq!(
+            created(&words("zpool create -t tmp tank /v/a")),
+            ["tank", "tmp"]
+        );
+        assert_eq!(created(&words("zpool import -d /v -t tank tmp")), ["tmp"]);
+        assert!(created(&words("zpool list tank")).is_empty());
+        assert!(created(&words("zfs create tank/a")).is_empty());
     }
 
     #[test]

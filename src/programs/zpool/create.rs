@@ -2,17 +2,16 @@
 
 use std::sync::Arc;
 
-use ztwin_model::Release;
-use ztwin_model::dsl::names;
+use ztwin_model::dsl::names::{self, Expected};
 use ztwin_model::dsl::property::Property;
 use ztwin_model::dsl::reason::Reason;
 use ztwin_model::dsl::value::{self, Target};
 use ztwin_model::spa::feature::Feature;
 use ztwin_model::spa::op::PoolOp;
-use ztwin_model::spa::property::{self, PoolProperty, Rule, When};
+use ztwin_model::spa::property::{self, When};
 use ztwin_model::spa::{Pool, Shape, Vdev};
 
-use super::refuse_name;
+use super::{add_property, refuse_name};
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended, NotModelled};
 use crate::programs::settings;
@@ -22,7 +21,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     let mut of_pool = settings::Given::default();
     let mut of_root = settings::Given::default();
     let (mut force, mut dry, mut all_features) = (false, false, true);
-    let mut mountpoint = None;
+    let (mut mountpoint, mut temporary) = (None, None);
     for given in args.given {
         match given {
             Given::Flag('f') => force = true,
@@ -35,8 +34,27 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
                 }
                 of_pool.add_default("cachefile", "none");
             }
+            Given::Value('t', name) => {
+                if name.contains('/') {
+                    console.note(&Reason::InvalidCharacter(b'/'));
+                    console.complain(format!(
+                        "cannot create '{name}': invalid character '/' in temporary name"
+                    ));
+                    console.complain("use 'zfs create' to create a dataset");
+                    return Ok(1);
+                }
+                if names::check_pool(&name).is_err() {
+                    // The kernel does not check it, and libzfs aborts.
+                    return Err(NotModelled(format!("the temporary name '{name}'")));
+                }
+                if !of_pool.add(console, &format!("tname={name}")) {
+                    return Ok(1);
+                }
+                of_pool.add_default("cachefile", "none");
+                temporary = Some(name);
+            }
             Given::Value('o', text) => {
-                if !add_of_pool(console, &mut of_pool, &text)? {
+                if !add_property(console, &mut of_pool, &text) {
                     return Ok(1);
                 }
             }
@@ -137,10 +155,8 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         }
         return Ok(1);
     }
-    let mounted = console
-        .state()
-        .find(name)
-        .is_none_or(|root| console.mount(root));
+    let root = console.open(temporary.as_ref().unwrap_or(name), Expected::Filesystem);
+    let mounted = root.is_some_and(|root| console.mount(root));
     Ok(u8::from(!mounted))
 }
 
@@ -217,38 +233,6 @@ fn check_mountpoint(
     true
 }
 
-/// `-o`: a property of the pool (`add_prop_list`).
-fn add_of_pool(
-    console: &mut Console<'_>,
-    given: &mut settings::Given,
-    text: &str,
-) -> Result<bool, NotModelled> {
-    let Some((name, _)) = text.split_once('=') else {
-        console.complain("missing '=' for -o option");
-        return Ok(false);
-    };
-    let known = PoolProperty::by_name(name, console.release());
-    if known.is_some_and(|it| it.rule == Rule::TemporaryName) {
-        return Err(NotModelled(format!("the pool's property '{name}'")));
-    }
-    if known.is_none() && property::feature_name(name).is_none() {
-        let reason = Reason::UnknownPoolProperty(name.into());
-        no_such_property(console, &reason, name);
-        return Ok(false);
-    }
-    Ok(given.add(console, text))
-}
-
-/// Says that a property does not exist (`add_prop_list`).
-pub(super) fn no_such_property(console: &mut Console<'_>, reason: &Reason, name: &str) {
-    console.note(reason);
-    let what = match console.release() {
-        Release::V2_1 => "pool",
-        Release::V2_3 | Release::V2_4 => "pool or vdev",
-    };
-    console.complain(format!("property '{name}' is not a valid {what} property"));
-}
-
 /// `-O`: a property of the root filesystem.
 fn add_of_root(console: &mut Console<'_>, given: &mut settings::Given, text: &str) -> bool {
     let Some((name, _)) = text.split_once('=') else {
@@ -303,19 +287,18 @@ fn vdevs(
         }
         vdevs.push(Vdev { shape, devices });
     }
-    let mut wrong: Vec<Reason> = vdevs
-        .iter()
-        .flat_map(|vdev| &vdev.devices)
-        .filter_map(|device| {
-            if let Some(owner) = console.state().owner_of_vdev(device) {
-                return Some(Reason::VdevInUse(device.clone(), owner.into()));
-            }
-            let owner = console.state().exported_owner_of_vdev(device)?;
-            (!force).then(|| Reason::VdevOfExported(device.clone(), owner.name.as_str().into()))
-        })
-        .collect();
     let devices: Vec<&Arc<str>> = vdevs.iter().flat_map(|vdev| &vdev.devices).collect();
+    let mut wrong: Vec<Reason> = devices
+        .iter()
+        .filter_map(|device| in_use(console, device, force))
+        .collect();
     for device in &devices {
+        let owner = console.state().owner_of_vdev(device);
+        if force && owner.is_some_and(|owner| owner.lasting_name().is_some()) {
+            return Err(NotModelled(format!(
+                "'{device}' taken from a pool under a temporary name"
+            )));
+        }
         let owner = console.state().exported_owner_of_vdev(device);
         let mut others = owner.into_iter().flat_map(Pool::devices);
         if force && others.any(|other| devices.iter().all(|device| &***device != other)) {
@@ -340,6 +323,19 @@ fn vdevs(
         return Ok(None);
     }
     Ok(Some(vdevs))
+}
+
+/// `check_file`: the pool that a device belongs to.
+fn in_use(console: &Console<'_>, device: &Arc<str>, force: bool) -> Option<Reason> {
+    let device = device.clone();
+    if let Some(owner) = console.state().owner_of_vdev(&device) {
+        return Some(match owner.lasting_name() {
+            Some(lasting) => Reason::VdevPerhapsInUse(device, lasting.into()),
+            None => Reason::VdevInUse(device, owner.name.as_str().into()),
+        });
+    }
+    let owner = console.state().exported_owner_of_vdev(&device)?;
+    (!force).then(|| Reason::VdevOfExported(device, owner.name.as_str().into()))
 }
 
 /// Devices whose sizes differ by more than this are of different sizes, in bytes (`ZPOOL_FUZZ`).

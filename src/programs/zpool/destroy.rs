@@ -1,6 +1,5 @@
 //! `zpool destroy` (`zpool_do_destroy`).
 
-use ztwin_model::dsl::reason::Reason;
 use ztwin_model::spa::op::PoolOp;
 
 use super::{disable_datasets, is_open};
@@ -29,7 +28,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         }
         return Ok(1);
     }
-    let Some(root) = console.state().pools.get(name).map(|pool| pool.root) else {
+    let Some(root) = console.root_of(name) else {
         return Ok(1);
     };
     if !disable_datasets(console, root, force) {
@@ -43,11 +42,6 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     }) {
         Ok(()) => Ok(0),
         Err(reason) => {
-            let reason = if reason == Reason::Busy {
-                Reason::PoolBusy
-            } else {
-                reason
-            };
             console.refuse(&format!("cannot destroy '{name}'"), &reason);
             Ok(1)
         }

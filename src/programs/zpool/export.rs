@@ -35,7 +35,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
 
 /// `zpool_export_one`.
 fn export(console: &mut Console<'_>, name: &str, force: bool) -> bool {
-    let Some(root) = console.state().pools.get(name).map(|pool| pool.root) else {
+    let Some(root) = console.root_of(name) else {
         return false;
     };
     if !disable_datasets(console, root, force) {

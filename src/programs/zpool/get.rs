@@ -5,7 +5,7 @@ use std::fmt::Write;
 use ztwin_model::Release;
 use ztwin_model::dsl::reason::Reason;
 
-use super::property::{Column, is_marked};
+use super::column::{Column, is_marked};
 use super::{LONG, list, named};
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended, NotModelled};

@@ -10,10 +10,11 @@ use ztwin_model::dsl::properties::Property;
 use ztwin_model::dsl::reason::Reason;
 use ztwin_model::spa::Pool;
 use ztwin_model::spa::feature::Feature;
+use ztwin_model::spa::import::ImportAs;
 use ztwin_model::spa::op::PoolOp;
-use ztwin_model::spa::property::{self, PoolProperty, When};
+use ztwin_model::spa::property::{self, PoolProperty, Rule, When};
 
-use super::{refuse_name, vdev_lines};
+use super::{add_property, refuse_name, vdev_lines};
 use crate::compare::GUID;
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended, NotModelled};
@@ -21,11 +22,34 @@ use crate::programs::mounting::Asked;
 use crate::programs::settings;
 use crate::programs::zfs::mount_all;
 
-/// How pools are imported.
+/// How pools are looked for, and imported.
 #[derive(Default)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "a subcommand's flags are what they are"
+)]
 struct How {
+    /// `-a`
+    all: bool,
+    /// `-D`
+    destroyed: bool,
+    /// `-d`
+    places: Vec<String>,
+    /// `-c`
+    cache: Option<String>,
+    /// `-s`
+    scan: bool,
+    /// `-N`
     unmounted: bool,
-    rewind: bool,
+    /// `-l`
+    with_keys: bool,
+    /// `-n` or `-X`, which go with `-F`.
+    needs_recovery: bool,
+    /// `-F`, which does nothing for a healthy pool.
+    recovery: bool,
+    import_as: ImportAs,
+    mount_options: String,
+    given: settings::Given,
     properties: Vec<(Arc<str>, Arc<str>)>,
     /// What is wrong with the properties, which is told for every pool.
     wrong: Option<Reason>,
@@ -35,37 +59,35 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     const LONG: &[args::LongOption] = &[("rewind-to-checkpoint", '\0')];
     let args = args::parse_long(words, ":aCc:d:DEfFlmnNo:R:stT:VX", LONG);
     let mut how = How::default();
-    let mut given_properties = settings::Given::default();
-    let mut places: Vec<String> = Vec::new();
-    let mut all = false;
     for given in args.given {
         match given {
-            Given::Flag('a') => all = true,
-            Given::Flag('f') => {}
+            Given::Flag('a') => how.all = true,
+            Given::Flag('D') => how.destroyed = true,
+            Given::Flag('f' | 'm') => {}
+            Given::Flag('F') => how.recovery = true,
+            Given::Flag('l') => how.with_keys = true,
+            Given::Flag('n' | 'X') => how.needs_recovery = true,
             Given::Flag('N') => how.unmounted = true,
-            Given::Flag('\0') => how.rewind = true,
-            Given::Value('d', place) => places.push(place),
+            Given::Flag('s') => how.scan = true,
+            Given::Flag('t') => {
+                how.import_as.temporary = true;
+                how.given.add_default("cachefile", "none");
+            }
+            Given::Flag('\0') => how.import_as.rewind = true,
+            Given::Value('c', file) => how.cache = Some(file),
+            Given::Value('d', place) => how.places.push(place),
             Given::Value('R', path) => {
-                if !given_properties.add(console, &format!("altroot={path}")) {
+                if !how.given.add(console, &format!("altroot={path}")) {
                     return Ok(0);
                 }
-                given_properties.add_default("cachefile", "none");
+                how.given.add_default("cachefile", "none");
             }
             Given::Value('o', text) if text.contains('=') => {
-                let name = text.split('=').next().unwrap_or_default();
-                let known = PoolProperty::by_name(name, console.release()).is_some();
-                if !known && property::feature_name(name).is_none() {
-                    let reason = Reason::UnknownPoolProperty(name.into());
-                    super::create::no_such_property(console, &reason, name);
-                    return Ok(0);
-                }
-                if !["altroot", "cachefile"].contains(&name) {
-                    return Err(NotModelled(format!("zpool import -o {name}")));
-                }
-                if !given_properties.add(console, &text) {
+                if !add_property(console, &mut how.given, &text) {
                     return Ok(0);
                 }
             }
+            Given::Value('o', text) => how.mount_options = text,
             Given::Flag(letter) | Given::Value(letter, _) => {
                 return Err(NotModelled(format!("zpool import -{letter}")));
             }
@@ -77,51 +99,92 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
             }
         }
     }
-    if args.operands.len() > if all { 0 } else { 2 } {
-        return Ok(console.usage("too many arguments"));
+    if let Some(complaint) = how.misused(&args.operands) {
+        return Ok(console.usage(complaint));
     }
-    for (name, text) in given_properties.iter() {
-        let pool = args.operands.first().map_or("", |pool| pool);
-        match property::check(name, text, pool, When::Import, console.release()) {
-            Ok(Some(())) => how.properties.push((name.into(), text.into())),
-            Ok(None) => return Err(NotModelled(format!("zpool import with '{name}={text}'"))),
-            Err(reason) => how.wrong = how.wrong.or(Some(reason)),
+    how.check_properties(console, args.operands.first().map_or("", |pool| pool))?;
+    let found = how.find(console)?;
+    match args.operands.as_slice() {
+        [] => every(console, &found, &how),
+        [wanted, new @ ..] => {
+            let new = new.first().map(String::as_str);
+            one(console, &found, wanted, new, &how)
         }
     }
-    let found = find(console, &places)?;
-    let Some((wanted, new)) = args.operands.split_first() else {
-        return every(console, &found, all, &how);
-    };
-    one(
-        console,
-        &found,
-        wanted,
-        new.first().map(String::as_str),
-        &how,
-    )
 }
 
-/// `zpool_search_import`: what can be imported, by the numbers of the roots. Without places it looks into
-/// `/dev` and the like.
-fn find(console: &Console<'_>, places: &[String]) -> Result<Vec<DatasetId>, NotModelled> {
-    let state = console.state();
-    let places: Vec<&str> = places.iter().map(String::as_str).collect();
-    let found = if places.is_empty() {
-        if state.vdevs.keys().any(|path| path.starts_with("/dev/")) {
-            return Err(NotModelled("a search for pools in /dev".to_owned()));
-        }
-        Vec::new()
-    } else {
-        state.importable(&places)
-    };
-    for pool in &found {
-        let whole = pool.devices().all(|it| state.vdevs.contains_key(it));
-        let mut others = state.importable(&places).into_iter();
-        if !whole || !others.any(|it| it.root == pool.root) || !all_seen(pool, &places) {
-            return Err(NotModelled("a pool of which vdevs are missing".to_owned()));
+impl How {
+    /// What is wrong with the options and the number of operands.
+    fn misused(&self, operands: &[String]) -> Option<&'static str> {
+        if self.cache.is_some() && !self.places.is_empty() {
+            Some("-c is incompatible with -d")
+        } else if self.cache.is_some() && self.scan {
+            Some("-c is incompatible with -s")
+        } else if self.with_keys && self.unmounted {
+            Some("-l is incompatible with -N")
+        } else if self.with_keys && !self.all && operands.is_empty() {
+            Some("-l is only meaningful during an import")
+        } else if self.needs_recovery && !self.recovery {
+            Some("-n or -X only meaningful with -F")
+        } else if operands.len() > if self.all { 0 } else { 2 } {
+            Some("too many arguments")
+        } else {
+            None
         }
     }
-    Ok(found.iter().map(|pool| pool.root).collect())
+
+    fn check_properties(&mut self, console: &Console<'_>, pool: &str) -> Result<(), NotModelled> {
+        for (name, text) in self.given.iter() {
+            let rule = PoolProperty::by_name(name, console.release()).map(|it| it.rule);
+            let modelled = match rule {
+                Some(Rule::Altroot | Rule::Cachefile | Rule::Comment | Rule::Words(..)) => true,
+                Some(Rule::Readonly) => text != "on",
+                _ => false,
+            };
+            if !modelled {
+                return Err(NotModelled(format!("zpool import -o {name}={text}")));
+            }
+            match property::check(name, text, pool, When::Import, console.release()) {
+                Ok(Some(())) => self.properties.push((name.into(), text.into())),
+                Ok(None) => {
+                    return Err(NotModelled(format!("zpool import with '{name}={text}'")));
+                }
+                Err(reason) => self.wrong = self.wrong.take().or(Some(reason)),
+            }
+        }
+        Ok(())
+    }
+
+    /// `zpool_search_import`: what can be imported, by the numbers of the roots. Without places it looks into
+    /// `/dev` and the like.
+    fn find(&self, console: &Console<'_>) -> Result<Vec<DatasetId>, NotModelled> {
+        let state = console.state();
+        if let Some(file) = &self.cache {
+            // What a cache file has is imported, and not found; nobody knows whether an empty one is there.
+            let mut pools = state.pools.values();
+            return if pools.any(|pool| pool.cache_file() == Some(file)) {
+                Ok(Vec::new())
+            } else {
+                Err(NotModelled("whether a cache file is there".to_owned()))
+            };
+        }
+        if self.places.is_empty() {
+            return if state.vdevs.keys().any(|path| path.starts_with("/dev/")) {
+                Err(NotModelled("a search for pools in /dev".to_owned()))
+            } else {
+                Ok(Vec::new())
+            };
+        }
+        let places: Vec<&str> = self.places.iter().map(String::as_str).collect();
+        let found = state.importable(&places, self.destroyed);
+        if found
+            .iter()
+            .any(|pool| !state.is_whole(pool) || !all_seen(pool, &places))
+        {
+            return Err(NotModelled("a pool of which vdevs are missing".to_owned()));
+        }
+        Ok(found.iter().map(|pool| pool.root).collect())
+    }
 }
 
 /// Whether all vdevs of a pool are where is looked for them.
@@ -142,12 +205,12 @@ fn exported<'c>(console: &'c Console<'_>, root: DatasetId) -> Option<&'c Pool> {
 }
 
 /// Without a name: shows what can be imported, or with `-a` imports it.
-fn every(console: &mut Console<'_>, found: &[DatasetId], all: bool, how: &How) -> Ended {
+fn every(console: &mut Console<'_>, found: &[DatasetId], how: &How) -> Ended {
     if found.is_empty() {
         console.complain("no pools available to import");
         return Ok(0);
     }
-    if !all {
+    if !how.all {
         let [root] = found else {
             return Err(NotModelled(
                 "the order in which pools are found that can be imported".to_owned(),
@@ -188,7 +251,8 @@ fn one(
     let heading = format!("cannot import '{wanted}'");
     let number = wanted.parse::<u64>().ok();
     let pools = console.state().pools.values();
-    let mut known = pools.map(|pool| (pool.name.clone(), pool.root));
+    // `name_or_guid_exists` goes by the name that the devices have.
+    let mut known = pools.map(|pool| (pool.label.to_string(), pool.root));
     if number.is_some() && console.guid(DatasetId(0)) == GUID.marker && !found.is_empty() {
         return Err(NotModelled("which pool has this number".to_owned()));
     }
@@ -210,6 +274,10 @@ fn one(
     let root = match candidates.as_slice() {
         [] => {
             console.refuse(&heading, &Reason::NothingToImport);
+            if how.cache.is_some() {
+                console.say("cachefile import failed, retrying");
+                console.refuse(&heading, &Reason::NothingToImport);
+            }
             return Ok(1);
         }
         [root] => *root,
@@ -251,7 +319,7 @@ fn import(
         root,
         name: target.into(),
         properties: how.properties.clone(),
-        rewind: how.rewind,
+        how: how.import_as,
     };
     match console.pool(op) {
         Ok(()) => {}
@@ -265,17 +333,24 @@ fn import(
             return Ok(false);
         }
     }
+    if how.with_keys {
+        // No dataset is encrypted.
+        console.say("0 / 0 keys successfully loaded");
+    }
     if how.unmounted {
         return Ok(true);
     }
+    let mut asked = Asked::default();
+    if !how.mount_options.is_empty() {
+        asked.add(&how.mount_options)?;
+    }
     let mut wanted = vec![root];
     to_mount(console, root, &mut wanted);
-    let mounted = mount_all(console, &wanted, &Asked::default(), false)?;
-    if !mounted {
-        return Err(NotModelled(
-            "what zpool import says when a filesystem cannot be mounted".to_owned(),
-        ));
+    let mounted = mount_all(console, &wanted, &asked, false)?;
+    if mounted || console.release() == Release::V2_1 {
+        return Ok(mounted);
     }
+    console.complain("Import was successful, but unable to mount some datasets");
     Ok(true)
 }
 
@@ -292,7 +367,7 @@ fn to_mount(console: &Console<'_>, above: DatasetId, wanted: &mut Vec<DatasetId>
 
 /// `show_import`.
 fn show(console: &Console<'_>, pool: &Pool) -> Result<String, NotModelled> {
-    if Feature::all(console.release()).any(|it| !pool.features.contains(it.name)) {
+    if Feature::of_upgrades(console.release()).any(|it| !pool.features.contains(it.name)) {
         return Err(NotModelled(
             "what zpool import says of features that are not enabled".to_owned(),
         ));
@@ -300,8 +375,9 @@ fn show(console: &Console<'_>, pool: &Pool) -> Result<String, NotModelled> {
     let comment = pool.settings.get("comment");
     let indented = comment.is_some() || console.release() == Release::V2_1;
     let indent = if indented { " " } else { "" };
+    let destroyed = if pool.destroyed { " (DESTROYED)" } else { "" };
     let mut text = format!(
-        "{indent}  pool: {}\n{indent}    id: {}\n{indent} state: ONLINE\n\
+        "{indent}  pool: {}\n{indent}    id: {}\n{indent} state: ONLINE{destroyed}\n\
          {indent}action: The pool can be imported using its name or numeric identifier.\n",
         pool.name,
         console.guid(pool.root),

@@ -40,15 +40,19 @@ impl Console<'_> {
         item
     }
 
+    /// The number of a vdev.
+    pub(super) fn vdev_guid(&self) -> String {
+        self.unknown("the number of a vdev", GUID.marker)
+    }
+
     /// What is told of a vdev; its members grow.
     pub(super) fn vdev_info(&self, vdev: &VdevLine, as_number: bool) -> Object {
         let mut item = Object::default();
         item.text("name", vdev.name.as_str());
         item.text("vdev_type", vdev.kind);
-        let guid = self.unknown("the number of a vdev", GUID.marker);
-        item.number("guid", guid, as_number);
-        if vdev.leaf {
-            item.text("path", vdev.name.as_str());
+        item.number("guid", self.vdev_guid(), as_number);
+        if let Some(path) = &vdev.path {
+            item.text("path", path.as_str());
         }
         item.text("class", "normal");
         item.text("state", "ONLINE");
@@ -72,7 +76,7 @@ impl Console<'_> {
                 continue;
             }
             close(&mut all, group.take());
-            if line.leaf {
+            if line.is_device() {
                 all.object(line.name.as_str(), item);
             } else {
                 group = Some((line.name.clone(), item, Object::default()));
@@ -81,6 +85,19 @@ impl Console<'_> {
         close(&mut all, group);
         Ok(all)
     }
+}
+
+/// The vdevs one beside the other, each behind what lies in it, and with it all the same.
+pub(super) fn flat(vdevs: &Object) -> Object {
+    let mut all = Object::default();
+    for (name, vdev) in vdevs.objects() {
+        let inner = vdev.objects().find(|(name, _)| *name == "vdevs");
+        for (name, device) in inner.into_iter().flat_map(|(_, inner)| inner.objects()) {
+            all.object(name, device.clone());
+        }
+        all.object(name, vdev.clone());
+    }
+    all
 }
 
 /// Puts a group with what lies in it beside the others.

@@ -7,8 +7,8 @@ use ztwin_model::dsl::reason::Reason;
 use ztwin_model::spa::Pool;
 use ztwin_model::spa::property::PoolProperty;
 
-use super::property::Column;
-use super::{LONG, VdevLine, is_open, no_interval, vdev_lines};
+use super::column::Column;
+use super::{LONG, VdevLine, is_open, named_vdevs, no_interval};
 use crate::compare::SPACE;
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended, NotModelled};
@@ -39,7 +39,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     } else {
         args::parse_long(words, ":gjHLo:pPT:v", LONG)
     };
-    let (mut scripted, mut exact, mut verbose) = (false, false, false);
+    let (mut scripted, mut exact, mut verbose, mut by_guid) = (false, false, false, false);
     let mut flags = Flags::default();
     let mut columns = COLUMNS.to_owned();
     for given in args.given {
@@ -49,6 +49,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
             Given::Flag('v') => verbose = true,
             // The paths of vdev files are shown whole, and are no links.
             Given::Flag('L' | 'P') => {}
+            Given::Flag('g') => by_guid = true,
             Given::Value('o', list) => columns = list,
             Given::Flag(letter) if flags.take(letter) => exact |= flags.as_number,
             Given::Flag(letter) | Given::Value(letter, _) => {
@@ -98,6 +99,9 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     if pools.is_empty() {
         return Ok(u8::from(!args.operands.is_empty()));
     }
+    if flags.json && verbose && by_guid {
+        return Err(NotModelled("zpool list -j with -g".to_owned()));
+    }
     if flags.json {
         let whole = as_json(console, &pools, &columns, flags, (exact, verbose))?;
         console.say_json(&whole)?;
@@ -108,7 +112,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         .map(|column| column.widest(console, &pools, exact))
         .collect();
     if let Some(first) = widths.first_mut().filter(|_| verbose) {
-        *first = width_with_vdevs(console, &pools);
+        *first = width_with_vdevs(console, &pools, by_guid);
     }
     let table = Table {
         columns,
@@ -130,7 +134,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         });
         let mut lines = vec![table.row(&cells.collect::<Vec<_>>())];
         if verbose {
-            let vdevs = vdev_lines(pool);
+            let vdevs = named_vdevs(console, pool, by_guid);
             lines.extend(vdevs.iter().map(|vdev| table.vdev(console, pool, vdev)));
         }
         for line in lines {
@@ -147,12 +151,12 @@ pub(super) fn no_such_property(console: &mut Console<'_>, name: &str) -> u8 {
     console.usage(&format!("bad property list: {wrong}"))
 }
 
-fn width_with_vdevs(console: &Console<'_>, pools: &[String]) -> usize {
+fn width_with_vdevs(console: &Console<'_>, pools: &[String], by_guid: bool) -> usize {
     let pools = pools
         .iter()
         .filter_map(|name| console.state().pools.get(name));
     let widths = pools.flat_map(|pool| {
-        let vdevs = vdev_lines(pool).into_iter();
+        let vdevs = named_vdevs(console, pool, by_guid).into_iter();
         let widths = vdevs.map(|vdev| vdev.name.len() + 2 * vdev.depth);
         widths.chain([pool.name.len()])
     });

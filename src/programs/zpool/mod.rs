@@ -2,16 +2,19 @@
 
 use std::collections::BTreeSet;
 
+use ztwin_model::Release;
 use ztwin_model::dsl::dataset::DatasetId;
 use ztwin_model::dsl::names;
 use ztwin_model::dsl::reason::Reason;
+use ztwin_model::spa::property::{self, PoolProperty, Rule};
 use ztwin_model::spa::{Pool, Shape};
 
 use super::args::LongOption;
 use super::console::{Console, Ended, NotModelled};
-use super::{json, version};
+use super::{json, settings, version};
 
 mod checkpoint;
+mod column;
 mod create;
 mod destroy;
 mod export;
@@ -20,10 +23,10 @@ mod history;
 mod import;
 mod info;
 mod list;
-mod property;
 mod set;
 mod status;
 mod sync;
+mod upgrade;
 
 /// Subcommands that exist and are not modelled.
 const NOT_MODELLED: &[&str] = &[
@@ -48,7 +51,6 @@ const NOT_MODELLED: &[&str] = &[
     "scrub",
     "split",
     "trim",
-    "upgrade",
     "wait",
     "-?",
     "--help",
@@ -80,6 +82,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         setting if setting.contains('=') => set::run(console, words),
         "status" => status::run(console, rest),
         "sync" => sync::run(console, rest),
+        "upgrade" => upgrade::run(console, rest),
         "version" => version::run(console, "zpool", rest),
         "-V" | "--version" => Ok(version::print(console)),
         known if NOT_MODELLED.contains(&known) => Err(NotModelled(format!("zpool {known}"))),
@@ -162,6 +165,36 @@ fn disable_datasets(console: &mut Console<'_>, root: DatasetId, force: bool) -> 
     true
 }
 
+/// `-o`: a property of a pool (`add_prop_list`).
+fn add_property(console: &mut Console<'_>, given: &mut settings::Given, text: &str) -> bool {
+    let Some((name, value)) = text.split_once('=') else {
+        console.complain("missing '=' for -o option");
+        return false;
+    };
+    let known = PoolProperty::by_name(name, console.release());
+    if known.is_none() && property::feature_name(name).is_none() {
+        let reason = Reason::UnknownPoolProperty(name.into());
+        no_such_property(console, &reason, name);
+        return false;
+    }
+    if known.is_some_and(|it| it.rule == Rule::Cachefile) {
+        // The only one that may be given again and again.
+        given.put_text(name, value);
+        return true;
+    }
+    given.add(console, text)
+}
+
+/// Says that a property does not exist (`add_prop_list`).
+fn no_such_property(console: &mut Console<'_>, reason: &Reason, name: &str) {
+    console.note(reason);
+    let what = match console.release() {
+        Release::V2_1 => "pool",
+        Release::V2_3 | Release::V2_4 => "pool or vdev",
+    };
+    console.complain(format!("property '{name}' is not a valid {what} property"));
+}
+
 /// A last operand that is a number is an interval (`get_interval_count`).
 fn no_interval(operands: &[String]) -> Result<(), NotModelled> {
     match operands.last() {
@@ -174,14 +207,22 @@ fn no_interval(operands: &[String]) -> Result<(), NotModelled> {
 
 /// A vdev as tables show it (`zpool_vdev_name`).
 struct VdevLine {
-    /// Its name: the path of a device, or `mirror-0`.
+    /// Its name: the path of a device, `mirror-0`, or its number.
     name: String,
+    /// The path of a device.
+    path: Option<String>,
+    /// The name of what it lies in.
+    parent: String,
     /// What it is (`ZPOOL_CONFIG_TYPE`).
     kind: &'static str,
     /// How deep it lies below the pool.
     depth: usize,
-    /// Whether it is a device.
-    leaf: bool,
+}
+
+impl VdevLine {
+    fn is_device(&self) -> bool {
+        self.path.is_some()
+    }
 }
 
 /// A pool's vdevs in the order of its configuration, each with what lies in it.
@@ -194,18 +235,30 @@ fn vdev_lines(pool: &Pool) -> Vec<VdevLine> {
             Shape::Raidz(parity) => Some((format!("raidz{parity}-{at}"), "raidz")),
         };
         let depth = 1 + usize::from(group.is_some());
+        let parent = group.as_ref().map_or(&pool.name, |(name, _)| name).clone();
         lines.extend(group.map(|(name, kind)| VdevLine {
             name,
+            path: None,
+            parent: pool.name.clone(),
             kind,
             depth: 1,
-            leaf: false,
         }));
         lines.extend(vdev.devices.iter().map(|device| VdevLine {
             name: device.to_string(),
+            path: Some(device.to_string()),
+            parent: parent.clone(),
             kind: "file",
             depth,
-            leaf: true,
         }));
+    }
+    lines
+}
+
+/// As [`vdev_lines`], by their numbers if that is asked for (`-g`).
+fn named_vdevs(console: &Console<'_>, pool: &Pool, by_guid: bool) -> Vec<VdevLine> {
+    let mut lines = vdev_lines(pool);
+    for line in lines.iter_mut().filter(|_| by_guid) {
+        line.name = console.vdev_guid();
     }
     lines
 }

@@ -7,7 +7,8 @@ use ztwin_model::spa::Pool;
 use ztwin_model::spa::feature::Feature;
 
 use super::checkpoint::WHETHER_DISCARDED;
-use super::{named, no_interval, vdev_lines};
+use super::info::flat;
+use super::{named, named_vdevs, no_interval};
 use crate::compare::SPACE;
 use crate::programs::args::{self, Given, LongOption};
 use crate::programs::console::{Console, Ended, NotModelled};
@@ -36,6 +37,7 @@ struct Shown {
     initialized: bool,
     trimmed: bool,
     only_unhealthy: bool,
+    by_guid: bool,
 }
 
 pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
@@ -57,6 +59,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
             Given::Flag('i') => shown.initialized = true,
             Given::Flag('t') => shown.trimmed = true,
             Given::Flag('e') => shown.only_unhealthy = true,
+            Given::Flag('g') => shown.by_guid = true,
             Given::Flag(letter) if flags.take(letter) => shown.exact |= flags.as_number,
             Given::Flag(letter) | Given::Value(letter, _) => {
                 let letter = letter.escape_default();
@@ -76,9 +79,9 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     if let Some(complaint) = flags.misused() {
         return Ok(console.usage(complaint));
     }
-    if flags.json && (flags.flat || shown.initialized || shown.trimmed) {
+    if flags.json && (shown.by_guid || flags.flat && shown.only_unhealthy) {
         return Err(NotModelled(
-            "flat vdevs and their initialization in JSON".to_owned(),
+            "zpool status -j with -g, or with flat vdevs and -e".to_owned(),
         ));
     }
     if flags.json {
@@ -156,6 +159,13 @@ fn as_json(
             if shown.direct {
                 members.number("dio_verify_errors", "0", as_number);
             }
+            if leaf && shown.initialized {
+                members.text("init_state", "UNINITIALIZED");
+            }
+            if leaf && shown.trimmed {
+                members.text("trim_state", "UNTRIMMED");
+                members.number("trim_notsup", "0", as_number);
+            }
         };
         let mut root = Object::default();
         root.text("name", pool.name.as_str());
@@ -165,13 +175,21 @@ fn as_json(
         root.text("state", "ONLINE");
         statistics(&mut root, true, false, false);
         let vdevs = console.vdevs_as_json(pool, as_number, &|line, members| {
-            statistics(members, line.depth == 1, true, line.leaf);
+            if flags.flat {
+                members.text("parent", line.parent.as_str());
+            }
+            statistics(members, line.depth == 1, true, line.is_device());
             Ok(())
         })?;
+        let (vdevs, mut roots) = if flags.flat {
+            let vdevs = flat(&vdevs);
+            (vdevs.clone(), vdevs)
+        } else {
+            (vdevs, Object::default())
+        };
         if !shown.only_unhealthy {
             root.object("vdevs", vdevs);
         }
-        let mut roots = Object::default();
         roots.object(pool.name.as_str(), root);
         item.object("vdevs", roots);
         item.number("error_count", "0", as_number);
@@ -184,7 +202,7 @@ fn as_json(
 
 /// Whether all is well with a pool, and known.
 fn check(console: &Console<'_>, pool: &Pool) -> Result<(), NotModelled> {
-    if Feature::all(console.release()).any(|it| !pool.features.contains(it.name)) {
+    if Feature::of_upgrades(console.release()).any(|it| !pool.features.contains(it.name)) {
         return Err(NotModelled(
             "what zpool status says of features that are not enabled".to_owned(),
         ));
@@ -198,7 +216,7 @@ fn check(console: &Console<'_>, pool: &Pool) -> Result<(), NotModelled> {
 /// The status of one pool.
 fn status(console: &Console<'_>, pool: &Pool, shown: &Shown) -> Result<String, NotModelled> {
     check(console, pool)?;
-    let lines = vdev_lines(pool);
+    let lines = named_vdevs(console, pool, shown.by_guid);
     let widest = lines.iter().map(|line| line.name.len() + 2 * line.depth);
     let width = widest.chain([pool.name.len(), 10]).max().unwrap_or(10);
     let mut text = format!("  pool: {}\n state: ONLINE\n", pool.name);
@@ -238,12 +256,12 @@ fn status(console: &Console<'_>, pool: &Pool, shown: &Shown) -> Result<String, N
             &line.name,
             line.depth,
             "ONLINE",
-            &counts(line.leaf),
+            &counts(line.is_device()),
         );
-        if line.leaf && shown.initialized {
+        if line.is_device() && shown.initialized {
             text.push_str("  (uninitialized)");
         }
-        if line.leaf && shown.trimmed {
+        if line.is_device() && shown.trimmed {
             text.push_str("  (untrimmed)");
         }
         text.push('\n');

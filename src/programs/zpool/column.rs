@@ -217,11 +217,8 @@ impl Console<'_> {
                 let name = pool.bootfs.and_then(|id| self.state().name_of(id));
                 name.map_or_else(|| cell("-", "default"), |name| cell(name, "local"))
             }
-            Rule::Altroot
-            | Rule::Version
-            | Rule::Comment
-            | Rule::Cachefile
-            | Rule::TemporaryName => or("-"),
+            Rule::TemporaryName => cell(set.map_or("-", |text| text), "default"),
+            Rule::Altroot | Rule::Version | Rule::Comment | Rule::Cachefile => or("-"),
         }
     }
 
@@ -260,10 +257,11 @@ impl Console<'_> {
         }
         let active = match feature.activity {
             Activity::Always => true,
+            Activity::FromStart if !pool.enabled_later.contains(feature.name) => true,
             Activity::Never => false,
             Activity::Checkpoint if !pool.discarding => pool.checkpoint.is_some(),
             Activity::Bookmark => pool.has_bookmarks(),
-            Activity::ByUse | Activity::Checkpoint => {
+            Activity::FromStart | Activity::ByUse | Activity::Checkpoint => {
                 return self.unknown("whether a feature is in use", FEATURE.marker);
             }
         };
