@@ -24,6 +24,30 @@ pub(super) struct Args {
     pub operands: Vec<String>,
 }
 
+/// The flags of a program that has no other options, and its operands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Flags {
+    given: Vec<Given>,
+    /// The rest, in its order.
+    pub operands: Vec<String>,
+}
+
+impl Flags {
+    /// Whether a flag was given.
+    pub fn has(&self, letter: char) -> bool {
+        self.given.contains(&Given::Flag(letter))
+    }
+}
+
+/// Reads the flags of a program that has no other options, or which one it does not know.
+pub(super) fn flags(words: &[String], known: &str) -> Result<Flags, char> {
+    let Args { given, operands } = parse(words, known);
+    match given.last() {
+        Some(Given::Unknown(letter)) => Err(*letter),
+        _ => Ok(Flags { given, operands }),
+    }
+}
+
 /// A long option: its name, and the letter that means the same or stands for it. None takes a value.
 pub(super) type LongOption = (&'static str, char);
 

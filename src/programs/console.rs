@@ -13,6 +13,7 @@ use ztwin_model::spa::op::PoolOp;
 use ztwin_model::zpl::op::FileOp;
 use ztwin_model::{Machine, Op, Outcome, Release};
 
+use super::args;
 use super::failure::Failures;
 use super::message;
 use super::values::{Missing, Values};
@@ -20,6 +21,9 @@ use super::values::{Missing, Values};
 /// The model does not know what the program does here; says what is missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct NotModelled(pub String);
+
+/// The exit code behind a usage text.
+pub(super) const WRONG_USE: u8 = 2;
 
 /// How a subcommand ends: its exit code.
 pub(super) type Ended = Result<u8, NotModelled>;
@@ -140,7 +144,19 @@ impl<'m> Console<'m> {
         }
         self.complain("usage:");
         self.complain(self.usage_text());
-        2
+        WRONG_USE
+    }
+
+    /// The flags of a program that has no other options, and its operands; none, and a complaint, when there
+    /// is one that it does not know. It then ends with [`WRONG_USE`].
+    pub fn flags(&mut self, words: &[String], known: &str) -> Option<args::Flags> {
+        match args::flags(words, known) {
+            Ok(flags) => Some(flags),
+            Err(letter) => {
+                self.usage(&format!("invalid option '{letter}'"));
+                None
+            }
+        }
     }
 
     /// Runs an operation on datasets.

@@ -3,16 +3,14 @@
 use ztwin_model::dsl::names::Expected;
 use ztwin_model::dsl::op::DslOp;
 
-use crate::programs::args::{self, Given};
-use crate::programs::console::{Console, Ended};
+use crate::programs::console::{Console, Ended, WRONG_USE};
 
 pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
-    let args = args::parse(words, "");
-    if let Some(Given::Flag(letter) | Given::Unknown(letter)) = args.given.first() {
-        return Ok(console.usage(&format!("invalid option '{letter}'")));
-    }
+    let Some(flags) = console.flags(words, "") else {
+        return Ok(WRONG_USE);
+    };
     // What stands behind the second operand is not looked at.
-    let (source, name) = match args.operands.as_slice() {
+    let (source, name) = match flags.operands.as_slice() {
         [source, name, ..] => (source.clone(), name.clone()),
         [_] => return Ok(console.usage("missing bookmark argument")),
         [] => return Ok(console.usage("missing source argument")),

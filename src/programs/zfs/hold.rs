@@ -9,8 +9,7 @@ use ztwin_model::dsl::op::DslOp;
 use ztwin_model::dsl::reason::Reason;
 
 use super::iterate;
-use crate::programs::args::{self, Given};
-use crate::programs::console::{Console, Ended, NotModelled};
+use crate::programs::console::{Console, Ended, NotModelled, WRONG_USE};
 use crate::programs::table;
 use crate::programs::values::Clock;
 
@@ -23,18 +22,15 @@ pub(super) fn release(console: &mut Console<'_>, words: &[String]) -> Ended {
 }
 
 fn each(console: &mut Console<'_>, words: &[String], holding: bool) -> Ended {
-    let args = args::parse(words, if holding { "rt" } else { "r" });
-    let mut recursive = false;
-    for given in args.given {
-        match given {
-            Given::Flag('r') => recursive = true,
-            Given::Flag(_) => return Err(NotModelled("zfs hold -t".to_owned())),
-            Given::Value(letter, _) | Given::NoValue(letter) | Given::Unknown(letter) => {
-                return Ok(console.usage(&format!("invalid option '{letter}'")));
-            }
-        }
+    let known = if holding { "rt" } else { "r" };
+    let Some(flags) = console.flags(words, known) else {
+        return Ok(WRONG_USE);
+    };
+    if flags.has('t') {
+        return Err(NotModelled("zfs hold -t".to_owned()));
     }
-    let [tag, snapshots @ ..] = args.operands.as_slice() else {
+    let recursive = flags.has('r');
+    let [tag, snapshots @ ..] = flags.operands.as_slice() else {
         return Ok(console.usage(""));
     };
     if snapshots.is_empty() {
@@ -200,25 +196,22 @@ pub(super) fn holds(console: &mut Console<'_>, words: &[String]) -> Ended {
     } else {
         "rHp"
     };
-    let args = args::parse(words, known);
-    let (mut recursive, mut scripted, mut clock) = (false, false, Clock::PaddedDate);
-    for given in args.given {
-        match given {
-            Given::Flag('r') => recursive = true,
-            Given::Flag('H') => scripted = true,
-            Given::Flag(_) => clock = Clock::Exact,
-            Given::Value(letter, _) | Given::NoValue(letter) | Given::Unknown(letter) => {
-                return Ok(console.usage(&format!("invalid option '{letter}'")));
-            }
-        }
-    }
-    if args.operands.is_empty() {
+    let Some(flags) = console.flags(words, known) else {
+        return Ok(WRONG_USE);
+    };
+    let (recursive, scripted) = (flags.has('r'), flags.has('H'));
+    let clock = if flags.has('p') {
+        Clock::Exact
+    } else {
+        Clock::PaddedDate
+    };
+    if flags.operands.is_empty() {
         return Ok(console.usage(""));
     }
     let mut failed = false;
     // The snapshots that are met; one that is met again moves to the end.
     let mut met: Vec<DatasetId> = Vec::new();
-    for path in &args.operands {
+    for path in &flags.operands {
         let Some((filesystem, snapshot)) = path.split_once('@') else {
             console.complain(format!("'{path}' is not a snapshot"));
             failed = true;

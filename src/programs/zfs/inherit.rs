@@ -9,23 +9,15 @@ use ztwin_model::dsl::properties::{Class, Key, Property};
 use ztwin_model::dsl::reason::Reason;
 
 use super::iterate;
-use crate::programs::args::{self, Given};
-use crate::programs::console::{Console, Ended};
+use crate::programs::console::{Console, Ended, WRONG_USE};
 use crate::programs::mounting::Changelist;
 
 pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
-    let args = args::parse(words, "rS");
-    let (mut recursive, mut received) = (false, false);
-    for given in args.given {
-        match given {
-            Given::Flag('r') => recursive = true,
-            Given::Flag(_) => received = true,
-            Given::Value(letter, _) | Given::NoValue(letter) | Given::Unknown(letter) => {
-                return Ok(console.usage(&format!("invalid option '{letter}'")));
-            }
-        }
-    }
-    let Some((name, datasets)) = args.operands.split_first() else {
+    let Some(flags) = console.flags(words, "rS") else {
+        return Ok(WRONG_USE);
+    };
+    let (recursive, received) = (flags.has('r'), flags.has('S'));
+    let Some((name, datasets)) = flags.operands.split_first() else {
         return Ok(console.usage("missing property argument"));
     };
     if datasets.is_empty() {

@@ -6,7 +6,7 @@ use ztwin_model::dsl::properties::Property;
 use ztwin_model::dsl::reason::Reason;
 
 use crate::programs::args::{self, Given};
-use crate::programs::console::{Console, Ended, NotModelled};
+use crate::programs::console::{Console, Ended, NotModelled, WRONG_USE};
 use crate::programs::json::{self, Object};
 use crate::programs::message;
 use crate::programs::mounting::{Asked, Changelist};
@@ -205,19 +205,11 @@ fn mount_one(console: &mut Console<'_>, id: DatasetId, name: &str, asked: &Asked
 }
 
 pub(super) fn unmount(console: &mut Console<'_>, words: &[String]) -> Ended {
-    let args = args::parse(words, "afu");
-    let (mut all, mut force) = (false, false);
-    for given in args.given {
-        match given {
-            Given::Flag('a') => all = true,
-            Given::Flag('f') => force = true,
-            Given::Flag(_) => {}
-            Given::Value(letter, _) | Given::NoValue(letter) | Given::Unknown(letter) => {
-                return Ok(console.usage(&format!("invalid option '{letter}'")));
-            }
-        }
-    }
-    match args.operands.as_slice() {
+    let Some(flags) = console.flags(words, "afu") else {
+        return Ok(WRONG_USE);
+    };
+    let (all, force) = (flags.has('a'), flags.has('f'));
+    match flags.operands.as_slice() {
         [] if all => Ok(u8::from(!unmount_all(console, force))),
         _ if all => Ok(console.usage("too many arguments")),
         [] => Ok(console.usage("missing filesystem argument")),

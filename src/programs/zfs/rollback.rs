@@ -10,27 +10,16 @@ use ztwin_model::fault::Fault;
 use super::destroy::destroy;
 use super::volume;
 use super::walk::{Handle, Recursion};
-use crate::programs::args::{self, Given};
-use crate::programs::console::{Console, Ended, NotModelled};
+use crate::programs::console::{Console, Ended, NotModelled, WRONG_USE};
 use crate::programs::mounting::Changelist;
 
 pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
-    let args = args::parse(words, "rRf");
-    let (mut recurse, mut clones, mut force) = (false, false, false);
-    for given in args.given {
-        match given {
-            Given::Flag('r') => recurse = true,
-            Given::Flag('f') => force = true,
-            Given::Flag(_) => {
-                recurse = true;
-                clones = true;
-            }
-            Given::Value(letter, _) | Given::NoValue(letter) | Given::Unknown(letter) => {
-                return Ok(console.usage(&format!("invalid option '{letter}'")));
-            }
-        }
-    }
-    let target = match args.operands.as_slice() {
+    let Some(flags) = console.flags(words, "rRf") else {
+        return Ok(WRONG_USE);
+    };
+    let (clones, force) = (flags.has('R'), flags.has('f'));
+    let recurse = clones || flags.has('r');
+    let target = match flags.operands.as_slice() {
         [target] => target,
         [] => return Ok(console.usage("missing dataset argument")),
         _ => return Ok(console.usage("too many arguments")),

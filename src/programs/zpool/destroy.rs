@@ -3,21 +3,14 @@
 use ztwin_model::spa::op::PoolOp;
 
 use super::{disable_datasets, is_open};
-use crate::programs::args::{self, Given};
-use crate::programs::console::{Console, Ended};
+use crate::programs::console::{Console, Ended, WRONG_USE};
 
 pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
-    let args = args::parse(words, "f");
-    let mut force = false;
-    for given in args.given {
-        match given {
-            Given::Flag(_) => force = true,
-            Given::Value(letter, _) | Given::NoValue(letter) | Given::Unknown(letter) => {
-                return Ok(console.usage(&format!("invalid option '{letter}'")));
-            }
-        }
-    }
-    let name = match args.operands.as_slice() {
+    let Some(flags) = console.flags(words, "f") else {
+        return Ok(WRONG_USE);
+    };
+    let force = flags.has('f');
+    let name = match flags.operands.as_slice() {
         [name] => name,
         [] => return Ok(console.usage("missing pool argument")),
         _ => return Ok(console.usage("too many arguments")),

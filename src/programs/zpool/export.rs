@@ -3,28 +3,19 @@
 use ztwin_model::spa::op::PoolOp;
 
 use super::{disable_datasets, named};
-use crate::programs::args::{self, Given};
-use crate::programs::console::{Console, Ended};
+use crate::programs::console::{Console, Ended, WRONG_USE};
 
 pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
-    let args = args::parse(words, "afF");
-    let (mut all, mut force) = (false, false);
-    for given in args.given {
-        match given {
-            Given::Flag('a') => all = true,
-            Given::Flag('f') => force = true,
-            Given::Flag(_) => {}
-            Given::Value(letter, _) | Given::NoValue(letter) | Given::Unknown(letter) => {
-                return Ok(console.usage(&format!("invalid option '{letter}'")));
-            }
-        }
-    }
-    match (all, args.operands.is_empty()) {
+    let Some(flags) = console.flags(words, "afF") else {
+        return Ok(WRONG_USE);
+    };
+    let (all, force) = (flags.has('a'), flags.has('f'));
+    match (all, flags.operands.is_empty()) {
         (true, false) => return Ok(console.usage("too many arguments")),
         (false, true) => return Ok(console.usage("missing pool argument")),
         _ => {}
     }
-    let (pools, mut code) = named(console, &args.operands);
+    let (pools, mut code) = named(console, &flags.operands);
     for pool in pools {
         if !export(console, &pool, force) {
             code = 1;

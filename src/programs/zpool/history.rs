@@ -1,24 +1,18 @@
 //! `zpool history` (`zpool_do_history`, `print_history_records`).
 
 use super::named;
-use crate::programs::args::{self, Given};
-use crate::programs::console::{Console, Ended, NotModelled};
+use crate::programs::console::{Console, Ended, NotModelled, WRONG_USE};
 use crate::programs::values::Clock;
 
 pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
-    let args = args::parse(words, "li");
-    let unknown = args.given.iter().find_map(|given| match given {
-        Given::Unknown(letter) => Some(*letter),
-        _ => None,
-    });
-    if let Some(letter) = unknown {
-        return Ok(console.usage(&format!("invalid option '{letter}'")));
-    }
-    if !args.given.is_empty() {
+    let Some(flags) = console.flags(words, "li") else {
+        return Ok(WRONG_USE);
+    };
+    if flags.has('l') || flags.has('i') {
         return Err(NotModelled("zpool history -i and -l".to_owned()));
     }
-    let (pools, code) = named(console, &args.operands);
-    if args.operands.is_empty() && pools.is_empty() {
+    let (pools, code) = named(console, &flags.operands);
+    if flags.operands.is_empty() && pools.is_empty() {
         console.complain("no pools available");
         return Ok(0);
     }
