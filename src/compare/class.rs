@@ -76,12 +76,13 @@ pub const USAGE: Class = Class {
     accepts: |_| 0,
 };
 
-/// The order in which ZFS names several children or clones of one dataset: that of a hash with a salt
-/// that each pool draws at random (`zap_cursor_retrieve`).
+/// The order in which ZFS names several children or clones of one dataset, its users' properties, or the
+/// holds of one snapshot: that of a hash with a salt that each pool draws at random (`zap_cursor_retrieve`).
 ///
 /// The model prints the marker in front of each line of such a list; what is expected must have the same
 /// lines there, each as often, in any order. Where a list is one word (`clones`), the marker stands behind
-/// it, and its parts between commas may be in any order. A list counts as one value.
+/// it, also in JSON, and its parts between commas may be in any order. Lists that follow each other line by line
+/// are one, and a list counts as one value.
 pub const ORDER: Class = Class {
     name: "order",
     marker: "<order>",
