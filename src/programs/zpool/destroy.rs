@@ -24,7 +24,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     let Some(root) = console.root_of(name) else {
         return Ok(1);
     };
-    if !disable_datasets(console, root, force) {
+    if !disable_datasets(console, root, force)? {
         console.complain(format!(
             "could not destroy '{name}': could not unmount datasets"
         ));

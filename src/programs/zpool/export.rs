@@ -3,7 +3,7 @@
 use ztwin_model::spa::op::PoolOp;
 
 use super::{disable_datasets, named};
-use crate::programs::console::{Console, Ended, WRONG_USE};
+use crate::programs::console::{Console, Ended, NotModelled, WRONG_USE};
 
 pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     let Some(flags) = console.flags(words, "afF") else {
@@ -17,7 +17,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     }
     let (pools, mut code) = named(console, &flags.operands);
     for pool in pools {
-        if !export(console, &pool, force) {
+        if !export(console, &pool, force)? {
             code = 1;
         }
     }
@@ -25,19 +25,19 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
 }
 
 /// `zpool_export_one`.
-fn export(console: &mut Console<'_>, name: &str, force: bool) -> bool {
+fn export(console: &mut Console<'_>, name: &str, force: bool) -> Result<bool, NotModelled> {
     let Some(root) = console.root_of(name) else {
-        return false;
+        return Ok(false);
     };
-    if !disable_datasets(console, root, force) {
-        return false;
+    if !disable_datasets(console, root, force)? {
+        return Ok(false);
     }
     let op = PoolOp::Export { name: name.into() };
     match console.pool(op) {
-        Ok(()) => true,
+        Ok(()) => Ok(true),
         Err(reason) => {
             console.refuse(&format!("cannot export '{name}'"), &reason);
-            false
+            Ok(false)
         }
     }
 }

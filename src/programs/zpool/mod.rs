@@ -145,7 +145,18 @@ pub(super) fn refuse_name(console: &mut Console<'_>, heading: &str, reason: &Rea
 }
 
 /// `zpool_disable_datasets`: takes off all mounts of a pool, the deepest first, and removes the mountpoints.
-fn disable_datasets(console: &mut Console<'_>, root: DatasetId, force: bool) -> bool {
+fn disable_datasets(
+    console: &mut Console<'_>,
+    root: DatasetId,
+    force: bool,
+) -> Result<bool, NotModelled> {
+    let pool = console.state().pool_of(root);
+    let autotrim = pool.and_then(|pool| pool.settings.get("autotrim"));
+    if console.release() == Release::V2_1 && autotrim.is_some_and(|text| &**text == "on") {
+        return Err(NotModelled(
+            "the end of a pool with autotrim, which OpenZFS 2.1 never comes to".to_owned(),
+        ));
+    }
     let inside: BTreeSet<DatasetId> = console.state().subtree(root).into_iter().collect();
     let mounts = console.state().mounts.iter();
     let mut mounts: Vec<(String, DatasetId)> = mounts
@@ -155,14 +166,14 @@ fn disable_datasets(console: &mut Console<'_>, root: DatasetId, force: bool) -> 
     mounts.sort();
     for (path, _) in mounts.iter().rev() {
         if !console.unmount_path(path, force) {
-            return false;
+            return Ok(false);
         }
     }
     for (_, id) in mounts.into_iter().rev() {
         let mountpoint = console.removable_mountpoint(id);
         console.remove_mountpoint(mountpoint);
     }
-    true
+    Ok(true)
 }
 
 /// `-o`: a property of a pool (`add_prop_list`).
