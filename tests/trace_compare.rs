@@ -142,6 +142,22 @@ fn the_columns_of_a_table_stand_where_its_values_put_them() {
 }
 
 #[test]
+fn a_marker_that_is_longer_than_its_column_hides_how_that_is_justified() {
+    let got = "NAME    MOUNTED  AVAIL\ntank/a  yes      <space>\n";
+    let table = |row: &str| format!("  NAME    MOUNTED  AVAIL\n  {row}\n");
+    for right in ["tank/a  yes       832M", "tank/a  yes      1.05T"] {
+        assert_eq!(agrees(&table(right), got), "space 1");
+    }
+    for wrong in [
+        "tank/a  yes        832M",
+        "tank/a   yes      832M",
+        "tank/a      yes   832M",
+    ] {
+        differs(&table(wrong), got);
+    }
+}
+
+#[test]
 fn a_long_value_moves_what_stands_behind_it_in_columns_of_a_fixed_width() {
     let got = "LOAD_GUID  AUTOTRIM   LEAKED\n   <guid>  off       <space>\n";
     let table = |lines: [&str; 2]| lines.map(|line| format!("  {line}\n")).concat();

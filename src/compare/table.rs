@@ -29,20 +29,43 @@ fn columns(rows: &[&[Span]]) -> Vec<Span> {
         .collect()
 }
 
-/// Whether a row stands in columns that keep their width: a value that is longer than its column moves
-/// what is behind it.
-fn flows(row: &[Cell], widths: &[usize], justified: &[Justified]) -> bool {
+/// How each cell of a row stands in columns that keep their width: a value that is longer than its column
+/// fills it, and moves what is behind it.
+fn flow<'a>(row: &'a [Span], widths: &'a [usize]) -> impl Iterator<Item = Justified> + 'a {
     let mut start = 0;
-    row.iter()
-        .zip(widths)
-        .zip(justified)
-        .all(|((cell, width), justified)| {
-            let (from, to) = cell.expected;
-            let end = start + (to - from).max(*width);
-            let stands = (justified.left && from == start) || (justified.right && to == end);
-            start = end + GAP;
-            stands
-        })
+    row.iter().zip(widths).map(move |((from, to), width)| {
+        let end = start + (to - from).max(*width);
+        let justified = Justified {
+            left: *from == start,
+            right: *to == end,
+        };
+        start = end + GAP;
+        justified
+    })
+}
+
+/// How columns of these widths are justified: a value that fills its column says nothing.
+fn justified(rows: &[Vec<Span>], widths: &[usize]) -> Vec<Justified> {
+    let unknown = Justified {
+        left: true,
+        right: true,
+    };
+    let mut columns = vec![unknown; widths.len()];
+    for row in rows {
+        for (column, cell) in columns.iter_mut().zip(flow(row, widths)) {
+            column.left &= cell.left;
+            column.right &= cell.right;
+        }
+    }
+    columns
+}
+
+/// Whether rows stand in columns of these widths.
+fn flows(rows: &[Vec<Span>], widths: &[usize], columns: &[Justified]) -> bool {
+    rows.iter().all(|row| {
+        let mut cells = flow(row, widths).zip(columns);
+        cells.all(|(cell, column)| (cell.left && column.left) || (cell.right && column.right))
+    })
 }
 
 /// The rows (by index) whose words do not stand where the table's layout puts them.
@@ -69,7 +92,7 @@ pub(super) fn misplaced(rows: &[&[Cell]]) -> Vec<usize> {
         columns(&rows.iter().map(Vec::as_slice).collect::<Vec<_>>())
     };
     let (got_columns, expected_columns) = (refs(&got), refs(&expected));
-    let justified: Vec<Justified> = got_columns
+    let as_printed: Vec<Justified> = got_columns
         .iter()
         .enumerate()
         .map(|(k, column)| Justified {
@@ -77,13 +100,13 @@ pub(super) fn misplaced(rows: &[&[Cell]]) -> Vec<usize> {
             right: got.iter().all(|row| row[k].1 == column.1),
         })
         .collect();
-    if justified.iter().any(|j| !j.left && !j.right) {
+    if as_printed.iter().any(|j| !j.left && !j.right) {
         return Vec::new();
     }
     let fits = |row: &[Span], columns: &[Span]| {
         row.iter()
             .zip(columns)
-            .zip(&justified)
+            .zip(&as_printed)
             .all(|((cell, column), justified)| {
                 (justified.left && cell.0 == column.0) || (justified.right && cell.1 == column.1)
             })
@@ -98,7 +121,9 @@ pub(super) fn misplaced(rows: &[&[Cell]]) -> Vec<usize> {
             widths.max().unwrap_or(0)
         })
         .collect();
-    if rows.iter().all(|row| flows(row, &known_widths, &justified)) {
+    let fixed = justified(&got, &known_widths);
+    let mut layouts = [&as_printed, &fixed].into_iter();
+    if layouts.any(|columns| flows(&expected, &known_widths, columns)) {
         return Vec::new();
     }
     (0..rows.len())
