@@ -145,6 +145,6 @@ fn a_changed_character_is_noticed_unless_a_named_looseness_covers_it() {
     );
     insta::assert_snapshot!(
         format!("{:?}", all.unnoticed),
-        @r#"{"guid": 3509, "space": 27411, "time": 5643, "txg": 570, "version": 960}"#
+        @r#"{"guid": 4813, "space": 33444, "time": 7785, "txg": 570, "version": 960}"#
     );
 }

@@ -65,7 +65,7 @@ fn each_process_gets_what_it_would_get_in_a_queue() {
     let mut sim = command(
         at,
         &[
-            "--pool", "tank=10G", "--log", "log", "--state", "state", "--",
+            "--pool", "tank=10G", "--log", "log", "--state", "state", "--clock", "steps", "--",
         ],
     );
     sim.args(["sh", "-c", "command -v zfs; read line; zfs list -H -r -t all -o name,origin,creation,guid,com.x:who tank"]);
@@ -170,7 +170,9 @@ fn each_process_gets_what_it_would_get_in_a_queue() {
     fs::write(at.join("script"), script).expect("written");
     out(
         at,
-        &["--pool", "tank=10G", "--log", "queue", "--state", "again"],
+        &[
+            "--pool", "tank=10G", "--log", "queue", "--state", "again", "--clock", "steps",
+        ],
         "sh script 2>/dev/null; zfs list -H -r -t all -o name,origin,creation,guid,com.x:who tank",
     );
     let queue = fs::read_to_string(at.join("queue")).expect("read");

@@ -422,10 +422,16 @@ struct Member {
 
 impl Changelist {
     /// `changelist_gather` for a change of `mountpoint` or `canmount`: the dataset, and those below that
-    /// inherit its mountpoint.
+    /// inherit its mountpoint; of `zoned`, all below.
     pub fn of_mountpoint(console: &Console<'_>, id: DatasetId, property: Property) -> Self {
         let mut found = Vec::new();
-        inheriting(console, id, &mut found);
+        if property == Property::Zoned {
+            // `cl_allchildren`
+            found = console.state().subtree(id);
+            found.retain(|&below| below != id);
+        } else {
+            inheriting(console, id, &mut found);
+        }
         let legacy = console.is(id, Property::Mountpoint, "legacy")
             || console.is(id, Property::Mountpoint, "none");
         let was_legacy = legacy && !console.is(id, Property::Canmount, "noauto");

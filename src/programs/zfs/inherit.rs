@@ -117,7 +117,7 @@ fn inherit(console: &mut Console<'_>, id: DatasetId, key: &Key, property: &str) 
     }
     let name_is_snapshot = name.contains('@');
     let mut changes = match key {
-        Key::Native(property @ (Property::Mountpoint | Property::Canmount)) => {
+        Key::Native(property @ (Property::Mountpoint | Property::Canmount | Property::Zoned)) => {
             Changelist::of_mountpoint(console, id, *property)
         }
         _ => Changelist::none(),

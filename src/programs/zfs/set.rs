@@ -117,11 +117,13 @@ fn set(
     let mut changes = Vec::new();
     for (key, value) in &settings {
         let mut change = match key {
-            Key::Native(Property::Mountpoint) if !stay_mounted => {
-                Changelist::of_mountpoint(console, id, Property::Mountpoint)
+            Key::Native(property @ (Property::Mountpoint | Property::Zoned)) if !stay_mounted => {
+                Changelist::of_mountpoint(console, id, *property)
             }
             Key::Native(Property::Canmount)
-                if *value == Value::Word("off") && console.state().mounts.is_mounted(id) =>
+                if !stay_mounted
+                    && *value == Value::Word("off")
+                    && console.state().mounts.is_mounted(id) =>
             {
                 Changelist::of_mountpoint(console, id, Property::Canmount)
             }
