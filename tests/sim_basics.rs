@@ -175,6 +175,9 @@ fn estimates_look_like_figures() {
         zfs create -o quota=1G tank/a; zfs snapshot tank/a@s; zfs clone tank/a@s tank/b
         zfs list -t all; zfs list -Hp -o name,used,available,referenced,usedbychildren,compressratio
         zpool list; zpool list -Hp
+        zfs get -Ho value written@s tank/a; zfs get -Hpo value written@s,written@tank/a@s tank/a
+        zpool get -Ho property,value feature@extensible_dataset,feature@large_blocks tank
+        zpool get all tank >/dev/null; zpool status >/dev/null
     ";
     insta::assert_snapshot!(out(directory.path(), &args, script), @r#"
     NAME       USED  AVAIL  REFER  MOUNTPOINT
@@ -188,6 +191,11 @@ fn estimates_look_like_figures() {
     NAME   SIZE  ALLOC   FREE  CKPOINT  EXPANDSZ   FRAG    CAP  DEDUP    HEALTH  ALTROOT
     tank    10G    48K  10.0G        -         -     0%     0%  1.00x    ONLINE  -
     tank	10737418240	49152	10737369088	-	-	0	0	1.00	ONLINE	-
+    0B
+    0
+    0
+    feature@extensible_dataset	active
+    feature@large_blocks	enabled
     "#);
 }
 

@@ -11,6 +11,7 @@ use crate::compare::{CLASSES, FEATURE, GUID, SPACE};
 use crate::programs::args;
 use crate::programs::console::Console;
 use crate::programs::json::Source;
+use crate::programs::values::Values;
 
 /// A property that is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -261,6 +262,11 @@ impl Console<'_> {
             Activity::Never => false,
             Activity::Checkpoint if !pool.discarding => pool.checkpoint.is_some(),
             Activity::Bookmark => pool.has_bookmarks(),
+            // What any mounted filesystem uses.
+            _ if self.values == Values::Estimated => {
+                ["extensible_dataset", "project_quota", "userobj_accounting"]
+                    .contains(&feature.name)
+            }
             Activity::FromStart | Activity::ByUse | Activity::Checkpoint => {
                 return self.unknown("whether a feature is in use", FEATURE.marker);
             }
