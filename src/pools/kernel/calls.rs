@@ -729,7 +729,11 @@ impl Arm for KernelArm {
         let mut printed = child::run(&words[0], &words[1..], input, self.limit)?;
         printed.out = self.as_named(printed.out);
         printed.err = self.as_named(printed.err);
-        for name in created.into_iter().filter(|_| printed.succeeded()) {
+        for name in created {
+            // An import fails also when the pool is there and something in it cannot be mounted.
+            if !printed.succeeded() && !guard::imported(self.limit)?.contains(name) {
+                continue;
+            }
             self.pools.insert(name.to_owned());
             // A guest that dies leaves nothing, and needs no GUID to find it.
             if self.private {
