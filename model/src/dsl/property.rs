@@ -141,7 +141,7 @@ properties! {
     Zoned = "zoned", Class::Inherited, FILESYSTEM, Kind::Words(&Words { text: "on | off", words: &["on", "off"], aliases: &[] }), Value::Word("off"), "Whether it belongs to a zone.";
     Snapdir = "snapdir", Class::Inherited, FILESYSTEM, Kind::Words(&Words { text: "disabled | hidden | visible", words: &["disabled", "hidden", "visible"], aliases: &[] }), Value::Word("hidden"), "Whether `.zfs` shows.";
     Aclmode = "aclmode", Class::Inherited, FILESYSTEM, Kind::Words(&Words { text: "discard | groupmask | passthrough | restricted", words: &["discard", "groupmask", "passthrough", "restricted"], aliases: &[] }), Value::Word("discard"), "What chmod does to an access list.";
-    Aclinherit = "aclinherit", Class::Inherited, FILESYSTEM, Kind::Words(&Words { text: "discard | noallow | restricted | passthrough | passthrough-x", words: &["discard", "noallow", "restricted", "passthrough", "passthrough-x"], aliases: &[] }), Value::Word("restricted"), "How access lists are inherited.";
+    Aclinherit = "aclinherit", Class::Inherited, FILESYSTEM, Kind::Words(&Words { text: "discard | noallow | restricted | passthrough | passthrough-x", words: &["discard", "noallow", "restricted", "passthrough", "passthrough-x"], aliases: &[("secure", "restricted")] }), Value::Word("restricted"), "How access lists are inherited.";
     Createtxg = "createtxg", Class::Status, FILESYSTEM | SNAPSHOT | VOLUME, Kind::Told, Value::Number(0), "The transaction group of its creation.";
     Canmount = "canmount", Class::Own, FILESYSTEM, Kind::Words(&Words { text: "on | off | noauto", words: &["on", "off", "noauto"], aliases: &[] }), Value::Word("on"), "Whether it is mounted by itself.";
     Xattr = "xattr", Class::Inherited, FILESYSTEM | SNAPSHOT, Kind::Words(&Words { text: "on | off | dir | sa", words: &["sa", "off", "dir"], aliases: &[("on", "sa")] }), Value::Word("sa"), "How extended attributes are kept.";
@@ -175,13 +175,13 @@ properties! {
     Clones = "clones", Class::Status, SNAPSHOT, Kind::Told, Value::Number(0), "The filesystems that have it as origin.";
     Logicalused = "logicalused", Class::Status, FILESYSTEM | VOLUME, Kind::Told, Value::Number(0), "`used` before compression.";
     Logicalreferenced = "logicalreferenced", Class::Status, FILESYSTEM | SNAPSHOT | VOLUME, Kind::Told, Value::Number(0), "`referenced` before compression.";
-    Volmode = "volmode", Class::Inherited, FILESYSTEM | VOLUME, Kind::Words(&Words { text: "default | full | geom | dev | none", words: &["default", "full", "geom", "dev", "none"], aliases: &[] }), Value::Word("default"), "How a volume shows.";
+    Volmode = "volmode", Class::Inherited, FILESYSTEM | VOLUME, Kind::Words(&Words { text: "default | full | geom | dev | none", words: &["default", "full", "dev", "none"], aliases: &[("geom", "full")] }), Value::Word("default"), "How a volume shows.";
     FilesystemLimit = "filesystem_limit", Class::Own, FILESYSTEM, Kind::Limit, Value::Number(18_446_744_073_709_551_615), "The most filesystems below it.";
     SnapshotLimit = "snapshot_limit", Class::Own, FILESYSTEM | VOLUME, Kind::Limit, Value::Number(18_446_744_073_709_551_615), "The most snapshots below it.";
     FilesystemCount = "filesystem_count", Class::Status, FILESYSTEM, Kind::Told, Value::Number(0), "The number of filesystems below it, when it is counted.";
     SnapshotCount = "snapshot_count", Class::Status, FILESYSTEM | VOLUME, Kind::Told, Value::Number(0), "The number of snapshots below it, when it is counted.";
     Snapdev = "snapdev", Class::Inherited, FILESYSTEM | VOLUME, Kind::Words(&Words { text: "hidden | visible", words: &["hidden", "visible"], aliases: &[] }), Value::Word("hidden"), "Whether the devices of snapshots show.";
-    Acltype = "acltype", Class::Inherited, FILESYSTEM | SNAPSHOT, Kind::Words(&Words { text: "off | nfsv4 | posix", words: &["off", "nfsv4", "posix"], aliases: &[("noacl", "off"), ("posixacl", "posix")] }), Value::Word("off"), "The kind of access lists.";
+    Acltype = "acltype", Class::Inherited, FILESYSTEM | SNAPSHOT, Kind::Words(&Words { text: "off | nfsv4 | posix", words: &["off", "nfsv4", "posix"], aliases: &[("disabled", "off"), ("noacl", "off"), ("posixacl", "posix")] }), Value::Word("off"), "The kind of access lists.";
     Context = "context", Class::Own, FILESYSTEM | SNAPSHOT | VOLUME, Kind::Text, Value::Word("none"), "The `SELinux` context.";
     Fscontext = "fscontext", Class::Own, FILESYSTEM | SNAPSHOT | VOLUME, Kind::Text, Value::Word("none"), "The `SELinux` context of the file system.";
     Defcontext = "defcontext", Class::Own, FILESYSTEM | SNAPSHOT | VOLUME, Kind::Text, Value::Word("none"), "The `SELinux` context of files without one.";
