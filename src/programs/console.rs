@@ -129,11 +129,12 @@ impl<'m> Console<'m> {
     /// Whether what was refused last is a mount (`EZFS_MOUNTFAILED`).
     pub fn could_not_mount(&self) -> bool {
         let mounts = [
-            "MountAttributes",
-            "MountFailed",
-            "MountpointNotEmpty",
-            "NoMountpoint",
-        ];
+            Reason::MountAttributes,
+            Reason::MountFailed(Errno::EINVAL),
+            Reason::MountpointNotEmpty,
+            Reason::NoMountpoint(Errno::EINVAL),
+        ]
+        .map(|reason| reason.kind());
         self.reasons.last().is_some_and(|it| mounts.contains(it))
     }
 

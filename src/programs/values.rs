@@ -97,15 +97,11 @@ impl Console<'_> {
         match (self.values, clock) {
             (Values::Marked, _) => TIME.marker.to_owned(),
             (_, Clock::Exact) => seconds.to_string(),
-            (_, Clock::Date) => Moment::of(seconds).date(false),
-            (_, Clock::PaddedDate) => Moment::of(seconds).date(true),
-            (_, Clock::Seconds) => Moment::of(seconds).seconds(),
+            (_, Clock::Date) => Moment::of(seconds).date(false, false),
+            (_, Clock::PaddedDate) => Moment::of(seconds).date(true, false),
+            (_, Clock::Seconds) => Moment::of(seconds).date(true, true),
+            (_, Clock::DateWithSeconds) => Moment::of(seconds).date(false, true),
             (_, Clock::Stamp) => Moment::of(seconds).stamp(),
-            (_, Clock::DateWithSeconds) => {
-                let text = Moment::of(seconds).date(false);
-                let (front, year) = text.rsplit_once(' ').unwrap_or((&text, ""));
-                format!("{front}:{:02} {year}", seconds % 60)
-            }
         }
     }
 
@@ -385,26 +381,8 @@ impl Moment {
         MONTHS[self.month]
     }
 
-    /// As `strftime` writes `%a %b %e %k:%M %Y`; with zeros, `%H`.
-    fn date(&self, zeros: bool) -> String {
-        let Moment {
-            weekday,
-            year,
-            day,
-            hour,
-            minute,
-            ..
-        } = self;
-        let name = self.month_name();
-        if zeros {
-            format!("{weekday} {name} {day:>2} {hour:02}:{minute:02} {year}")
-        } else {
-            format!("{weekday} {name} {day:>2} {hour:>2}:{minute:02} {year}")
-        }
-    }
-
-    /// As `ctime` writes it.
-    fn seconds(&self) -> String {
+    /// As `strftime` writes `%a %b %e %k:%M %Y`; with zeros, `%H`; with seconds too, as `ctime` does.
+    fn date(&self, zeros: bool, seconds: bool) -> String {
         let Moment {
             weekday,
             year,
@@ -415,7 +393,17 @@ impl Moment {
             ..
         } = self;
         let name = self.month_name();
-        format!("{weekday} {name} {day:>2} {hour:02}:{minute:02}:{second:02} {year}")
+        let hour = if zeros {
+            format!("{hour:02}")
+        } else {
+            format!("{hour:>2}")
+        };
+        let second = if seconds {
+            format!(":{second:02}")
+        } else {
+            String::new()
+        };
+        format!("{weekday} {name} {day:>2} {hour}:{minute:02}{second} {year}")
     }
 
     /// As `strftime` writes `%F.%T`.
@@ -447,11 +435,11 @@ mod tests {
             (4_107_542_399, "Sun Feb 28 23:59 2100"),
             (4_107_542_400, "Mon Mar  1  0:00 2100"),
         ] {
-            assert_eq!(Moment::of(seconds).date(false), text);
+            assert_eq!(Moment::of(seconds).date(false, false), text);
         }
         let moment = Moment::of(1_795_223_943);
-        assert_eq!(moment.date(true), "Sat Nov 21 01:19 2026");
-        assert_eq!(moment.seconds(), "Sat Nov 21 01:19:03 2026");
+        assert_eq!(moment.date(true, false), "Sat Nov 21 01:19 2026");
+        assert_eq!(moment.date(true, true), "Sat Nov 21 01:19:03 2026");
         assert_eq!(moment.stamp(), "2026-11-21.01:19:03");
     }
 }
