@@ -5,6 +5,8 @@ use ztwin_model::machine::State;
 
 use super::draw::Draw;
 
+mod pool;
+
 /// A sequence that is being drawn.
 pub(super) struct Sequence {
     draw: Draw,
@@ -124,7 +126,7 @@ const OFTEN: [&str; 8] = [
 ];
 
 /// Columns to ask for.
-const COLUMNS: [&str; 24] = [
+const COLUMNS: [&str; 31] = [
     "all",
     "available",
     "encryption",
@@ -149,6 +151,13 @@ const COLUMNS: [&str; 24] = [
     "com.example:x",
     "readonly",
     "clones",
+    "written",
+    "written@s1",
+    "usedbychildren",
+    "createtxg",
+    "guid",
+    "keystatus",
+    "receive_resume_token",
 ];
 
 type Rule = fn(&mut World<'_>) -> Option<Vec<String>>;
@@ -183,10 +192,13 @@ const RULES: &[(u64, Rule)] = &[
     (1, |it| it.unlink()),
     (2, |it| it.directory()),
     (2, |_| Some(words("zpool sync tank"))),
-    (1, |it| it.zpool()),
+    (2, |it| it.look_at_pools()),
+    (1, |it| it.list_pools()),
     (2, |it| it.export_or_import()),
+    (1, |it| it.create_pool()),
+    (1, |it| it.destroy_pool()),
     (1, |it| it.checkpoint()),
-    (2, |it| it.zpool_set()),
+    (2, |it| it.set_of_pool()),
     (1, |it| it.wrong_use()),
 ];
 
@@ -200,9 +212,13 @@ impl Sequence {
             "vdev /v/a 1G".to_owned(),
             "zpool create -O atime=off tank /v/a".to_owned(),
         ];
-        if draw.chance(1, 4) {
+        if draw.chance(1, 3) {
             setup.push("vdev /v/b 1G".to_owned());
-            setup.push("zpool create dozer /v/b".to_owned());
+            if draw.chance(1, 2) {
+                setup.push("zpool create dozer /v/b".to_owned());
+            } else {
+                setup.push("vdev /v/c 1G".to_owned());
+            }
         }
         let end = vec![
             "zpool sync".to_owned(),
@@ -235,7 +251,7 @@ impl Sequence {
                 return Some(words);
             }
         }
-        world.create()
+        world.create().or_else(|| world.create_pool())
     }
 }
 
@@ -333,12 +349,20 @@ impl<'a> World<'a> {
             .cloned()
             .collect();
         let above = self.draw.one(&shallow)?.clone();
-        let component = self.draw.one(&COMPONENTS)?;
+        let component = self.component()?;
         let mut name = format!("{above}/{component}");
         if self.draw.chance(1, 12) {
-            name = format!("{name}/{}", self.draw.one(&COMPONENTS)?);
+            name = format!("{name}/{}", self.component()?);
         }
         self.or_wild(Some(name))
+    }
+
+    /// One time in forty so long that two of them are too long.
+    fn component(&mut self) -> Option<String> {
+        if self.draw.chance(1, 40) {
+            return Some("n".repeat(119 + usize::try_from(self.draw.below(3)).ok()?));
+        }
+        self.draw.one(&COMPONENTS).map(|it| (*it).to_owned())
     }
 
     fn new_snapshot(&mut self) -> Option<String> {
@@ -451,6 +475,13 @@ impl<'a> World<'a> {
                 spec.push(if self.draw.chance(1, 2) { ',' } else { '%' });
                 spec.push_str(self.draw.one(&SNAPSHOTS)?);
             }
+        }
+        match self.draw.below(24) {
+            0 => "%".clone_into(&mut spec),
+            1 => spec.push('%'),
+            2 => spec.insert(0, '%'),
+            3 => spec.insert_str(0, "nosuch,"),
+            _ => {}
         }
         let rest = [format!("{of}@{spec}")];
         Some(self.destroy(&["-d", "-r", "-R", "-d"], &rest))
@@ -579,7 +610,18 @@ impl<'a> World<'a> {
         }
         let mut rest = vec![self.filesystem()?];
         if self.draw.chance(1, 4) {
-            rest.splice(..0, words("-o ro"));
+            let options = [
+                "ro",
+                "ro",
+                "rw",
+                "noatime",
+                "nosuid,nodev",
+                "remount",
+                "remount,ro",
+                "relatime,exec",
+            ];
+            let options = (*self.draw.one(&options)?).to_owned();
+            rest.splice(..0, ["-o".to_owned(), options]);
         }
         Some(self.command("zfs mount", &["-O"], &rest))
     }
@@ -626,11 +668,20 @@ impl<'a> World<'a> {
     }
 
     fn columns(&mut self) -> Option<String> {
-        let mut columns = vec![*self.draw.one(&COLUMNS)?];
+        let mut columns = vec![self.column()?];
         while columns.len() < 4 && self.draw.chance(1, 2) {
-            columns.push(self.draw.one(&COLUMNS)?);
+            columns.push(self.column()?);
         }
         Some(columns.join(","))
+    }
+
+    /// One that may tell something, or any other.
+    fn column(&mut self) -> Option<&'static str> {
+        Some(if self.draw.chance(2, 3) {
+            self.draw.one(&COLUMNS)?
+        } else {
+            self.draw.one(&SETTINGS)?.0
+        })
     }
 
     fn kinds(&mut self) -> Option<String> {
@@ -665,7 +716,20 @@ impl<'a> World<'a> {
         }
         if self.draw.chance(1, 4) {
             let order = if self.draw.chance(1, 2) { "-s" } else { "-S" };
-            let by = ["name", "creation", "createtxg", "type", "mountpoint"];
+            let by = [
+                "name",
+                "creation",
+                "createtxg",
+                "type",
+                "mountpoint",
+                "origin",
+                "userrefs",
+                "com.example:x",
+                "quota",
+                "readonly",
+                "volsize",
+                "nosuch",
+            ];
             rest.extend([order.to_owned(), (*self.draw.one(&by)?).to_owned()]);
         }
         while self.draw.chance(1, 2) {
@@ -674,7 +738,8 @@ impl<'a> World<'a> {
         if self.draw.chance(1, 5) {
             rest.push(self.any_snapshot()?);
         }
-        Some(self.command("zfs list", &["-H", "-r", "-p"], &rest))
+        let start = self.perhaps_json("zfs list");
+        Some(self.command(start, &["-H", "-r", "-p"], &rest))
     }
 
     fn get(&mut self) -> Option<Vec<String>> {
@@ -710,7 +775,25 @@ impl<'a> World<'a> {
         if self.draw.chance(1, 5) {
             rest.push(self.any_snapshot()?);
         }
-        Some(self.command("zfs get", &["-H", "-r", "-p"], &rest))
+        if self.draw.chance(1, 6) {
+            rest.splice(..0, ["-d".to_owned(), self.draw.below(3).to_string()]);
+        }
+        let start = self.perhaps_json("zfs get");
+        Some(self.command(start, &["-H", "-r", "-p"], &rest))
+    }
+
+    /// One time in ten as JSON, which 2.1 has not.
+    fn perhaps_json(&mut self, start: &'static str) -> &'static str {
+        if self.draw.chance(9, 10) {
+            return start;
+        }
+        match (start, self.draw.chance(1, 3)) {
+            ("zfs list", false) => "zfs list -j",
+            ("zfs list", true) => "zfs list -j --json-int",
+            ("zfs get", false) => "zfs get -j",
+            ("zfs get", true) => "zfs get -j --json-int",
+            _ => start,
+        }
     }
 
     /// A file of something mounted.
@@ -761,75 +844,6 @@ impl<'a> World<'a> {
         Some(vec!["close".to_owned(), self.draw.one(&handles)?.clone()])
     }
 
-    fn zpool(&mut self) -> Option<Vec<String>> {
-        let lines = [
-            "zpool list -H -o name",
-            "zpool list -H -o name,health tank",
-            "zpool get -H health,readonly tank",
-            "zpool list -H -o name nosuch",
-            "zpool create tank /v/a",
-            "zpool sync nosuch",
-            "zpool destroy nosuch",
-            "zpool status",
-            "zpool status -x",
-            "zpool status tank nosuch",
-            "zpool get all tank",
-            "zpool get -H -o name,property,value,source comment,bootfs,cachefile",
-            "zpool get feature@bookmarks,feature@large_dnode,feature@zpool_checkpoint tank",
-            "zpool history tank",
-            "zpool list",
-            "zpool list -v",
-            "zpool list -o name,altroot,readonly,checkpoint",
-        ];
-        self.draw.one(&lines).map(|line| words(line))
-    }
-
-    /// Takes a pool away, and brings it back soon.
-    fn export_or_import(&mut self) -> Option<Vec<String>> {
-        if let Some(pool) = self.state.exported.last() {
-            let mut rest = words("-d /v");
-            rest.push(pool.name.clone());
-            if self.draw.chance(1, 8) {
-                rest.push("other".to_owned());
-            }
-            return Some(self.command("zpool import", &["-N", "-f"], &rest));
-        }
-        let pools: Vec<&String> = self.state.pools.keys().collect();
-        let pool = (*self.draw.one(&pools)?).clone();
-        Some(self.command("zpool export", &["-f"], &[pool]))
-    }
-
-    fn checkpoint(&mut self) -> Option<Vec<String>> {
-        let pools: Vec<&String> = self.state.pools.keys().collect();
-        let pool = (*self.draw.one(&pools)?).clone();
-        Some(self.command("zpool checkpoint", &["-d"], &[pool]))
-    }
-
-    fn zpool_set(&mut self) -> Option<Vec<String>> {
-        let settings = [
-            "comment=x",
-            "comment=",
-            "autoexpand=on",
-            "autoreplace=on",
-            "delegation=off",
-            "failmode=continue",
-            "listsnapshots=on",
-            "listsnapshots=off",
-            "bootfs=tank/a",
-            "bootfs=",
-            "cachefile=none",
-            "ashift=12",
-            "readonly=on",
-            "com.example:p=1",
-            "nosuch=1",
-            "feature@nosuch=enabled",
-        ];
-        let setting = (*self.draw.one(&settings)?).to_owned();
-        let pools: Vec<&String> = self.state.pools.keys().collect();
-        let pool = (*self.draw.one(&pools)?).clone();
-        Some(self.command("zpool set", &[], &[setting, pool]))
-    }
-
     /// Commands that are wrong whatever there is.
     fn wrong_use(&mut self) -> Option<Vec<String>> {
         let lines = [
@@ -856,7 +870,28 @@ impl<'a> World<'a> {
             "zfs holds",
             "zfs mount tank/a tank/b",
             "zfs unmount",
+            "zfs version",
+            "zpool version",
+            "zfs upgrade -x",
             "zfs list -d x tank",
+            "zfs list -j -H tank -X",
+            "zfs destroy -x tank/a@s1",
+            "zfs bookmark tank/a@s1",
+            "zfs unmount tank/a tank/b",
+            "zfs set atime=on atime=off tank/a",
+            "zfs inherit nosuch tank/a",
+            "zfs inherit -r mountpoint",
+            "zfs create -V tank/a",
+            "zfs create -V 8M -b",
+            "zfs create -s tank/a",
+            "zpool export",
+            "zpool import",
+            "zpool set comment=x",
+            "zpool get",
+            "zpool get comment nosuch",
+            "zpool status -x nosuch",
+            "zpool checkpoint",
+            "zpool history nosuch",
             "zfs list -s",
             "zfs get",
             "zfs get -s",
