@@ -157,6 +157,30 @@ fn a_marker_that_is_longer_than_its_column_hides_how_that_is_justified() {
     }
 }
 
+/// Numbers in a list stand in columns of five at least, which is more than `USED`, and less than a marker.
+#[test]
+fn a_column_may_be_wider_than_what_stands_in_it_and_narrower_than_a_marker() {
+    let got = "NAME          USED  RECSIZE\ntank/a@s1  <space>        -\n";
+    let table = |lines: [&str; 2]| lines.map(|line| format!("  {line}\n")).concat();
+    for right in [
+        ["NAME        USED  RECSIZE", "tank/a@s1      0        -"],
+        ["NAME       USED  RECSIZE", "tank/a@s1     0        -"],
+    ] {
+        assert_eq!(agrees(&table(right), got), "space 1");
+    }
+    for wrong in [
+        ["NAME        USED  RECSIZE", "tank/a@s1     0        -"],
+        ["NAME        USED   RECSIZE", "tank/a@s1      0         -"],
+        [
+            "NAME           USED  RECSIZE",
+            "tank/a@s1         0        -",
+        ],
+        ["NAME      USED  RECSIZE", "tank/a@s1    0        -"],
+    ] {
+        differs(&table(wrong), got);
+    }
+}
+
 #[test]
 fn a_long_value_moves_what_stands_behind_it_in_columns_of_a_fixed_width() {
     let got = "LOAD_GUID  AUTOTRIM   LEAKED\n   <guid>  off       <space>\n";

@@ -68,13 +68,37 @@ fn flows(rows: &[Vec<Span>], widths: &[usize], columns: &[Justified]) -> bool {
     })
 }
 
+/// The widths of columns that may be wider than all that stands in them, as that of a number in a list is
+/// (`zprop_width`: five at least): where the rows agree on the end of a column, up to there, if that is
+/// between what is known to stand in it and what was printed for it.
+fn least_widths(
+    rows: &[Vec<Span>],
+    bounds: &[(usize, usize)],
+    columns: &[Justified],
+) -> Vec<usize> {
+    let mut start = 0;
+    let mut widths = Vec::with_capacity(bounds.len());
+    for (k, (known, printed)) in bounds.iter().enumerate() {
+        let end = rows[0][k].1;
+        let agreed = columns[k].right && rows.iter().all(|row| row[k].1 == end);
+        let width = end
+            .checked_sub(start)
+            .filter(|width| agreed && (known..=printed).contains(&width))
+            .unwrap_or(*known);
+        widths.push(width);
+        start += width + GAP;
+    }
+    widths
+}
+
 /// The rows (by index) whose words do not stand where the table's layout puts them.
 ///
 /// The layout is that of the printed table, in which markers are as wide as they are long: each column
 /// as wide as its widest cell, justified left or right. A table that is not laid out like this, such as
 /// one with columns of a fixed width, has no misplaced rows; nor has one that stands as the printed one
 /// does, whose columns may be of a fixed width that a marker happens to have; nor one whose columns are as
-/// wide as what the model knows in them, and of which values that it does not know are longer.
+/// wide as what the model knows in them, and of which values that it does not know are longer; nor one
+/// whose columns are wider than that, and of which the values are shorter than their markers.
 pub(super) fn misplaced(rows: &[&[Cell]]) -> Vec<usize> {
     let Some(first) = rows.first() else {
         return Vec::new();
@@ -124,6 +148,12 @@ pub(super) fn misplaced(rows: &[&[Cell]]) -> Vec<usize> {
     let fixed = justified(&got, &known_widths);
     let mut layouts = [&as_printed, &fixed].into_iter();
     if layouts.any(|columns| flows(&expected, &known_widths, columns)) {
+        return Vec::new();
+    }
+    let printed_widths = got_columns.iter().map(|column| column.1 - column.0);
+    let bounds: Vec<(usize, usize)> = known_widths.into_iter().zip(printed_widths).collect();
+    let least = least_widths(&expected, &bounds, &as_printed);
+    if flows(&expected, &least, &as_printed) {
         return Vec::new();
     }
     (0..rows.len())
