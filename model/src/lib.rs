@@ -13,6 +13,7 @@ pub mod op;
 pub mod outcome;
 pub mod release;
 pub mod spa;
+pub mod spec;
 pub mod zpl;
 
 pub use machine::Machine;
