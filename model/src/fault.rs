@@ -67,11 +67,21 @@ pub enum Fault {
     CheckpointNeedsNoFeature,
     /// A property of a pool that is set to its default counts as set.
     PoolDefaultIsLocal,
+    /// An indirect block takes nothing.
+    IndirectIsFree,
+    /// An indirect block is stored once.
+    IndirectIsSingle,
+    /// A block that its pointer holds takes a sector.
+    EmbeddedIsCharged,
+    /// Raidz pads nothing.
+    RaidzPadsNothing,
+    /// A hole that is punched is written as zeros.
+    PunchWritesZeros,
 }
 
 impl Fault {
     /// All planted faults.
-    pub const ALL: [Fault; 32] = [
+    pub const ALL: [Fault; 37] = [
         Fault::CloneCopies,
         Fault::DeferredNeverFires,
         Fault::DeferredFiresEarly,
@@ -104,5 +114,10 @@ impl Fault {
         Fault::RewindKeepsNewer,
         Fault::CheckpointNeedsNoFeature,
         Fault::PoolDefaultIsLocal,
+        Fault::IndirectIsFree,
+        Fault::IndirectIsSingle,
+        Fault::EmbeddedIsCharged,
+        Fault::RaidzPadsNothing,
+        Fault::PunchWritesZeros,
     ];
 }

@@ -197,7 +197,12 @@ fn scenario(fault: Fault) -> Option<Vec<DslOp>> {
         | Fault::ImportKeepsRootName
         | Fault::RewindKeepsNewer
         | Fault::CheckpointNeedsNoFeature
-        | Fault::PoolDefaultIsLocal => return None,
+        | Fault::PoolDefaultIsLocal
+        | Fault::IndirectIsFree
+        | Fault::IndirectIsSingle
+        | Fault::EmbeddedIsCharged
+        | Fault::RaidzPadsNothing
+        | Fault::PunchWritesZeros => return None,
     })
 }
 

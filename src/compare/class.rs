@@ -15,6 +15,17 @@ pub struct Class {
     accepts: fn(&[&str]) -> usize,
 }
 
+/// A marker in what the model printed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Marker<'a> {
+    /// What it stands for.
+    pub class: &'static Class,
+    /// Where it starts.
+    pub start: usize,
+    /// As it was printed.
+    pub text: &'a str,
+}
+
 /// Space figures: `used`, `available`, `referenced`, `written`, `usedby*`, `logical*`, sizes and free
 /// space of pools, fragmentation, capacity and ratios.
 ///
@@ -109,25 +120,69 @@ pub const FEATURE: Class = Class {
     accepts: |words| usize::from(matches!(words.first(), Some(&"enabled" | &"active"))),
 };
 
+/// A figure of which the model knows two bounds, which stand in its marker: `<between:515..517>`. What a file
+/// takes on disk is one where it depends on how well checksums compress, or on an algorithm that the model
+/// does not have.
+///
+/// Accepts a decimal number within the bounds, both included.
+pub const BETWEEN: Class = Class {
+    name: "between",
+    marker: "<between:",
+    accepts: |words| usize::from(words.first().is_some_and(|word| is_number(word))),
+};
+
 /// All classes, in the order of verdicts.
-pub const CLASSES: [&Class; 8] = [
-    &SPACE, &TIME, &GUID, &TXG, &USAGE, &ORDER, &VERSION, &FEATURE,
+pub const CLASSES: [&Class; 9] = [
+    &SPACE, &TIME, &GUID, &TXG, &USAGE, &ORDER, &VERSION, &FEATURE, &BETWEEN,
 ];
 
 impl Class {
-    /// The class whose marker stands first in `text`, and where it stands.
-    pub(super) fn find(text: &str) -> Option<(&'static Class, usize)> {
+    /// The first marker in `text`.
+    pub(super) fn find(text: &str) -> Option<Marker<'_>> {
         // Most words hold no marker.
         text.contains('<').then_some(())?;
         CLASSES
             .into_iter()
-            .filter_map(|class| Some((class, text.find(class.marker)?)))
-            .min_by_key(|(_, at)| *at)
+            .filter_map(|class| {
+                let start = text.find(class.marker)?;
+                let mut length = class.marker.len();
+                if !class.marker.ends_with('>') {
+                    length += text[start + length..].find('>')? + 1;
+                }
+                Some(Marker {
+                    class,
+                    start,
+                    text: &text[start..start + length],
+                })
+            })
+            .min_by_key(|marker| marker.start)
+    }
+}
+
+impl<'a> Marker<'a> {
+    /// What stands behind it in the text in which it was found.
+    pub(super) fn behind(self, text: &'a str) -> &'a str {
+        &text[self.start + self.text.len()..]
     }
 
-    /// How many words from the first one on are a value of this class.
+    /// How many words from the first one on are a value that it stands for.
     pub(super) fn accepts(&self, words: &[&str]) -> usize {
-        (self.accepts)(words)
+        let count = (self.class.accepts)(words);
+        let inside = self.bounds().is_none_or(|(least, most)| {
+            let number = words.first().and_then(|word| word.parse::<u64>().ok());
+            number.is_some_and(|number| (least..=most).contains(&number))
+        });
+        if inside { count } else { 0 }
+    }
+
+    /// The bounds that stand in it.
+    fn bounds(&self) -> Option<(u64, u64)> {
+        let bounds = self
+            .text
+            .strip_prefix(self.class.marker)?
+            .strip_suffix('>')?;
+        let (least, most) = bounds.split_once("..")?;
+        Some((least.parse().ok()?, most.parse().ok()?))
     }
 }
 
@@ -254,7 +309,7 @@ mod tests {
     fn each_class_accepts_its_shape_and_nothing_else() {
         let accepts = |class: &Class, value: &str| {
             let words: Vec<_> = value.split_whitespace().collect();
-            words.len() == class.accepts(&words)
+            words.len() == (class.accepts)(&words)
         };
         for value in [
             "0", "-", "none", "24K", "1.23M", "9.63G", "0%", "1.00x", "98304", "0B",
@@ -293,6 +348,19 @@ mod tests {
         for value in ["x", "9.1", "9-", "9-0 x", "-1"] {
             assert!(!accepts(&VERSION, value), "{value}");
         }
+        let between = |marker: &str, value: &str| {
+            Class::find(marker).map(|marker| marker.accepts(&[value])) == Some(1)
+        };
+        for (value, inside) in [
+            ("515", true),
+            ("517", true),
+            ("514", false),
+            ("518", false),
+            ("x", false),
+        ] {
+            assert_eq!(between("<between:515..517>", value), inside, "{value}");
+        }
+        assert!(!between("<between:515>", "x") && Class::find("<between:").is_none());
         for class in [&GUID, &TXG] {
             assert!(accepts(class, "18446744073709551615"));
             assert!(!accepts(class, "18446744073709551616"));

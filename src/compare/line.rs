@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::class::{Class, Excused, ORDER, USAGE};
+use super::class::{Class, Excused, Marker, ORDER, USAGE};
 use crate::trace::{Content, Pattern, Piece, Placed, Text};
 
 /// Names that `<guid:name>` bound.
@@ -156,7 +156,8 @@ fn compare_json(expected: &[u8], got: &[u8]) -> Option<Matched> {
     let mut expected = std::str::from_utf8(expected).ok()?;
     let mut got = std::str::from_utf8(got).ok()?;
     let mut matched = Matched::default();
-    while let Some((class, start)) = Class::find(got) {
+    while let Some(marker) = Class::find(got) {
+        let Marker { class, start, .. } = marker;
         if class.name == ORDER.name {
             // The list stands between a quotation mark and the marker.
             let list = &got[got[..start].rfind('"')? + 1..start];
@@ -166,14 +167,14 @@ fn compare_json(expected: &[u8], got: &[u8]) -> Option<Matched> {
                 return None;
             }
             matched.excused.count(class);
-            (expected, got) = (rest, &got[start + class.marker.len()..]);
+            (expected, got) = (rest, marker.behind(got));
             continue;
         }
         expected = expected.strip_prefix(&got[..start])?;
-        got = &got[start + class.marker.len()..];
+        got = marker.behind(got);
         let value = &expected[..expected.find(got.chars().next()?)?];
         let words: Vec<&str> = value.split(' ').filter(|word| !word.is_empty()).collect();
-        if words.is_empty() || class.accepts(&words) != words.len() {
+        if words.is_empty() || marker.accepts(&words) != words.len() {
             return None;
         }
         matched.excused.count(class);
@@ -295,7 +296,9 @@ fn compare_words(expected: &Text, got: &str, bound: &Bound) -> Option<Matched> {
                     .pieces
                     .iter()
                     .any(|piece| matches!(piece, Piece::Pattern(_))) => {}
-            Some((class, end)) if class.name == ORDER.name => {
+            Some(Marker {
+                class, start: end, ..
+            }) if class.name == ORDER.name => {
                 let Some(Piece::Literal(wanted)) = first.pieces.first() else {
                     return None;
                 };
@@ -304,8 +307,7 @@ fn compare_words(expected: &Text, got: &str, bound: &Bound) -> Option<Matched> {
                 }
                 matched.excused.count(class);
             }
-            Some((class, start)) => {
-                let marker = class.marker;
+            Some(marker) => {
                 let values: Vec<&str> = words[next..]
                     .iter()
                     .map_while(|word| match &word.pieces[..] {
@@ -313,7 +315,7 @@ fn compare_words(expected: &Text, got: &str, bound: &Bound) -> Option<Matched> {
                         _ => None,
                     })
                     .collect();
-                let (prefix, suffix) = (&word[..start], &word[start + marker.len()..]);
+                let (prefix, suffix) = (&word[..marker.start], marker.behind(word));
                 // A value may be several words, the first and the last with something around it.
                 used = (1..=values.len()).rev().find(|&count| {
                     let mut value = values[..count].to_vec();
@@ -323,10 +325,10 @@ fn compare_words(expected: &Text, got: &str, bound: &Bound) -> Option<Matched> {
                     });
                     ends.is_some_and(|last| {
                         value[count - 1] = last;
-                        class.accepts(&value) == count
+                        marker.accepts(&value) == count
                     })
                 })?;
-                matched.excused.count(class);
+                matched.excused.count(marker.class);
             }
         }
         let width = word.chars().count();

@@ -13,7 +13,9 @@ mod table;
 use crate::pools::{End, Printed};
 use crate::trace::{Content, Ending, Expected, Line, Placed, Text};
 
-pub use class::{CLASSES, Class, Excused, FEATURE, GUID, ORDER, SPACE, TIME, TXG, USAGE, VERSION};
+pub use class::{
+    BETWEEN, CLASSES, Class, Excused, FEATURE, GUID, ORDER, SPACE, TIME, TXG, USAGE, VERSION,
+};
 pub use picture::{Names, Picture};
 pub use replay::{
     Divergence, Report, check_on, check_trace, compare_recorded, diff_trace, play, record_trace,

@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 
 use ztwin_model::dmu::data::Piece;
+use ztwin_model::dmu::storage::Figure;
 use ztwin_model::layer::{Content, Entry};
 use ztwin_model::zpl::op::{FileOp, FileResult, Stat};
 
 use super::Printed;
+use crate::compare::BETWEEN;
 
 /// The first 16 hexadecimal digits of a BLAKE3 hash.
 pub(super) fn digest_of(hash: blake3::Hash) -> String {
@@ -109,6 +111,15 @@ fn stat(stat: &Stat) -> String {
     )
 }
 
+/// A number, or between which two it lies.
+fn figure(figure: Figure) -> String {
+    if figure.least == figure.most {
+        figure.least.to_string()
+    } else {
+        format!("{}{}..{}>", BETWEEN.marker, figure.least, figure.most)
+    }
+}
+
 /// What a verb prints when its call succeeded.
 pub(super) fn result(op: &FileOp, result: Option<&FileResult>) -> Printed {
     match result {
@@ -127,6 +138,16 @@ pub(super) fn result(op: &FileOp, result: Option<&FileResult>) -> Printed {
             }
             Printed {
                 out: out.into_bytes(),
+                ..Printed::default()
+            }
+        }
+        Some(FileResult::Blocks(files)) => {
+            let lines = files.iter().map(|file| {
+                let blocks = figure(file.blocks);
+                format!("{blocks} {} {}\n", file.block_size, shown(&file.path))
+            });
+            Printed {
+                out: lines.collect::<String>().into_bytes(),
                 ..Printed::default()
             }
         }

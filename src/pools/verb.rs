@@ -40,13 +40,14 @@ pub enum Verb {
 }
 
 /// The verbs, with what follows each.
-pub const VERBS: [(&str, &str); 22] = [
+pub const VERBS: [(&str, &str); 24] = [
     ("vdev", "PATH SIZE"),
     ("mount", "[-o ro] DATASET PATH"),
     ("umount", "[-l|-f] PATH"),
     ("write", "DATASET:/PATH|HANDLE OFFSET LENGTH data=SOURCE"),
     ("read", "DATASET:/PATH|HANDLE OFFSET LENGTH"),
     ("truncate", "DATASET:/PATH SIZE"),
+    ("punch", "DATASET:/PATH OFFSET LENGTH"),
     ("mkdir", "DATASET:/PATH"),
     ("rmdir", "DATASET:/PATH"),
     ("unlink", "DATASET:/PATH"),
@@ -59,6 +60,7 @@ pub const VERBS: [(&str, &str); 22] = [
     ("utime", "SECONDS DATASET:/PATH"),
     ("stat", "DATASET:/PATH"),
     ("tree", "DATASET[:/PATH]"),
+    ("blocks", "DATASET[:/PATH]"),
     ("open", "HANDLE DATASET:/PATH [r|rw]"),
     ("close", "HANDLE"),
     ("shared", "DATASET:/PATH SNAPSHOT"),
@@ -220,6 +222,18 @@ impl Words<'_> {
         parsed.map_err(|what| self.bad(what))
     }
 
+    /// `DATASET:/PATH`, or a dataset for its root.
+    fn top(&mut self) -> Result<At, Error> {
+        let word = self.all.get(self.next);
+        if word.is_none_or(|word| word.contains(':')) {
+            return self.at();
+        }
+        Ok(At {
+            dataset: self.dataset()?.into(),
+            path: "/".into(),
+        })
+    }
+
     fn handle(&mut self) -> Result<Handle, Error> {
         let word = self.word()?.to_owned();
         if word.is_empty() || word.contains([':', '/', '@']) {
@@ -327,6 +341,11 @@ impl Words<'_> {
                 at: self.at()?,
                 size: self.size()?,
             },
+            "punch" => FileOp::Punch {
+                at: self.at()?,
+                offset: self.size()?,
+                len: self.size()?,
+            },
             "mkdir" => FileOp::MakeDirectory { at: self.at()? },
             "rmdir" => FileOp::RemoveDirectory { at: self.at()? },
             "unlink" => FileOp::Unlink { at: self.at()? },
@@ -373,21 +392,8 @@ impl Words<'_> {
                 }
             }
             "stat" => FileOp::Stat { at: self.at()? },
-            "tree" => {
-                let whole = self
-                    .all
-                    .get(self.next)
-                    .is_some_and(|word| !word.contains(':'));
-                let at = if whole {
-                    At {
-                        dataset: self.dataset()?.into(),
-                        path: "/".into(),
-                    }
-                } else {
-                    self.at()?
-                };
-                FileOp::Tree { at }
-            }
+            "tree" => FileOp::Tree { at: self.top()? },
+            "blocks" => FileOp::Blocks { at: self.top()? },
             "open" => {
                 let (handle, at) = (self.handle()?, self.at()?);
                 let write = match self.all.get(self.next).map(String::as_str) {

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::compress::{self, Compression};
 use super::data::{Piece, push, push_range};
+use super::indirect::{self, Indirect, Indirects, Pointers};
+use super::storage::{Figure, Storage};
 
 /// The smallest block, in bytes (`SPA_MINBLOCKSIZE`).
 pub const MIN_BLOCK: u64 = 512;
@@ -15,10 +18,44 @@ pub struct Terms {
     pub txg: u64,
     /// Property `recordsize`, in bytes.
     pub recordsize: u64,
-    /// Whether all-zero blocks become holes: property `compression` is not `off`.
-    pub holes: bool,
+    /// How blocks are stored.
+    pub policy: Policy,
     /// Seconds since the machine's epoch.
     pub now: u64,
+}
+
+/// How the blocks of a file are stored (`dmu_write_policy`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// How they are compressed. All-zero blocks become holes, unless they are not.
+    pub compression: Compression,
+    /// Whether a block pointer may hold a small block: feature `embedded_data`.
+    pub embeds: bool,
+    /// How often a block is stored: property `copies`.
+    pub copies: u64,
+    /// How often an indirect block above them is: that, and one more as `redundant_metadata` says.
+    pub copies_above: u64,
+    /// The same at level 2 and above.
+    pub copies_far_above: u64,
+}
+
+impl Policy {
+    /// No compression, and copies as they are by default.
+    pub const PLAIN: Policy = Policy {
+        compression: Compression::Off,
+        embeds: true,
+        copies: 1,
+        copies_above: 2,
+        copies_far_above: 2,
+    };
+
+    fn copies_at(&self, level: u32) -> u64 {
+        if level > 1 {
+            self.copies_far_above
+        } else {
+            self.copies_above
+        }
+    }
 }
 
 /// A block on disk.
@@ -28,6 +65,8 @@ pub struct Block {
     pub birth: u64,
     /// Its bytes; together as long as the file's block size.
     pub pieces: Arc<[Piece]>,
+    /// How it is stored.
+    pub policy: Policy,
 }
 
 /// The content of a file. Cloning shares every block.
@@ -41,6 +80,10 @@ pub struct Blocks {
     last: u64,
     /// The blocks by number; absent ones are holes.
     allocated: Arc<BTreeMap<u64, Block>>,
+    /// Levels of blocks, those of the data included (`dn_nlevels`). Never falls.
+    levels: u32,
+    /// The indirect blocks above them.
+    indirect: Arc<Indirects>,
 }
 
 impl Default for Blocks {
@@ -50,6 +93,8 @@ impl Default for Blocks {
             block_size: MIN_BLOCK,
             last: 0,
             allocated: Arc::default(),
+            levels: 1,
+            indirect: Arc::default(),
         }
     }
 }
@@ -108,8 +153,71 @@ impl Blocks {
             *block = Block {
                 birth: terms.txg,
                 pieces: pieces.into(),
+                policy: terms.policy,
             };
+            self.settle(0, 0, terms);
         }
+    }
+
+    /// Puts the indirect blocks above blocks that were written or freed in order: they are written anew, and
+    /// those without any are freed.
+    fn settle(&mut self, first: u64, last: u64, terms: Terms) {
+        let before = self.levels;
+        self.levels = before.max(indirect::levels(self.last));
+        if self.levels == 1 {
+            return;
+        }
+        let mut wrong = Vec::new();
+        for level in 1..self.levels {
+            // What is freed may reach far; where nothing is nothing changes.
+            let (low, high) = (indirect::above(first, level), indirect::above(last, level));
+            let there = self.indirect.range((level, low)..=(level, high));
+            wrong.extend(there.map(|(&key, _)| key));
+            let blocks = self.allocated.range(first..=last);
+            wrong.extend(blocks.map(|(&number, _)| (level, indirect::above(number, level))));
+            // A file that grows in levels has what it was under the first block of the new ones.
+            if level >= before {
+                wrong.push((level, 0));
+            }
+            wrong.dedup();
+        }
+        let indirect = Arc::make_mut(&mut self.indirect);
+        for (level, number) in wrong {
+            let mut below = self.allocated.range(indirect::below(level, number));
+            if below.next().is_none() {
+                indirect.remove(&(level, number));
+                continue;
+            }
+            let new = Indirect {
+                birth: terms.txg,
+                copies: terms.policy.copies_at(level),
+            };
+            indirect.insert((level, number), new);
+        }
+    }
+
+    /// What its blocks and the indirect ones above them take, as a dataset is charged for it
+    /// (`DN_USED_BYTES`).
+    #[must_use]
+    pub fn charged(&self, on: &Storage) -> Figure {
+        let charged = |bytes: Figure, copies: u64| bytes.map(|bytes| on.charged(bytes) * copies);
+        let mut sum = Figure::default();
+        let mut pointers: BTreeMap<(u32, u64), Pointers> = BTreeMap::new();
+        for (&number, block) in &*self.allocated {
+            let (how, embeds) = (block.policy.compression, block.policy.embeds);
+            let bytes = compress::stored(&block.pieces, self.block_size, how, embeds, on);
+            sum = sum + charged(bytes, block.policy.copies);
+            let above = (1, indirect::above(number, 1));
+            pointers.entry(above).or_default().add(bytes.least == 0);
+        }
+        // Level by level: what is above one stands behind it.
+        for (&(level, number), block) in &*self.indirect {
+            let below = pointers.get(&(level, number)).copied().unwrap_or_default();
+            sum = sum + charged(indirect::stored(below, on), block.copies);
+            let above = (level + 1, indirect::above(number, 1));
+            pointers.entry(above).or_default().add(false);
+        }
+        sum
     }
 
     /// Replaces `len` bytes of block `number` from `offset` within it on by `with`.
@@ -126,7 +234,8 @@ impl Blocks {
             }
             push_range(&mut pieces, old, offset + len, size - offset - len);
         }
-        if terms.holes && pieces.iter().all(Piece::is_zero) {
+        let holes = terms.policy.compression != Compression::Off;
+        if holes && pieces.iter().all(Piece::is_zero) {
             blocks.remove(&number);
         } else {
             blocks.insert(
@@ -134,6 +243,7 @@ impl Blocks {
                 Block {
                     birth: terms.txg,
                     pieces: pieces.into(),
+                    policy: terms.policy,
                 },
             );
         }
@@ -156,6 +266,7 @@ impl Blocks {
             self.splice(number, within, len, &[data.slice(at - offset, len)], terms);
             at += len;
         }
+        self.settle(offset / size, (end - 1) / size, terms);
         self.size = self.size.max(end);
     }
 
@@ -174,13 +285,46 @@ impl Blocks {
         let blocks = Arc::make_mut(&mut self.allocated);
         blocks.split_off(&kept);
         let within = size % block;
-        // The rest of the last block is zeroed in place, unless it is a hole (`dnode_partial_zero`).
-        if within > 0 && blocks.contains_key(&(kept - 1)) {
-            let zeros = [Piece::zeros(block - within)];
-            self.splice(kept - 1, within, block - within, &zeros, terms);
+        // The rest of the last block is zeroed in place.
+        if within > 0 {
+            self.clear(kept - 1, within, block - within, terms);
         }
-        self.last = kept.saturating_sub(1);
+        self.last = self.last.min(kept.saturating_sub(1));
+        self.settle(kept.saturating_sub(u64::from(within > 0)), u64::MAX, terms);
         self.size = size;
+    }
+
+    /// Writes zeros over a part of a block, unless it is a hole (`dnode_partial_zero`).
+    fn clear(&mut self, number: u64, offset: u64, len: u64, terms: Terms) {
+        if self.allocated.contains_key(&number) {
+            self.splice(number, offset, len, &[Piece::zeros(len)], terms);
+        }
+    }
+
+    /// Makes a hole of `len` bytes from `offset` on (`zfs_free_range`, `dnode_free_range`): blocks that lie in
+    /// it as a whole are freed, what lies in part is zeroed in place. Behind the end of the file nothing is.
+    pub fn punch(&mut self, offset: u64, len: u64, terms: Terms) {
+        let end = offset.saturating_add(len).min(self.size);
+        if offset >= end {
+            return;
+        }
+        let block = self.block_size;
+        let (first, last) = (offset.div_ceil(block), end / block);
+        if first > last {
+            // Within one block.
+            self.clear(last, offset % block, end - offset, terms);
+        } else {
+            if !offset.is_multiple_of(block) {
+                self.clear(first - 1, offset % block, block - offset % block, terms);
+            }
+            let blocks = Arc::make_mut(&mut self.allocated);
+            let mut behind = blocks.split_off(&first);
+            blocks.append(&mut behind.split_off(&last));
+            if !end.is_multiple_of(block) {
+                self.clear(last, 0, end % block, terms);
+            }
+        }
+        self.settle(offset / block, (end - 1) / block, terms);
     }
 
     /// The bytes from `offset` on, at most `len` and not past the end of the file.
@@ -229,6 +373,9 @@ impl Blocks {
     /// Gives every block the birth `txg`, as if all were written anew.
     pub fn rewrite(&mut self, txg: u64) {
         for block in Arc::make_mut(&mut self.allocated).values_mut() {
+            block.birth = txg;
+        }
+        for block in Arc::make_mut(&mut self.indirect).values_mut() {
             block.birth = txg;
         }
     }

@@ -7,9 +7,14 @@ use crate::layer::{Content, Entry, Tree};
 use crate::zpl::znode::{Body, Znode};
 
 pub mod blocks;
+pub mod compress;
 pub mod data;
+mod indirect;
+mod lz4;
+pub mod storage;
+mod zle;
 
-pub use blocks::{Block, Blocks, Terms};
+pub use blocks::{Block, Blocks, Policy, Terms};
 
 /// The number of an object in its objset.
 pub type ObjectId = u64;
@@ -127,27 +132,35 @@ impl Objset {
         self.inner.objects.iter().map(|(&id, znode)| (id, &**znode))
     }
 
+    /// Everything from an object down by path, sorted.
+    #[must_use]
+    pub fn paths(&self, top: ObjectId) -> Vec<(Arc<str>, ObjectId)> {
+        let mut paths = Vec::new();
+        let mut rest: Vec<(Arc<str>, ObjectId)> = vec![("/".into(), top)];
+        while let Some((path, object)) = rest.pop() {
+            if let Some(Body::Directory { entries, .. }) = self.get(object).map(|it| &it.body) {
+                let prefix = if &*path == "/" { "" } else { &path };
+                let entries = entries.iter();
+                rest.extend(entries.map(|(name, &id)| (format!("{prefix}/{name}").into(), id)));
+            }
+            paths.push((path, object));
+        }
+        paths.sort_by(|a, b| a.0.as_bytes().cmp(b.0.as_bytes()));
+        paths
+    }
+
     /// Everything from an object down, sorted by path.
     #[must_use]
     pub fn tree(&self, top: ObjectId) -> Tree {
         let mut entries = Vec::new();
-        let mut rest: Vec<(Arc<str>, ObjectId)> = vec![("/".into(), top)];
-        while let Some((path, object)) = rest.pop() {
+        for (path, object) in self.paths(top) {
             let Some(znode) = self.get(object) else {
                 continue;
             };
             let content = match &znode.body {
                 Body::File(blocks) => Content::File(blocks.read(0, u64::MAX).into()),
                 Body::Link(target) => Content::Link(target.clone()),
-                Body::Directory { entries, .. } => {
-                    let prefix = if &*path == "/" { "" } else { &path };
-                    rest.extend(
-                        entries
-                            .iter()
-                            .map(|(name, &id)| (format!("{prefix}/{name}").into(), id)),
-                    );
-                    Content::Directory
-                }
+                Body::Directory { .. } => Content::Directory,
             };
             entries.push(Entry {
                 path,
@@ -161,7 +174,6 @@ impl Objset {
                 mtime: (i64::try_from(znode.mtime).unwrap_or(i64::MAX), 0),
             });
         }
-        entries.sort_by(|a, b| a.path.as_bytes().cmp(b.path.as_bytes()));
         Tree { entries }
     }
 

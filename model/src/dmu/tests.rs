@@ -1,10 +1,14 @@
+use super::compress::Compression;
 use super::data::{Piece, Source};
 use super::*;
 
 const TERMS: Terms = Terms {
     txg: 5,
     recordsize: 128 << 10,
-    holes: true,
+    policy: Policy {
+        compression: Compression::Lz4,
+        ..Policy::PLAIN
+    },
     now: 0,
 };
 
@@ -79,7 +83,7 @@ fn zeros_are_holes_only_with_compression() {
         131_072,
         &Piece::zeros(131_072),
         Terms {
-            holes: false,
+            policy: Policy::PLAIN,
             ..TERMS
         },
     );
@@ -124,7 +128,8 @@ proptest::proptest! {
         recordsize in proptest::sample::select(vec![512_u64, 1024, 4096]),
         holes in proptest::bool::ANY,
     ) {
-        let terms = Terms { recordsize, holes, ..TERMS };
+        let policy = if holes { TERMS.policy } else { Policy::PLAIN };
+        let terms = Terms { recordsize, policy, ..TERMS };
         let mut blocks = Blocks::default();
         let mut buffer: Vec<u8> = Vec::new();
         for (offset, len, kind) in calls {

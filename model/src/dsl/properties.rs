@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::dmu::Policy;
+use crate::dmu::compress::Compression;
 use crate::dsl::dataset::{Dataset, DatasetId};
 use crate::dsl::limit::is_limit;
 use crate::dsl::op::Result;
@@ -138,6 +140,61 @@ impl State {
     #[must_use]
     pub fn compresses(&self, id: DatasetId) -> bool {
         self.property(id, Property::Compression).0 != Value::Word("off")
+    }
+
+    /// How the blocks of a file are stored that is written now (`dmu_write_policy`).
+    #[must_use]
+    pub fn policy(&self, id: DatasetId) -> Policy {
+        let word = |property| match self.property(id, property).0 {
+            Value::Word(word) => word,
+            Value::Number(_) | Value::Text(_) => "",
+        };
+        let has = |feature| {
+            let pool = self.pool_of(id);
+            pool.is_some_and(|pool| pool.features.contains(feature))
+        };
+        let dedup = word(Property::Dedup) != "off";
+        let compression = match word(Property::Compression) {
+            "off" if dedup && self.release >= Release::V2_3 => Compression::Empty,
+            "off" => Compression::Off,
+            "zle" => Compression::Zle,
+            "lz4" => Compression::Lz4,
+            "on" if has("lz4_compress") => Compression::Lz4,
+            _ => Compression::Other,
+        };
+        let copies = match word(Property::Copies) {
+            "3" => 3,
+            "2" => 2,
+            _ => 1,
+        };
+        let more = (copies + 1).min(3);
+        let (copies_above, copies_far_above) = match word(Property::RedundantMetadata) {
+            "all" if self.faulty(Fault::IndirectIsSingle) => (copies, more),
+            "all" => (more, more),
+            "most" => (copies, more),
+            _ => (copies, copies),
+        };
+        Policy {
+            compression,
+            // Until 2.1 deduplicated blocks have a place of their own.
+            embeds: has("embedded_data") && (!dedup || self.release >= Release::V2_3),
+            copies,
+            copies_above,
+            copies_far_above,
+        }
+    }
+
+    /// `dnodesize`: the slots of 512 bytes that the dnode of a file takes that is made now.
+    #[must_use]
+    pub fn dnode_slots(&self, id: DatasetId) -> u64 {
+        match self.property(id, Property::Dnodesize).0 {
+            Value::Word("auto" | "1k") => 2,
+            Value::Word("2k") => 4,
+            Value::Word("4k") => 8,
+            Value::Word("8k") => 16,
+            Value::Word("16k") => 32,
+            _ => 1,
+        }
     }
 
     /// `snapdir`: the links that a visible control directory adds to the root directory

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::dmu::data::Piece;
+use crate::dmu::storage::Storage;
 use crate::dmu::{Blocks, ObjectId, Objset, ROOT, Terms};
 use crate::dsl::dataset::{Dataset, DatasetId};
 use crate::dsl::property::{Property, Value};
@@ -11,7 +12,7 @@ use crate::machine::State;
 use crate::outcome::Errno;
 use crate::release::Release;
 use crate::zpl::mount::{MountId, MountOptions};
-use crate::zpl::op::{At, FileKind, FileOp, FileResult, Result, Stat, Target, Unmount};
+use crate::zpl::op::{At, FileKind, FileOp, FileResult, OnDisk, Result, Stat, Target, Unmount};
 use crate::zpl::open::{Handle, OpenFile};
 use crate::zpl::walk::{Name, Walk};
 use crate::zpl::znode::{Body, Znode};
@@ -55,6 +56,10 @@ pub(super) fn not_modelled(op: &FileOp, state: &State) -> Option<&'static str> {
             let keeps = !plain.iter().any(|word| checksum == Value::Word(word));
             (keeps && state.compresses(id))
                 .then_some("what is shared under a checksum strong enough for nopwrite")
+        }
+        FileOp::Blocks { at } => {
+            let unlike = Storage::of(state, state.find(&at.dataset)?).is_none();
+            unlike.then_some("which of several unlike vdevs takes a block")
         }
         _ => None,
     }
@@ -139,6 +144,8 @@ pub(super) fn apply(op: &FileOp, state: &mut State) -> Result {
         FileOp::Open { handle, at, write } => open(state, handle, at, *write),
         FileOp::Close { handle } => close(state, handle),
         FileOp::Shared { at, snapshot } => shared(state, at, snapshot),
+        FileOp::Punch { at, offset, len } => punch(state, at, *offset, *len),
+        FileOp::Blocks { at } => blocks(state, at),
         FileOp::Mount {
             dataset,
             path,
@@ -244,7 +251,7 @@ fn terms(state: &State, id: DatasetId) -> Terms {
     Terms {
         txg: state.pool_of(id).map_or(0, |pool| pool.open_txg),
         recordsize: state.recordsize(id),
-        holes: state.compresses(id),
+        policy: state.policy(id),
         now: state.now,
     }
 }
@@ -386,7 +393,7 @@ fn create(
     body: Body,
     mode: u32,
 ) -> Result<ObjectId> {
-    let (txg, now) = (terms(state, id).txg, state.now);
+    let (txg, now, slots) = (terms(state, id).txg, state.now, state.dnode_slots(id));
     let objset = objset_mut(state, id)?;
     let above = objset.get(directory).ok_or(Errno::ENOENT)?;
     let inherits = above.mode & SET_GID != 0;
@@ -397,7 +404,10 @@ fn create(
     } else {
         mode
     };
-    let object = objset.add(Znode::new(body, mode, 0, gid, txg, now));
+    let object = objset.add(Znode {
+        slots,
+        ..Znode::new(body, mode, 0, gid, txg, now)
+    });
     enter(objset, directory, name, object, now)?;
     Ok(object)
 }
@@ -513,6 +523,53 @@ fn truncate(state: &mut State, at: &At, size: u64) -> Result {
         znode.mtime = terms.now;
     }
     Ok(None)
+}
+
+/// `vfs_fallocate` with `FALLOC_FL_PUNCH_HOLE`, `zpl_fallocate_common`.
+fn punch(state: &mut State, at: &At, offset: u64, len: u64) -> Result {
+    let (reached, object) = find(state, at)?;
+    may_write(state, reached, object)?;
+    if len == 0 {
+        return Err(Errno::EINVAL);
+    }
+    check_range(offset, len)?;
+    let terms = terms(state, reached.dataset);
+    let zeros = state.faulty(Fault::PunchWritesZeros);
+    let znode = znode_mut(state, reached.dataset, object)?;
+    if let Body::File(blocks) = &mut znode.body {
+        if zeros {
+            let len = len.min(blocks.size().saturating_sub(offset));
+            blocks.write(offset, &Piece::zeros(len), terms);
+        }
+        blocks.punch(offset, if zeros { 0 } else { len }, terms);
+        znode.mtime = terms.now;
+    }
+    Ok(None)
+}
+
+/// What is on disk once the pool has been synced (`dmu_object_size_from_db`).
+fn blocks(state: &mut State, at: &At) -> Result {
+    let (reached, object) = find_link(state, at)?;
+    let storage = Storage::of(state, reached.dataset).ok_or(Errno::ENOENT)?;
+    let objset = objset(state, reached.dataset)?;
+    let mut files = Vec::new();
+    for (path, object) in objset.paths(object) {
+        let znode = znode(state, reached.dataset, object)?;
+        let Body::File(blocks) = &znode.body else {
+            continue;
+        };
+        files.push(OnDisk {
+            path,
+            blocks: blocks
+                .charged(&storage)
+                .map(|bytes| ((bytes + 256) >> 9) + znode.slots),
+            block_size: block_size(state, reached.dataset, object)?.unwrap_or(0),
+        });
+    }
+    if let Some(pool) = state.pool_of_mut(reached.dataset) {
+        pool.close_txg();
+    }
+    Ok(Some(FileResult::Blocks(files)))
 }
 
 /// `do_rmdir`: the read-only check comes before the name is looked up.

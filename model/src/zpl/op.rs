@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::dmu::data::Piece;
+use crate::dmu::storage::Figure;
 use crate::layer::Tree;
 use crate::machine::State;
 use crate::outcome::{Errno, Outcome};
@@ -166,6 +167,21 @@ pub enum FileOp {
         /// The full name of a snapshot that the file's dataset descends from; any other is `EXDEV`.
         snapshot: Arc<str>,
     },
+    /// `fallocate(2)`, as a hole.
+    Punch {
+        /// The file.
+        at: At,
+        /// Where it starts, in bytes.
+        offset: u64,
+        /// Its length in bytes.
+        len: u64,
+    },
+    /// What the regular files below a directory take on disk: [`FileResult::Blocks`]. Closes the transaction
+    /// group.
+    Blocks {
+        /// The directory, or a file.
+        at: At,
+    },
     /// `mount(2)` with type `zfs`.
     Mount {
         /// The full name of a filesystem or snapshot.
@@ -225,6 +241,19 @@ pub enum FileResult {
     Tree(Tree),
     /// Byte ranges: start, end.
     Ranges(Vec<(u64, u64)>),
+    /// What files take on disk, by path.
+    Blocks(Vec<OnDisk>),
+}
+
+/// What a regular file takes on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OnDisk {
+    /// Where it is, from the directory that was asked about.
+    pub path: Arc<str>,
+    /// In blocks of 512 bytes (`st_blocks`), its dnode included.
+    pub blocks: Figure,
+    /// Its block size in bytes (`st_blksize`).
+    pub block_size: u64,
 }
 
 /// What `stat` tells.

@@ -22,6 +22,8 @@ pub struct Znode {
     pub mtime: u64,
     /// The transaction group that made it. With its number it identifies it for ever (`z_gen`).
     pub generation: u64,
+    /// The slots of 512 bytes that its dnode takes.
+    pub slots: u64,
 }
 
 /// What an object of a filesystem holds.
@@ -68,6 +70,7 @@ impl Znode {
             links,
             mtime: now,
             generation,
+            slots: 1,
         }
     }
 

@@ -10,15 +10,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rustix::fs::{
-    AtFlags, Dir, FileType, Gid, Mode, OFlags, ResolveFlags, Stat as KernelStat, Timespec,
-    Timestamps, Uid, openat2,
+    AtFlags, Dir, FallocateFlags, FileType, Gid, Mode, OFlags, ResolveFlags, Stat as KernelStat,
+    Timespec, Timestamps, Uid, openat2,
 };
 use rustix::io::Errno;
 use rustix::mount::UnmountFlags;
 use ztwin_model::Release;
 use ztwin_model::dmu::data::Source;
+use ztwin_model::dmu::storage::Figure;
 use ztwin_model::layer::{Content, Entry, Tree};
-use ztwin_model::zpl::op::{At, FileKind, FileOp, FileResult, Stat, Target, Unmount};
+use ztwin_model::zpl::op::{At, FileKind, FileOp, FileResult, OnDisk, Stat, Target, Unmount};
 
 use super::journal::Journal;
 use super::{Handles, Options, child, guard, mounts, shared, unavailable};
@@ -287,6 +288,13 @@ impl KernelArm {
                 rustix::fs::ftruncate(self.open(at, OFlags::WRONLY)?, *size)?;
                 Ok(None)
             }
+            FileOp::Punch { at, offset, len } => {
+                let file = self.open(at, OFlags::WRONLY)?;
+                let how = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+                rustix::fs::fallocate(file, how, *offset, *len)?;
+                Ok(None)
+            }
+            FileOp::Blocks { at } => self.blocks(at),
             FileOp::MakeDirectory { at } => {
                 let (directory, name) = self.parent(at, Errno::EXIST)?;
                 rustix::fs::mkdirat(directory, name, Mode::from_raw_mode(0o755))?;
@@ -487,6 +495,28 @@ impl KernelArm {
             None => rustix::fs::linkat(source, "", new, new_name, AtFlags::EMPTY_PATH)?,
         }
         Ok(None)
+    }
+
+    fn blocks(&self, at: &At) -> Result {
+        let root = self.reach(&at.dataset)?;
+        drop(open_in(&root, &at.path, OFlags::PATH | OFlags::NOFOLLOW)?);
+        let pool = at.dataset.split(['/', '@']).next().unwrap_or_default();
+        // Until then the kernel tells what was on disk before.
+        child::must("zpool", &["sync", pool], self.limit)?;
+        let mut files = Vec::new();
+        walk(&mounts::alone(&root)?, &at.path, &mut |entry, file| {
+            if let Some(file) = file {
+                let told = rustix::fs::fstat(&file)?;
+                files.push(OnDisk {
+                    path: entry.path,
+                    blocks: Figure::exact(u64::try_from(told.st_blocks).unwrap_or(0)),
+                    block_size: u64::try_from(told.st_blksize).unwrap_or(0),
+                });
+            }
+            Ok(())
+        })?;
+        files.sort_by(|a, b| a.path.as_bytes().cmp(b.path.as_bytes()));
+        Ok(Some(FileResult::Blocks(files)))
     }
 
     fn shared(&mut self, at: &At, snapshot: &str) -> Result {

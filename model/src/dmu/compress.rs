@@ -1,0 +1,68 @@
+//! What compression makes of a block: a hole, nothing but a block pointer, fewer sectors, or nothing.
+
+use super::data::{Piece, to_bytes};
+use super::storage::{Figure, Storage};
+use super::{lz4, zle};
+use crate::fault::Fault;
+use crate::release::Release;
+
+/// How the blocks of a file are compressed (property `compression`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Compression {
+    /// Not at all; zeros are stored, too.
+    #[default]
+    Off,
+    /// Only blocks of zeros, to holes: as deduplicated blocks are that are not compressed.
+    Empty,
+    /// Runs of zeros.
+    Zle,
+    /// The usual.
+    Lz4,
+    /// An algorithm that the model does not have: how far it shrinks a block is unknown.
+    Other,
+}
+
+/// What fits into a block pointer, in bytes (`BPE_PAYLOAD_SIZE`).
+const EMBEDDED: u64 = 112;
+
+/// The size at which a block that is no hole is stored, in bytes; 0 when its pointer holds it
+/// (`zio_write_compress`). `embeds` tells whether pointers may.
+#[must_use]
+pub(super) fn stored(
+    pieces: &[Piece],
+    size: u64,
+    how: Compression,
+    embeds: bool,
+    on: &Storage,
+) -> Figure {
+    let sector = on.sector();
+    // An eighth has to be saved (`zio_get_compression_max_size`); since 2.3 whole sectors of it.
+    let mut room = size - size / 8;
+    if on.release >= Release::V2_3 && how != Compression::Zle {
+        room -= room % sector;
+        if room < sector {
+            room = EMBEDDED;
+        }
+    }
+    let at_most = |bytes: &[u8]| match how {
+        Compression::Zle => zle::size(bytes, room),
+        _ => lz4::size(bytes, room),
+    };
+    let compressed = match how {
+        Compression::Off | Compression::Empty => return Figure::exact(size),
+        Compression::Other => {
+            return Figure {
+                least: if embeds { 0 } else { sector.min(size) },
+                most: size,
+            };
+        }
+        Compression::Zle | Compression::Lz4 => at_most(&to_bytes(pieces)),
+    };
+    Figure::exact(match compressed {
+        Some(bytes) if bytes <= EMBEDDED && embeds => {
+            u64::from(on.faulty(Fault::EmbeddedIsCharged))
+        }
+        Some(bytes) => bytes.next_multiple_of(sector).min(size),
+        None => size,
+    })
+}
