@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::compress::{self, Compression};
-use super::data::{Piece, push, push_range};
-use super::indirect::{self, Indirect, Indirects, Pointers};
+use super::data::{Piece, Source, push, push_range};
+use super::indirect::{self, Indirect, Indirects, Pointer};
 use super::storage::{Figure, Storage};
 
 /// The smallest block, in bytes (`SPA_MINBLOCKSIZE`).
@@ -202,20 +202,45 @@ impl Blocks {
     pub fn charged(&self, on: &Storage) -> Figure {
         let charged = |bytes: Figure, copies: u64| bytes.map(|bytes| on.charged(bytes) * copies);
         let mut sum = Figure::default();
-        let mut pointers: BTreeMap<(u32, u64), Pointers> = BTreeMap::new();
+        // The pointers of a level, by the number of the block.
+        let mut pointers = Vec::new();
+        let mut contents: BTreeMap<&[Piece], u64> = BTreeMap::new();
         for (&number, block) in &*self.allocated {
             let (how, embeds) = (block.policy.compression, block.policy.embeds);
             let bytes = compress::stored(&block.pieces, self.block_size, how, embeds, on);
             sum = sum + charged(bytes, block.policy.copies);
-            let above = (1, indirect::above(number, 1));
-            pointers.entry(above).or_default().add(bytes.least == 0);
+            let zero = block.pieces.iter().all(|it| it.source == Source::Zero);
+            let next = contents.len() as u64 + 1;
+            let pointer = Pointer {
+                stored: bytes.most,
+                copies: block.policy.copies,
+                birth: block.birth,
+                content: if zero {
+                    0
+                } else {
+                    *contents.entry(&block.pieces).or_insert(next)
+                },
+            };
+            pointers.push((number, pointer));
         }
-        // Level by level: what is above one stands behind it.
-        for (&(level, number), block) in &*self.indirect {
-            let below = pointers.get(&(level, number)).copied().unwrap_or_default();
-            sum = sum + charged(indirect::stored(below, on), block.copies);
-            let above = (level + 1, indirect::above(number, 1));
-            pointers.entry(above).or_default().add(false);
+        for level in 1..self.levels {
+            let same = |a: &(u64, Pointer), b: &(u64, Pointer)| {
+                indirect::above(a.0, 1) == indirect::above(b.0, 1)
+            };
+            let above = pointers.chunk_by(same).filter_map(|below| {
+                let number = indirect::above(below.first()?.0, 1);
+                let block = self.indirect.get(&(level, number))?;
+                let bytes = indirect::stored(below, self.block_size, on);
+                sum = sum + charged(bytes, block.copies);
+                let pointer = Pointer {
+                    stored: bytes.most,
+                    copies: block.copies,
+                    birth: block.birth,
+                    content: u64::MAX - number,
+                };
+                Some((number, pointer))
+            });
+            pointers = above.collect();
         }
         sum
     }

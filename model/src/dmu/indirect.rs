@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
+use super::data::Source;
+use super::lz4;
 use super::storage::{Figure, Storage};
 use crate::fault::Fault;
 
@@ -48,41 +50,95 @@ pub(super) fn levels(last: u64) -> u32 {
 /// The indirect blocks of a file, by level and number. Those that would hold nothing are not there.
 pub(super) type Indirects = BTreeMap<(u32, u64), Indirect>;
 
-/// The pointers in an indirect block that are no holes.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Pointers {
-    /// Those to a block.
-    blocks: u64,
-    /// Those that hold one, or may.
-    embedded: u64,
+/// A block pointer, as far as it is known: not where its block lies, nor its checksum.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pointer {
+    /// The size of the block as it is stored; 0 when the pointer holds it.
+    pub stored: u64,
+    /// How often it is stored.
+    pub copies: u64,
+    /// The transaction group that wrote it.
+    pub birth: u64,
+    /// What it holds: equal numbers for equal blocks, 0 for zeros.
+    pub content: u64,
 }
 
-impl Pointers {
-    /// One more.
-    pub fn add(&mut self, embedded: bool) {
-        if embedded {
-            self.embedded += 1;
-        } else {
-            self.blocks += 1;
-        }
-    }
-}
-
-/// What one with these pointers takes on disk, once.
+/// What an indirect block with these pointers, by the number of the block below, takes on disk, once. `size` is
+/// that of each block below.
 ///
-/// It is always compressed with lz4, to which a long run of zeros is a byte for each 255 of them. Nobody knows
-/// the checksums in it, but they are mostly what is left of a pointer, unless blocks are alike.
-pub(super) fn stored(pointers: Pointers, on: &Storage) -> Figure {
+/// It is always compressed with lz4. What nobody knows in it are checksums and the places of blocks: others of
+/// their kind stand for them, and compress nearly as well.
+pub(super) fn stored(pointers: &[(u64, Pointer)], size: u64, on: &Storage) -> Figure {
     if on.faulty(Fault::IndirectIsFree) {
         return Figure::default();
     }
-    let count = pointers.blocks + pointers.embedded;
+    let sectors =
+        |compressed: Figure| compressed.map(|bytes| bytes.next_multiple_of(on.sector()).min(SIZE));
+    // A long run of zeros is a byte for each 255 of them.
+    let count = pointers.len() as u64;
     let zeros = (SIZE - 128 * count.min(1 << POINTERS)) / 255;
-    let compressed = Figure {
+    let surely = sectors(Figure {
         least: zeros + 20 + 5 * count,
-        most: zeros + 60 + 44 * pointers.blocks + 130 * pointers.embedded,
-    };
-    compressed.map(|bytes| bytes.next_multiple_of(on.sector()).min(SIZE))
+        most: zeros + 60 + 130 * count,
+    });
+    if surely.least == surely.most {
+        return surely;
+    }
+    let likely = lz4::size(&image(pointers, size, on), SIZE - SIZE / 8).unwrap_or(SIZE);
+    sectors(Figure {
+        least: likely - likely.min(UNSURE + count),
+        most: likely + UNSURE + count,
+    })
+}
+
+/// By how many bytes the compressed size of an indirect block is off at most, and by one for each pointer.
+const UNSURE: u64 = 8;
+
+/// The bytes of an indirect block, with places and checksums made up (`blkptr_t`).
+fn image(pointers: &[(u64, Pointer)], size: u64, on: &Storage) -> Vec<u8> {
+    let mut image = vec![0; 128 << POINTERS];
+    // In sectors of 512 bytes, from somewhere in the first gigabytes: one block lies behind the other.
+    let mut place = 0x0021_8768;
+    for (number, pointer) in pointers {
+        let mut words = [0_u64; 16];
+        let sectors = on.allocated(pointer.stored) >> 9;
+        let noise = |word: u64| noise(pointer.content, word);
+        if pointer.stored == 0 {
+            // The block itself stands where places and checksum do.
+            let payload = (0..6).chain(7..10).chain(11..16);
+            payload.for_each(|word| words[word] = noise(word as u64));
+        } else {
+            for copy in 0..usize::try_from(pointer.copies.min(3)).unwrap_or(1) {
+                words[2 * copy] = sectors;
+                words[2 * copy + 1] = place + ((copy as u64) << 20);
+            }
+            place += sectors;
+            words[11] = 1;
+            // Fletcher's sums of so many words of 32 bits, each over the one before it.
+            let count = u64::from((pointer.stored / 4).max(1).ilog2());
+            for (sum, word) in (1..).zip(&mut words[12..]) {
+                let bits = 31 + sum * count - [0, 0, 1, 2, 4][usize::try_from(sum).unwrap_or(4)];
+                if pointer.content > 0 {
+                    *word = noise(12 + sum) >> (64 - bits.min(64));
+                }
+            }
+        }
+        let half = |bytes: u64| (bytes >> 9).saturating_sub(1) & 0xffff;
+        words[6] = (half(size) | half(pointer.stored) << 16) | 0x8013_0702 << 32;
+        words[10] = pointer.birth;
+        let start = usize::try_from(number % (1 << POINTERS)).map_or(0, |at| 128 * at);
+        for (bytes, word) in image[start..].chunks_exact_mut(8).zip(words) {
+            bytes.copy_from_slice(&word.to_le_bytes());
+        }
+    }
+    image
+}
+
+/// What no compressor shrinks.
+fn noise(content: u64, word: u64) -> u64 {
+    let mut bytes = [0; 8];
+    Source::Random(content).read(8 * word, &mut bytes);
+    u64::from_le_bytes(bytes)
 }
 
 #[cfg(test)]

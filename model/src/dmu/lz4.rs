@@ -131,3 +131,36 @@ fn longer(length: usize) -> usize {
         None => 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_one_match() {
+        // One literal, one match whose length takes a byte for each 255, five literals at the end.
+        let zeros = [0; 4096];
+        let matched = 4096 - 1 - LAST - MATCH;
+        let size_of = 1 + 1 + 2 + longer(matched) + 1 + LAST + HEADER;
+        assert_eq!(size(&zeros, 3584), Some(size_of as u64));
+    }
+
+    #[test]
+    fn noise_does_not_fit() {
+        let mut noise = vec![0; 1 << 17];
+        crate::dmu::data::Source::Random(1).read(0, &mut noise);
+        assert_eq!(size(&noise, 7 << 14), None);
+        assert_eq!(size(&noise[..100], 1000), Some(100 + 2 + 4));
+    }
+
+    #[test]
+    fn what_is_far_is_not_found_in_a_large_block() {
+        let mut bytes = vec![0; 1 << 17];
+        crate::dmu::data::Source::Random(1).read(0, &mut bytes);
+        bytes.copy_within(..1 << 16, 1 << 16);
+        // A match may be 65535 bytes away, and these are one byte farther.
+        assert_eq!(size(&bytes, 7 << 14), None);
+        bytes.copy_within(..1 << 16, (1 << 16) - 1);
+        assert!(size(&bytes, 7 << 14).is_some());
+    }
+}

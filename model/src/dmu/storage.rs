@@ -86,6 +86,17 @@ impl Storage {
         })
     }
 
+    /// One device with sectors of `1 << ashift` bytes.
+    #[cfg(test)]
+    pub(super) fn single(ashift: u32) -> Storage {
+        Storage {
+            ashift,
+            raidz: None,
+            release: Release::default(),
+            fault: None,
+        }
+    }
+
     /// Whether this fault is planted.
     pub(super) fn faulty(&self, fault: Fault) -> bool {
         cfg!(feature = "faults") && self.fault == Some(fault)
@@ -131,10 +142,8 @@ mod tests {
 
     fn storage(ashift: u32, raidz: Option<(u64, u64)>) -> Storage {
         Storage {
-            ashift,
             raidz,
-            release: Release::default(),
-            fault: None,
+            ..Storage::single(ashift)
         }
     }
 

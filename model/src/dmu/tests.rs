@@ -1,5 +1,6 @@
 use super::compress::Compression;
 use super::data::{Piece, Source};
+use super::storage::Storage;
 use super::*;
 
 const TERMS: Terms = Terms {
@@ -120,11 +121,67 @@ fn what_was_cut_off_reads_as_zeros_afterwards() {
     assert_eq!(data::to_bytes(&blocks.read(0, u64::MAX)), expected);
 }
 
+/// What a file takes with sectors of 4K, in bytes.
+fn charged(blocks: &Blocks) -> u64 {
+    let figure = blocks.charged(&Storage::single(12));
+    assert_eq!(figure.least, figure.most);
+    figure.least
+}
+
+#[test]
+fn a_file_that_was_cut_off_keeps_its_indirect_block() {
+    let plain = Terms {
+        policy: Policy::PLAIN,
+        ..TERMS
+    };
+    let mut blocks = Blocks::default();
+    blocks.write(0, &random(100_000), plain);
+    assert_eq!(charged(&blocks), 102_400);
+    blocks.write(0, &random(300_000), plain);
+    assert_eq!(charged(&blocks), (3 << 17) + 8192);
+    blocks.truncate(0, plain);
+    assert_eq!(charged(&blocks), 0);
+    blocks.write(0, &random(10), plain);
+    assert_eq!(charged(&blocks), (1 << 17) + 8192);
+}
+
+#[test]
+fn a_far_byte_takes_a_block_of_each_level() {
+    let mut blocks = Blocks::default();
+    blocks.write(0, &random(10), TERMS);
+    // Their pointer holds them, as long as the block is small.
+    assert_eq!(charged(&blocks), 0);
+    blocks.write(1 << 40, &random(10), TERMS);
+    // Two blocks; above each one of the first and of the second level; and one above all.
+    assert_eq!(charged(&blocks), 2 * 4096 + 5 * 8192);
+}
+
+#[test]
+fn a_hole_is_punched_where_whole_blocks_lie() {
+    let plain = Terms {
+        policy: Policy::PLAIN,
+        ..TERMS
+    };
+    let mut blocks = Blocks::default();
+    blocks.write(0, &random(512 << 10), plain);
+    blocks.punch(100_000, 300_000, plain);
+    assert_eq!(
+        blocks.ranges(|_| true),
+        [(0, 128 << 10), (384 << 10, 512 << 10)]
+    );
+    assert_eq!(data::to_bytes(&blocks.read(99_999, 2))[1], 0);
+    // A block that the end of the file lies in is not freed.
+    let mut single = Blocks::default();
+    single.write(0, &random(100_000), plain);
+    single.punch(0, 100_000, plain);
+    assert_eq!(single.ranges(|_| true), [(0, 100_352)]);
+}
+
 proptest::proptest! {
     /// Any writes and truncations leave the bytes that an ordinary buffer would have.
     #[test]
     fn blocks_hold_what_a_buffer_would(
-        calls in proptest::collection::vec((0_u64..6000, 0_u64..5000, 0_u8..4), 0..20),
+        calls in proptest::collection::vec((0_u64..6000, 0_u64..5000, 0_u8..5), 0..20),
         recordsize in proptest::sample::select(vec![512_u64, 1024, 4096]),
         holes in proptest::bool::ANY,
     ) {
@@ -135,6 +192,12 @@ proptest::proptest! {
         for (offset, len, kind) in calls {
             let (start, end) = (usize::try_from(offset)?, usize::try_from(offset + len)?);
             let data = match kind {
+                4 => {
+                    blocks.punch(offset, len, terms);
+                    let size = buffer.len();
+                    buffer[start.min(size)..end.min(size)].fill(0);
+                    continue;
+                }
                 0 => {
                     blocks.truncate(offset, terms);
                     buffer.resize(start, 0);

@@ -223,8 +223,8 @@ impl Create {
             Err(reason) => return Ok(Err(reason)),
         };
         // Nobody turns it into a number here, and what stands for it is larger than any pool.
-        for (_, value) in &mut settings {
-            if *value == Value::Word("auto") {
+        for (key, value) in &mut settings {
+            if *key == Key::Native(Property::Refreservation) && *value == Value::Word("auto") {
                 *value = Value::Number(u64::MAX);
             }
         }
