@@ -77,11 +77,13 @@ pub enum Fault {
     RaidzPadsNothing,
     /// A hole that is punched is written as zeros.
     PunchWritesZeros,
+    /// A pool that was imported read-only is changed all the same.
+    ReadOnlyPoolChanges,
 }
 
 impl Fault {
     /// All planted faults.
-    pub const ALL: [Fault; 37] = [
+    pub const ALL: [Fault; 38] = [
         Fault::CloneCopies,
         Fault::DeferredNeverFires,
         Fault::DeferredFiresEarly,
@@ -119,5 +121,6 @@ impl Fault {
         Fault::EmbeddedIsCharged,
         Fault::RaidzPadsNothing,
         Fault::PunchWritesZeros,
+        Fault::ReadOnlyPoolChanges,
     ];
 }

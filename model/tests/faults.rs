@@ -202,7 +202,8 @@ fn scenario(fault: Fault) -> Option<Vec<DslOp>> {
         | Fault::IndirectIsSingle
         | Fault::EmbeddedIsCharged
         | Fault::RaidzPadsNothing
-        | Fault::PunchWritesZeros => return None,
+        | Fault::PunchWritesZeros
+        | Fault::ReadOnlyPoolChanges => return None,
     })
 }
 

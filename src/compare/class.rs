@@ -39,14 +39,16 @@ pub const SPACE: Class = Class {
 /// Points in time: `creation`.
 ///
 /// Accepts seconds since 1970 in plain digits, a date as `zfs get creation` prints it, in five words:
-/// `Sat Nov 21  1:19 2026`, also with seconds as `ctime` has them, and one as `zpool history` prints it:
-/// `2026-11-21.01:19:03`.
+/// `Sat Nov 21  1:19 2026`, also with seconds as `ctime` has them, with a time zone as `date` has it
+/// (`Sat Nov 21 01:19:03 UTC 2026`), and one as `zpool history` prints it: `2026-11-21.01:19:03`.
 pub const TIME: Class = Class {
     name: "time",
     marker: "<time>",
     accepts: |words| {
         if words.len() >= 5 && is_date(&words[..5]) {
             5
+        } else if words.len() >= 6 && is_zoned_date(&words[..6]) {
+            6
         } else {
             usize::from(
                 words
@@ -131,9 +133,30 @@ pub const BETWEEN: Class = Class {
     accepts: |words| usize::from(words.first().is_some_and(|word| is_number(word))),
 };
 
+/// The name of the machine on which a command ran, as `zpool history -l` prints it.
+///
+/// Accepts letters and digits of ASCII, with `-` and `.` between them.
+pub const HOST: Class = Class {
+    name: "host",
+    marker: "<host>",
+    accepts: |words| usize::from(words.first().is_some_and(|word| is_host(word))),
+};
+
+/// How long a scrub took, as `zpool status` prints it.
+///
+/// Accepts hours, minutes and seconds of two digits each.
+pub const DURATION: Class = Class {
+    name: "duration",
+    marker: "<duration>",
+    accepts: |words| {
+        let accepted = |word: &&str| word.len() == 8 && is_clock(word);
+        usize::from(words.first().is_some_and(accepted))
+    },
+};
+
 /// All classes, in the order of verdicts.
-pub const CLASSES: [&Class; 9] = [
-    &SPACE, &TIME, &GUID, &TXG, &USAGE, &ORDER, &VERSION, &FEATURE, &BETWEEN,
+pub const CLASSES: [&Class; 11] = [
+    &SPACE, &TIME, &GUID, &TXG, &USAGE, &ORDER, &VERSION, &FEATURE, &HOST, &DURATION, &BETWEEN,
 ];
 
 impl Class {
@@ -214,6 +237,11 @@ fn is_patch(word: &str) -> bool {
     !patch.is_empty() && (rest.is_empty() || packaged)
 }
 
+fn is_host(word: &str) -> bool {
+    word.split(['-', '.'])
+        .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
 /// The hour and the minute, perhaps with seconds.
 fn is_clock(time: &str) -> bool {
     let below = |word: &str, limit: u32| word.parse::<u32>().is_ok_and(|number| number < limit);
@@ -255,6 +283,16 @@ fn is_date(words: &[&str]) -> bool {
         && is_clock(time)
         && year.len() == 4
         && below(year, 10_000)
+}
+
+/// A date with seconds and a time zone in front of the year.
+fn is_zoned_date(words: &[&str]) -> bool {
+    let [weekday, month, day, time, zone, year] = words else {
+        return false;
+    };
+    time.matches(':').count() == 2
+        && zone.bytes().all(|byte| byte.is_ascii_uppercase())
+        && is_date(&[weekday, month, day, time, year])
 }
 
 /// How many values were not compared, by class.
@@ -325,6 +363,7 @@ mod tests {
             "Mon Jan  5 23:59 2026",
             "Sat Nov 21 15:34:22 2026",
             "2026-11-21.15:34:22",
+            "Sat Nov 21 15:34:22 UTC 2026",
         ] {
             assert!(accepts(&TIME, value), "{value}");
         }
@@ -339,6 +378,8 @@ mod tests {
             "Sat Nov 21 15:34:22:1 2026",
             "2026-11-21.15:34",
             "2026-11-21",
+            "Sat Nov 21 15:34 UTC 2026",
+            "Sat Nov 21 15:34:22 utc 2026",
         ] {
             assert!(!accepts(&TIME, value), "{value}");
         }
@@ -361,6 +402,18 @@ mod tests {
             assert_eq!(between("<between:515..517>", value), inside, "{value}");
         }
         assert!(!between("<between:515>", "x") && Class::find("<between:").is_none());
+        for value in ["00:00:00", "23:59:59"] {
+            assert!(accepts(&DURATION, value), "{value}");
+        }
+        for value in ["0:00:00", "00:00", "00:00:60", "1 days 00:00:00"] {
+            assert!(!accepts(&DURATION, value), "{value}");
+        }
+        for value in ["guest", "node-1.example.org"] {
+            assert!(accepts(&HOST, value), "{value}");
+        }
+        for value in ["a b", "a_b", "-a", "a..b", "a:linux"] {
+            assert!(!accepts(&HOST, value), "{value}");
+        }
         for class in [&GUID, &TXG] {
             assert!(accepts(class, "18446744073709551615"));
             assert!(!accepts(class, "18446744073709551616"));

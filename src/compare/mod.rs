@@ -14,7 +14,8 @@ use crate::pools::{End, Printed};
 use crate::trace::{Content, Ending, Expected, Line, Placed, Text};
 
 pub use class::{
-    BETWEEN, CLASSES, Class, Excused, FEATURE, GUID, ORDER, SPACE, TIME, TXG, USAGE, VERSION,
+    BETWEEN, CLASSES, Class, DURATION, Excused, FEATURE, GUID, HOST, ORDER, SPACE, TIME, TXG,
+    USAGE, VERSION,
 };
 pub use picture::{Names, Picture};
 pub use replay::{

@@ -158,6 +158,17 @@ pub(super) fn words_of(value: &str, release: Release) -> Vec<(&str, &str)> {
         .collect()
 }
 
+/// The first word between commas that is none of these, as a complaint about it shows it.
+pub(super) fn unknown_word<'a>(
+    value: &'a str,
+    known: &[&str],
+    release: Release,
+) -> Option<&'a str> {
+    let mut words = words_of(value, release).into_iter();
+    let unknown = words.find(|(name, _)| !known.contains(name));
+    unknown.map(|(_, shown)| shown)
+}
+
 /// What is wrong with such a name when it is that of no property.
 pub(super) fn wrong_property_name(name: &str, release: Release) -> String {
     if name.is_empty() && release == Release::V2_1 {

@@ -188,6 +188,11 @@ impl<'m> Console<'m> {
     pub fn pool(&mut self, op: PoolOp) -> Result<(), Reason> {
         let logged_in = op.logged_in(self.release());
         let there_before = logged_in.and_then(|pool| self.root_of(pool));
+        let is_read_only = |state: &State| {
+            let pool = logged_in.and_then(|pool| state.pools.get(pool));
+            pool.is_some_and(|pool| pool.is_read_only())
+        };
+        let was_read_only = is_read_only(self.state());
         let before = self.before_failure();
         if let Outcome::Refused(reason) = self.machine.apply(&Op::Pool(op.clone())) {
             return Err(reason);
@@ -197,7 +202,7 @@ impl<'m> Console<'m> {
             return Err(reason);
         }
         self.changed = true;
-        if let Some(pool) = logged_in {
+        if let Some(pool) = logged_in.filter(|_| !was_read_only && !is_read_only(self.state())) {
             self.logged = there_before.or_else(|| self.root_of(pool));
         }
         Ok(())

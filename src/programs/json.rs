@@ -100,10 +100,11 @@ fn number(value: &str) -> Option<String> {
 pub(super) struct Object(Vec<(String, Json)>);
 
 impl Object {
-    /// Adds a member; one of that name goes (`NV_UNIQUE_NAME`).
+    /// Adds a member; one of that name goes (`NV_UNIQUE_NAME`). A marker stands for another name each time.
     pub fn add(&mut self, name: impl Into<String>, value: Json) {
         let name = name.into();
-        self.0.retain(|(known, _)| *known != name);
+        self.0
+            .retain(|(known, _)| *known != name || name == GUID.marker);
         self.0.push((name, value));
     }
 

@@ -171,6 +171,11 @@ fn text(reason: &Reason, release: Release) -> String {
 
         Reason::KernelPanic => "kernel panic".to_owned(),
         Reason::NoSuchVdev(path) => format!("cannot open '{path}': no such device in /dev"),
+        Reason::NoSuchDevice => "no such device in pool".to_owned(),
+        Reason::NotAttachable => "can only attach to mirrors and top-level disks".to_owned(),
+        Reason::NotDetachable => "only applicable to mirror and replacing vdevs".to_owned(),
+        Reason::DeviceTooSmall => "device is too small".to_owned(),
+        Reason::NoLabel(path) => format!("failed to clear label for {path}"),
         Reason::VdevInUse(path, pool) => format!("{path} is part of active pool '{pool}'"),
         Reason::VdevPerhapsInUse(path, pool) => {
             format!("{path} is part of potentially active pool '{pool}'")
@@ -198,6 +203,8 @@ fn text(reason: &Reason, release: Release) -> String {
         }
 
         Reason::BadAltroot(path) => format!("bad alternate root '{path}'"),
+        Reason::PoolReadOnly => "pool is read-only".to_owned(),
+        Reason::NoScrub => "there is no active scrub".to_owned(),
         Reason::CheckpointExists => "checkpoint exists".to_owned(),
         Reason::NoCheckpoint => "checkpoint does not exist".to_owned(),
         Reason::NotSupportedByPool => "operation not supported on this type of pool".to_owned(),

@@ -7,6 +7,7 @@ use ztwin_model::dsl::properties::{Key, Property, Source, Value};
 use ztwin_model::dsl::reason::Reason;
 use ztwin_model::machine::State;
 use ztwin_model::outcome::{Errno, Outcome};
+use ztwin_model::spa::Pool;
 use ztwin_model::zpl::mount::MountOptions;
 use ztwin_model::zpl::op::{At, FileOp, FileResult, Unmount};
 
@@ -383,8 +384,12 @@ impl Asked {
         let relatime = state.property(id, Property::Relatime).0 == Value::Word("on");
         let says_how = said("relatime") || said("strictatime");
         let strict = given(Does::StrictAtime) || (!noatime && !says_how && !relatime);
+        let pool = state.pool_of(id);
         Some(MountOptions {
-            read_only: given(Does::ReadOnly) || (!said("ro") && !said("rw") && wanted.read_only),
+            // In a pool that is read-only all mounts are (`zfs_mount_at`).
+            read_only: pool.is_some_and(Pool::is_read_only)
+                || given(Does::ReadOnly)
+                || (!said("ro") && !said("rw") && wanted.read_only),
             noatime: noatime && !strict,
             relatime: !noatime && !strict,
             nodevices: given(Does::NoDevices) || (!said("dev") && wanted.nodevices),

@@ -6,11 +6,11 @@ use ztwin_model::Release;
 use ztwin_model::dsl::dataset::DatasetId;
 use ztwin_model::dsl::properties::{Property, Value};
 use ztwin_model::machine::State;
-use ztwin_model::spa::{Pool, Shape, Vdev};
+use ztwin_model::spa::{Guid, Pool, Shape, Vdev};
 use ztwin_model::zpl::znode::Body;
 
 use super::console::Console;
-use crate::compare::{Class, GUID, ORDER, SPACE, TIME, TXG, USAGE, VERSION};
+use crate::compare::{Class, DURATION, GUID, HOST, ORDER, SPACE, TIME, TXG, USAGE, VERSION};
 
 /// Seconds from 1970 to the machine's epoch: 2026-01-01 00:00 UTC.
 pub const EPOCH: u64 = 1_767_225_600;
@@ -49,6 +49,8 @@ pub(super) enum Clock {
     DateWithSeconds,
     /// `Sat Nov 21 01:19:03 2026`, as `ctime` does it.
     Seconds,
+    /// `Sat Nov 21 01:19:03 UTC 2026`, as `date` does it.
+    Zoned,
     /// `2026-11-21.01:19:03`, as `zpool history` does it.
     Stamp,
 }
@@ -91,6 +93,14 @@ impl Console<'_> {
         format!("{}.{patch}", self.release().name())
     }
 
+    /// The name of the machine.
+    pub(super) fn host(&self) -> &'static str {
+        match self.values {
+            Values::Marked => HOST.marker,
+            Values::Own | Values::Estimated => "localhost",
+        }
+    }
+
     /// A point in time, in seconds since the machine's epoch.
     pub(super) fn time(&self, seconds: u64, clock: Clock) -> String {
         let seconds = EPOCH + seconds;
@@ -101,7 +111,24 @@ impl Console<'_> {
             (_, Clock::PaddedDate) => Moment::of(seconds).date(true, false),
             (_, Clock::Seconds) => Moment::of(seconds).date(true, true),
             (_, Clock::DateWithSeconds) => Moment::of(seconds).date(false, true),
+            (_, Clock::Zoned) => Moment::of(seconds).zoned(),
             (_, Clock::Stamp) => Moment::of(seconds).stamp(),
+        }
+    }
+
+    /// Whether points in time are the machine's own.
+    pub(super) fn has_own_clock(&self) -> bool {
+        self.values != Values::Marked
+    }
+
+    /// How long something took, in seconds.
+    pub(super) fn duration(&self, seconds: u64) -> String {
+        match self.values {
+            Values::Marked => DURATION.marker.to_owned(),
+            Values::Own | Values::Estimated => {
+                let (minutes, second) = (seconds / 60, seconds % 60);
+                format!("{:02}:{:02}:{second:02}", minutes / 60, minutes % 60)
+            }
         }
     }
 
@@ -114,6 +141,7 @@ impl Console<'_> {
                 Clock::Exact => EPOCH.to_string().len(),
                 Clock::Date | Clock::PaddedDate => "Thu Jan  1 00:00 1970".len(),
                 Clock::DateWithSeconds | Clock::Seconds => "Thu Jan  1 00:00:00 1970".len(),
+                Clock::Zoned => "Thu Jan  1 00:00:00 UTC 1970".len(),
                 Clock::Stamp => "1970-01-01.00:00:00".len(),
             };
             (length, length)
@@ -132,11 +160,19 @@ impl Console<'_> {
         }
     }
 
-    /// The identity of a dataset, or of the pool with this root: its number.
+    /// The identity of a dataset: its number.
     pub(super) fn guid(&self, id: DatasetId) -> String {
         match self.values {
             Values::Marked => GUID.marker.to_owned(),
             Values::Own | Values::Estimated => id.0.to_string(),
+        }
+    }
+
+    /// The number of a pool.
+    pub(super) fn guid_of_pool(&self, pool: &Pool) -> String {
+        match (pool.guid, self.values) {
+            (Guid::Drawn(_), Values::Marked) => GUID.marker.to_owned(),
+            (guid, _) => guid.number().to_string(),
         }
     }
 
@@ -185,6 +221,9 @@ impl Console<'_> {
         let Some(pool) = self.state().pools.get(pool) else {
             return known.to_owned();
         };
+        if property == "guid" {
+            return self.guid_of_pool(pool);
+        }
         if known == GUID.marker {
             return self.guid(pool.root);
         }
@@ -406,6 +445,13 @@ impl Moment {
         format!("{weekday} {name} {day:>2} {hour}:{minute:02}{second} {year}")
     }
 
+    /// As `strftime` writes `%a %b %e %H:%M:%S %Z %Y`.
+    fn zoned(&self) -> String {
+        let date = self.date(true, true);
+        let (day, year) = date.rsplit_once(' ').unwrap_or_default();
+        format!("{day} UTC {year}")
+    }
+
     /// As `strftime` writes `%F.%T`.
     fn stamp(&self) -> String {
         let Moment {
@@ -440,6 +486,7 @@ mod tests {
         let moment = Moment::of(1_795_223_943);
         assert_eq!(moment.date(true, false), "Sat Nov 21 01:19 2026");
         assert_eq!(moment.date(true, true), "Sat Nov 21 01:19:03 2026");
+        assert_eq!(moment.zoned(), "Sat Nov 21 01:19:03 UTC 2026");
         assert_eq!(moment.stamp(), "2026-11-21.01:19:03");
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::dmu::Volume;
+use crate::dsl::names;
 use crate::dsl::properties::Key;
 use crate::dsl::property::Value;
 use crate::dsl::reason::Reason;
@@ -148,6 +149,9 @@ impl DslOp {
     }
 
     pub(crate) fn apply(&self, state: &mut State) -> Outcome {
+        if let Err(reason) = state.check_writable(names::pool(self.name())) {
+            return Outcome::Refused(reason);
+        }
         let done = match self {
             DslOp::Create {
                 name,

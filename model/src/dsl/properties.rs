@@ -15,6 +15,7 @@ use crate::dsl::value::is_user;
 use crate::fault::Fault;
 use crate::machine::State;
 use crate::release::Release;
+use crate::spa::Pool;
 
 /// The name of a property.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -205,10 +206,12 @@ impl State {
         u64::from(visible && self.filesystem(id).is_some())
     }
 
-    /// `readonly`: whether the files may not be changed. Those of a snapshot never may.
+    /// `readonly`: whether the files may not be changed. Those of a snapshot never may, nor those in a pool that
+    /// is imported read-only (`zfs_register_callbacks`).
     #[must_use]
     pub fn is_readonly(&self, id: DatasetId) -> bool {
         self.dataset(id).is_some_and(Dataset::is_snapshot)
+            || self.pool_of(id).is_some_and(Pool::is_read_only)
             || self.property(id, Property::Readonly).0 == Value::Word("on")
     }
 }

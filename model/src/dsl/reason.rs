@@ -252,6 +252,10 @@ reasons! {
     PoolBusy;
     /// An alternate root that is no absolute path.
     BadAltroot(Arc<str>);
+    /// The pool was imported read-only.
+    PoolReadOnly;
+    /// Nothing is scrubbed.
+    NoScrub;
     /// The pool has a checkpoint.
     CheckpointExists;
     /// The pool has no checkpoint.
@@ -260,6 +264,16 @@ reasons! {
     NotSupportedByPool;
     /// The device is part of a pool that is exported: the vdev, and the pool.
     VdevOfExported(Arc<str>, Arc<str>);
+    /// The pool has no such device.
+    NoSuchDevice;
+    /// Nothing can be attached to the device.
+    NotAttachable;
+    /// The device is in no mirror.
+    NotDetachable;
+    /// The new device is smaller than the others.
+    DeviceTooSmall;
+    /// The device has no label.
+    NoLabel(Arc<str>);
     /// There is no such pool to be imported.
     NothingToImport;
     /// Two pools of that name could be imported.

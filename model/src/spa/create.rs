@@ -13,10 +13,7 @@ use crate::dsl::reason::Reason;
 use crate::machine::State;
 use crate::spa::feature::Feature;
 use crate::spa::op::temporary;
-use crate::spa::{Pool, Shape, Vdev};
-
-/// The smallest device (`SPA_MINDEVSIZE`), in bytes.
-const SMALLEST_DEVICE: u64 = 64 << 20;
+use crate::spa::{Guid, Pool, Shape, Vdev};
 
 /// The transaction group in which `zpool create` leaves a pool.
 const FIRST_TXG: u64 = 4;
@@ -37,32 +34,7 @@ impl State {
         if self.pools.contains_key(name) {
             return Err(Reason::PoolExists(name.into()));
         }
-        let mut devices = BTreeSet::new();
-        if !vdevs
-            .iter()
-            .flat_map(|vdev| &vdev.devices)
-            .all(|device| devices.insert(device))
-        {
-            return Err(Reason::VdevTwice);
-        }
-        let mut raw_size = 0u64;
-        for vdev in vdevs {
-            let sizes = vdev.devices.iter();
-            let sizes = sizes.map(|device| self.vdevs.get(&**device).copied().unwrap_or(0));
-            let small = sizes.clone().filter(|&size| size < SMALLEST_DEVICE).count();
-            // `vdev_create`: one that opens without all of its devices is not healthy enough.
-            let spared = match vdev.shape {
-                Shape::Single => 0,
-                Shape::Mirror => vdev.devices.len() - 1,
-                Shape::Raidz(parity) => usize::from(parity),
-            };
-            if small > spared {
-                return Err(Reason::VdevTooSmall);
-            } else if small > 0 {
-                return Err(Reason::VdevDegraded);
-            }
-            raw_size = sizes.fold(raw_size, u64::saturating_add);
-        }
+        let raw_size = self.raw_size_of(vdevs)?;
         let given = properties.iter().find(|(name, _)| &**name == "ashift");
         let ashift = given.and_then(|(_, text)| text.parse().ok());
         let ashift: u32 = ashift
@@ -95,17 +67,22 @@ impl State {
         let mut pool = Pool {
             name: name.to_owned(),
             label,
+            guid: Guid::Drawn(root.0),
             destroyed: false,
+            on_devices: None,
             open_txg: FIRST_TXG,
             datasets: BTreeMap::from([(root, Arc::new(dataset))]),
             root,
             vdevs: vdevs.to_vec(),
+            first_vdevs: vdevs.len(),
+            unlabelled: BTreeSet::new(),
             ashift,
             settings: BTreeMap::new(),
             bootfs: None,
             features: BTreeSet::new(),
             enabled_later: BTreeSet::new(),
             checkpoint: None,
+            scan: None,
             discarding: false,
             history: Vec::new(),
             counts: false,
@@ -117,11 +94,8 @@ impl State {
         for feature in Feature::all(self.release).filter(|it| features.contains(it.name)) {
             feature.enable(&mut pool.features, self.release);
         }
-        // What was in them is gone; a pool that is in others, too, is damaged.
-        self.exported.retain(|exported| {
-            let mut left = exported.devices();
-            left.any(|it| devices.iter().all(|new| &***new != it))
-        });
+        let devices = vdevs.iter().flat_map(|vdev| vdev.devices.clone());
+        self.take_devices(&devices.collect::<Vec<_>>());
         self.pools.insert(name.to_owned(), Arc::new(pool));
         Ok(())
     }
@@ -159,7 +133,32 @@ impl State {
         pools.find(|pool| pool.devices().any(|it| it == device))
     }
 
+    /// Gives a pool another number, this one or one that it draws (`spa_change_guid`).
+    pub(crate) fn reguid(&mut self, name: &str, guid: Option<u64>) -> Result {
+        self.check_writable(name)?;
+        let drawn = Guid::Drawn(self.number().0);
+        let taken = |pool: &Arc<Pool>| guid.is_some_and(|guid| pool.guid == Guid::Given(guid));
+        let taken = self.pools.values().any(taken);
+        let Some(pool) = self.pools.get_mut(name) else {
+            return Err(Reason::NoSuchPool(name.into()));
+        };
+        if pool.checkpoint.is_some() {
+            return Err(Reason::CheckpointExists);
+        }
+        if guid == Some(0) {
+            return Err(Reason::InvalidForPool);
+        }
+        if taken {
+            return Err(Reason::PoolExists(name.into()));
+        }
+        let pool = Arc::make_mut(pool);
+        pool.guid = guid.map_or(drawn, Guid::Given);
+        pool.close_txg();
+        Ok(())
+    }
+
     pub(crate) fn sync_pool(&mut self, name: &str) -> Result {
+        self.check_writable(name)?;
         let pool = self
             .pools
             .get_mut(name)

@@ -34,7 +34,9 @@ impl State {
             }
             let label = exported.label.clone();
             exported.rename(&label);
-            self.exported.push(pool);
+            // One that was read-only is destroyed in memory alone.
+            self.exported
+                .push(exported.on_devices.take().unwrap_or(pool));
         }
         Ok(())
     }
@@ -63,13 +65,35 @@ impl State {
         found
     }
 
-    /// Whether a device is there and tells of this pool, and not of one that got it later.
-    fn labels(&self, pool: &Pool, device: &str) -> bool {
-        let mut exported = self.exported.iter().rev();
-        let last = exported.find(|it| it.devices().any(|it| it == device));
-        self.vdevs.contains_key(device)
+    /// The pool that is not imported of which a device tells; of those that had it the last one.
+    fn labelled(&self, device: &str) -> Option<&Pool> {
+        let mut exported = self.exported.iter().rev().map(|pool| &**pool);
+        let last = exported.find(|pool| pool.devices().any(|it| it == device))?;
+        let tells = self.vdevs.contains_key(device)
             && self.owner_of_vdev(device).is_none()
-            && last.is_some_and(|last| last.root == pool.root)
+            && !last.unlabelled.contains(device);
+        tells.then_some(last)
+    }
+
+    /// Whether a device is there and tells of this pool.
+    fn labels(&self, pool: &Pool, device: &str) -> bool {
+        self.labelled(device)
+            .is_some_and(|last| last.root == pool.root)
+    }
+
+    /// Makes a device tell nothing of a pool that is not imported.
+    pub(crate) fn clear_label(&mut self, device: &Arc<str>) -> Result {
+        if self.owner_of_vdev(device).is_some() {
+            return Ok(());
+        }
+        let Some(root) = self.labelled(device).map(|pool| pool.root) else {
+            return Err(Reason::NoLabel(device.clone()));
+        };
+        let mut exported = self.exported.iter_mut();
+        if let Some(pool) = exported.find(|pool| pool.root == root) {
+            Arc::make_mut(pool).unlabelled.insert(device.clone());
+        }
+        Ok(())
     }
 
     /// Whether all devices of a pool that is not imported tell of it.
@@ -99,16 +123,16 @@ impl State {
             return Err(Reason::NoCheckpoint);
         }
         let mut pool = self.exported.remove(at);
+        let on_devices = pool.clone();
         let label = pool.label.clone();
         let rewind = how.rewind && !self.faulty(Fault::RewindKeepsNewer);
         if let Some(checkpoint) = checkpoint.filter(|_| rewind) {
             // What the labels of the vdevs say stays.
-            let labels = (pool.vdevs.clone(), pool.settings.get("comment").cloned());
+            let comment = pool.settings.get("comment").cloned();
             pool = checkpoint.pool;
             let rewound = Arc::make_mut(&mut pool);
-            rewound.vdevs = labels.0;
             rewound.settings.remove("comment");
-            if let Some(comment) = labels.1 {
+            if let Some(comment) = comment {
                 rewound.settings.insert("comment".into(), comment);
             }
         }
@@ -125,9 +149,16 @@ impl State {
             imported.rename(name);
         }
         let release = self.release;
+        let read_only =
+            |(name, text): &(Arc<str>, Arc<str>)| &**name == "readonly" && &**text == "on";
+        let read_only = properties.iter().any(read_only);
         for (name, text) in properties {
-            imported.set(name, text, release);
+            // What cannot be written is not set (`spa_prop_set`).
+            if !read_only || OF_IMPORT.contains(&&**name) {
+                imported.set(name, text, release);
+            }
         }
+        imported.on_devices = read_only.then_some(on_devices);
         self.pools.insert(name.to_owned(), pool);
         Ok(())
     }
@@ -135,13 +166,21 @@ impl State {
     /// The exported pool that a vdev file belongs to. That of a destroyed one is free.
     #[must_use]
     pub fn exported_owner_of_vdev(&self, device: &str) -> Option<&Pool> {
-        let mut exported = self.exported.iter().rev().map(|pool| &**pool);
-        let last = exported.find(|pool| pool.devices().any(|it| it == device));
-        last.filter(|pool| !pool.destroyed)
+        self.labelled(device).filter(|pool| !pool.destroyed)
+    }
+
+    /// Whether the pool of this name, if there is one, can be changed (`pool_status_check`).
+    pub(crate) fn check_writable(&self, pool: &str) -> Result {
+        let read_only = self.pools.get(pool).is_some_and(|pool| pool.is_read_only());
+        if read_only && !self.faulty(Fault::ReadOnlyPoolChanges) {
+            return Err(Reason::PoolReadOnly);
+        }
+        Ok(())
     }
 
     /// Keeps the present state of a pool (`spa_checkpoint`).
     pub(crate) fn checkpoint(&mut self, name: &str) -> Result {
+        self.check_writable(name)?;
         let now = self.now;
         let needs_no_feature = self.faulty(Fault::CheckpointNeedsNoFeature);
         let Some(pool) = self.pools.get_mut(name) else {
@@ -165,6 +204,7 @@ impl State {
 
     /// Lets the kept state of a pool go (`spa_checkpoint_discard`).
     pub(crate) fn discard_checkpoint(&mut self, name: &str, wait: bool) -> Result {
+        self.check_writable(name)?;
         let Some(pool) = self.pools.get_mut(name) else {
             return Err(Reason::NoSuchPool(name.into()));
         };

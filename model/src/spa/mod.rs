@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use crate::dsl::dataset::{Dataset, DatasetId};
 use import::Checkpoint;
+use scan::Scan;
 
 pub mod create;
 pub mod feature;
 pub mod import;
 pub mod op;
 pub mod property;
+pub mod scan;
+pub mod vdev;
 
 /// How vdevs stand together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +35,25 @@ pub struct Vdev {
     pub devices: Vec<Arc<str>>,
 }
 
+/// The number of a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guid {
+    /// The pool drew it at random; this one is the model's.
+    Drawn(u64),
+    /// It was given.
+    Given(u64),
+}
+
+impl Guid {
+    /// The number, be it the model's.
+    #[must_use]
+    pub fn number(self) -> u64 {
+        match self {
+            Guid::Drawn(number) | Guid::Given(number) => number,
+        }
+    }
+}
+
 /// A pool, imported or not.
 #[derive(Clone, Debug)]
 pub struct Pool {
@@ -39,8 +61,12 @@ pub struct Pool {
     pub name: String,
     /// The name that its devices have, which may be another one while it is imported.
     pub label: Arc<str>,
+    /// Its number.
+    pub guid: Guid,
     /// Whether it was destroyed, and only its devices tell of it.
     pub destroyed: bool,
+    /// What its devices tell of it, where it is imported read-only; they go on telling that.
+    pub on_devices: Option<Arc<Pool>>,
     /// The open transaction group; what is written now is born in it. Counts from 1.
     pub open_txg: u64,
     /// Every dataset, snapshots included.
@@ -49,6 +75,10 @@ pub struct Pool {
     pub root: DatasetId,
     /// Its top-level vdevs.
     pub vdevs: Vec<Vdev>,
+    /// How many of them it was made with.
+    pub first_vdevs: usize,
+    /// Those of its devices that tell nothing of it, until it is exported again.
+    pub unlabelled: BTreeSet<Arc<str>>,
     /// A sector has `1 << ashift` bytes.
     pub ashift: u32,
     /// The properties of the pool that are set, by name, a user's among them.
@@ -63,6 +93,8 @@ pub struct Pool {
     pub enabled_later: BTreeSet<&'static str>,
     /// The state that is kept to go back to.
     pub checkpoint: Option<Checkpoint>,
+    /// The last scan.
+    pub scan: Option<Scan>,
     /// Whether a checkpoint is being discarded; nobody knows for how long.
     pub discarding: bool,
     /// The commands that changed it, with when that was, in seconds since the machine's epoch.
@@ -82,6 +114,12 @@ impl Pool {
     #[must_use]
     pub fn lasting_name(&self) -> Option<&str> {
         (*self.label != *self.name).then_some(&*self.label)
+    }
+
+    /// Whether it is imported read-only (`spa_writeable`).
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.on_devices.is_some()
     }
 
     /// The vdev files that it lives in.

@@ -11,6 +11,7 @@ use crate::outcome::Outcome;
 use crate::release::Release;
 use crate::spa::Vdev;
 use crate::spa::import::ImportAs;
+use crate::spa::scan::Function;
 
 /// An operation on pools.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,12 +71,81 @@ pub enum PoolOp {
         /// Wait until it is gone.
         wait: bool,
     },
+    /// Forgets what went wrong, of one device or of all (`zfs_ioc_clear`).
+    Clear {
+        /// The pool.
+        pool: Arc<str>,
+        /// The device.
+        device: Option<Arc<str>>,
+    },
+    /// Opens the devices of a pool again (`vdev_reopen`).
+    Reopen {
+        /// The pool.
+        pool: Arc<str>,
+    },
+    /// Adds top-level vdevs to a pool (`spa_vdev_add`).
+    Add {
+        /// The pool.
+        pool: Arc<str>,
+        /// The vdevs.
+        vdevs: Vec<Vdev>,
+    },
+    /// Puts a device beside another one, or in its place (`spa_vdev_attach`).
+    Attach {
+        /// The pool.
+        pool: Arc<str>,
+        /// The device that is there.
+        device: Arc<str>,
+        /// The new one.
+        new: Arc<str>,
+        /// Whether it takes the place of the other one.
+        replaces: bool,
+    },
+    /// Takes a device out of a mirror (`spa_vdev_detach`).
+    Detach {
+        /// The pool.
+        pool: Arc<str>,
+        /// The device.
+        device: Arc<str>,
+    },
+    /// Gives a pool another number (`spa_change_guid`).
+    Reguid {
+        /// The pool.
+        pool: Arc<str>,
+        /// The number; none to draw one.
+        guid: Option<u64>,
+    },
+    /// Reads all of a pool and repairs what is damaged (`spa_scan`).
+    Scrub {
+        /// The pool.
+        pool: Arc<str>,
+    },
+    /// Ends that (`spa_scan_stop`).
+    StopScrub {
+        /// The pool.
+        pool: Arc<str>,
+    },
+    /// Waits for what is done in the background (`spa_wait`).
+    Wait {
+        /// The pool.
+        pool: Arc<str>,
+        /// Wait for scans for this.
+        functions: Vec<Function>,
+        /// Wait until a checkpoint is discarded.
+        checkpoint: bool,
+    },
     /// Writes a command into a pool's history (`spa_history_log`).
     Log {
         /// The number of its root filesystem.
         root: DatasetId,
         /// The command.
         command: Arc<str>,
+    },
+    /// Makes a device of a pool that is not imported tell nothing of it (`zpool_clear_label`). That of one that
+    /// is imported is written again.
+    ClearLabel {
+        /// The device.
+        device: Arc<str>,
     },
     /// A file outside of all pools, in which pools may live: it has this size by now, or is gone. That of
     /// a pool stays.
@@ -114,9 +184,21 @@ impl PoolOp {
             | PoolOp::Export { name }
             | PoolOp::Import { name, .. } => Some(name),
             PoolOp::Set { pool, .. }
+            | PoolOp::Clear { pool, .. }
+            | PoolOp::Reopen { pool }
+            | PoolOp::Add { pool, .. }
+            | PoolOp::Attach { pool, .. }
+            | PoolOp::Detach { pool, .. }
+            | PoolOp::Reguid { pool, .. }
+            | PoolOp::Scrub { pool }
+            | PoolOp::StopScrub { pool }
             | PoolOp::Checkpoint { pool }
             | PoolOp::DiscardCheckpoint { pool, .. } => Some(pool),
-            PoolOp::Log { .. } | PoolOp::HostFile { .. } | PoolOp::Sync { .. } => None,
+            PoolOp::Log { .. }
+            | PoolOp::Wait { .. }
+            | PoolOp::ClearLabel { .. }
+            | PoolOp::HostFile { .. }
+            | PoolOp::Sync { .. } => None,
         }
     }
 
@@ -140,6 +222,25 @@ impl PoolOp {
             } => state.import_pool(*root, name, properties, *how),
             PoolOp::Checkpoint { pool } => state.checkpoint(pool),
             PoolOp::DiscardCheckpoint { pool, wait } => state.discard_checkpoint(pool, *wait),
+            PoolOp::Clear { pool, device } => state.clear(pool, device.as_ref()),
+            // All devices are there.
+            PoolOp::Reopen { .. } => Ok(()),
+            PoolOp::Add { pool, vdevs } => state.add_vdevs(pool, vdevs),
+            PoolOp::Attach {
+                pool,
+                device,
+                new,
+                replaces,
+            } => state.attach(pool, device, new, *replaces),
+            PoolOp::Detach { pool, device } => state.detach(pool, device),
+            PoolOp::Reguid { pool, guid } => state.reguid(pool, *guid),
+            PoolOp::Scrub { pool } => state.scrub(pool),
+            PoolOp::StopScrub { pool } => state.stop_scrub(pool),
+            PoolOp::Wait {
+                pool,
+                functions,
+                checkpoint,
+            } => state.wait_for_pool(pool, functions, *checkpoint),
             PoolOp::Log { root, command } => {
                 let now = state.now;
                 // One that was just exported or destroyed has it, too.
@@ -149,6 +250,7 @@ impl PoolOp {
                 }
                 Ok(())
             }
+            PoolOp::ClearLabel { device } => state.clear_label(device),
             PoolOp::HostFile { path, size } => {
                 if state.owner_of_vdev(path).is_none() {
                     match size {

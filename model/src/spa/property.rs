@@ -286,6 +286,7 @@ impl State {
         let release = self.release;
         let when = When::Later;
         check(name, text, pool, when, release)?;
+        self.check_writable(pool)?;
         let property = PoolProperty::by_name(name, release);
         let bootfs = self.find(text);
         let keeps_default = self.faulty(Fault::PoolDefaultIsLocal);

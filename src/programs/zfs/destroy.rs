@@ -7,6 +7,7 @@ use ztwin_model::dsl::names::{self, Expected};
 use ztwin_model::dsl::op::DslOp;
 use ztwin_model::dsl::reason::Reason;
 use ztwin_model::fault::Fault;
+use ztwin_model::outcome::Errno;
 
 use super::walk::{Handle, Recursion};
 use crate::programs::args::{self, Given};
@@ -175,7 +176,12 @@ impl Destroy {
             Ok(()) => Ok(0),
             Err(reason) => {
                 console.refuse("cannot destroy bookmark", &reason);
-                Ok(1)
+                // What the kernel answered (`lzc_destroy_bookmarks`).
+                Ok(if reason == Reason::PoolReadOnly {
+                    Errno::EROFS as u8
+                } else {
+                    1
+                })
             }
         }
     }

@@ -103,7 +103,8 @@ fn place(
         names,
         tag: tag.into(),
     });
-    Ok(say(console, held, "cannot hold snapshot", id, snapshot))
+    let headings = ("cannot hold", "cannot hold snapshot");
+    Ok(say(console, held, headings, id, snapshot))
 }
 
 /// `zfs_release`: those that have the tag lose it. If none has, it says what it knows of the last one.
@@ -115,7 +116,8 @@ fn remove(
     recursive: bool,
 ) -> Result<bool, NotModelled> {
     let mut names = existing(console, id, snapshot, recursive);
-    if !names.iter().any(|name| holds_tag(console, name, tag)) {
+    let held = names.iter().any(|name| holds_tag(console, name, tag));
+    if !held {
         // Filesystems below are met in no order: any that has none below itself may be the last.
         let all = if recursive {
             console.state().subtree(id)
@@ -132,12 +134,16 @@ fn remove(
             return Err(NotModelled("which snapshot is looked for last".to_owned()));
         }
     }
-    let released = console.dataset(DslOp::Release {
+    let mut released = console.dataset(DslOp::Release {
         names,
         tag: tag.into(),
     });
-    let heading = "cannot release hold from snapshot";
-    Ok(say(console, released, heading, id, snapshot))
+    if !held && released == Err(Reason::PoolReadOnly) {
+        // `zfs_release` asks for what none has.
+        released = Err(Reason::NoSuchTag);
+    }
+    let headings = ("cannot release", "cannot release hold from snapshot");
+    Ok(say(console, released, headings, id, snapshot))
 }
 
 fn holds_tag(console: &Console<'_>, name: &str, tag: &str) -> bool {
@@ -157,7 +163,7 @@ fn existing_of(console: &Console<'_>, names: &[Arc<str>]) -> Vec<Arc<str>> {
 fn say(
     console: &mut Console<'_>,
     done: Result<(), Reason>,
-    heading: &str,
+    (of_all, heading): (&str, &str),
     id: DatasetId,
     snapshot: &str,
 ) -> bool {
@@ -171,6 +177,10 @@ fn say(
         }
         Err(Reason::WrongType) => {
             console.refuse("cannot hold", &Reason::WrongType);
+            false
+        }
+        Err(reason @ Reason::PoolReadOnly) => {
+            console.refuse(of_all, &reason);
             false
         }
         Err(reason) => {

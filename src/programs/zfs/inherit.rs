@@ -130,10 +130,11 @@ fn inherit(console: &mut Console<'_>, id: DatasetId, key: &Key, property: &str) 
         key: key.clone(),
     });
     if let Err(reason) = &inherited {
+        // What was taken off stays off.
         console.refuse(&heading, reason);
+        return false;
     }
     // Since 2.2 it is no failure that something cannot be mounted again.
     let mounted = changes.postfix(console) || console.release() > Release::V2_1;
-    let done = mounted && inherited.is_ok();
-    done && (name_is_snapshot || console.remount(id, std::slice::from_ref(key)))
+    mounted && (name_is_snapshot || console.remount(id, std::slice::from_ref(key)))
 }

@@ -1,5 +1,7 @@
 //! `zfs` (`cmd/zfs/zfs_main.c`).
 
+use ztwin_model::Release;
+
 use super::console::{Console, Ended, NotModelled};
 use super::version;
 
@@ -22,6 +24,7 @@ mod send;
 mod set;
 mod snapshot;
 mod volume;
+mod wait;
 mod walk;
 
 pub(super) use column::nice_bytes;
@@ -33,7 +36,6 @@ const NOT_MODELLED: &[&str] = &[
     "change-key",
     "diff",
     "groupspace",
-    "help",
     "jail",
     "load-key",
     "program",
@@ -51,10 +53,7 @@ const NOT_MODELLED: &[&str] = &[
     "unzone",
     "upgrade",
     "userspace",
-    "wait",
     "zone",
-    "-?",
-    "--help",
 ];
 
 /// Runs `zfs` with what stands behind it.
@@ -82,13 +81,25 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         "snapshot" | "snap" => snapshot::run(console, rest),
         "umount" | "unmount" => mount::unmount(console, rest),
         "version" => version::run(console, "zfs", rest),
+        "wait" => wait::run(console, rest),
         "-V" | "--version" => Ok(version::print(console)),
+        "-?" | "--help" => Ok(help(console)),
+        // Until 2.1 there is none; since then it shows a manual page.
+        "help" if console.release() > Release::V2_1 => Err(NotModelled("zfs help".to_owned())),
         known if NOT_MODELLED.contains(&known) => Err(NotModelled(format!("zfs {known}"))),
         unknown_one => Ok(unknown(
             console,
             &format!("unrecognized command '{unknown_one}'"),
         )),
     }
+}
+
+/// The usage text of the whole program, which was asked for.
+fn help(console: &mut Console<'_>) -> u8 {
+    console.say("usage: zfs command args ...");
+    let rest = console.usage_text();
+    console.say(rest);
+    0
 }
 
 /// A complaint and the usage text of the whole program.

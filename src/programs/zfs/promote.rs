@@ -2,6 +2,7 @@
 
 use ztwin_model::dsl::names::Expected;
 use ztwin_model::dsl::op::DslOp;
+use ztwin_model::dsl::reason::Reason;
 use ztwin_model::dsl::room::Fits;
 
 use crate::programs::args;
@@ -19,6 +20,11 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     let Some(id) = console.open(name, Expected::Filesystem) else {
         return Ok(1);
     };
+    let filesystem = console.state().filesystem(id);
+    if filesystem.is_some_and(|it| it.origin.is_none()) {
+        console.refuse(&format!("cannot promote '{name}'"), &Reason::NotAClone);
+        return Ok(1);
+    }
     if console.state().fits_promoted(id) != Fits::Yes {
         return Err(NotModelled(format!(
             "whether '{name}' has the space for its origin"

@@ -253,6 +253,9 @@ fn remove_snapshot(console: &mut Console<'_>, name: &str) -> bool {
                 Some(Reason::Cloned) => {
                     console.refuse(&format!("cannot destroy '{name}'"), &Reason::AlreadyExists);
                 }
+                Some(reason @ Reason::PoolReadOnly) => {
+                    console.refuse(&format!("cannot destroy '{name}'"), &reason);
+                }
                 _ => console.refuse(&format!("cannot destroy '{name}'"), &Reason::Busy),
             }
             false

@@ -103,8 +103,11 @@ fn set(
             return Ok(false);
         }
     };
-    // Setting the version that it has does nothing.
-    settings.retain(|(key, _)| *key != Key::Native(Property::Version));
+    // Setting the version that it has does nothing, where anything can be set.
+    let pool = console.state().pool_of(id);
+    if pool.is_some_and(|pool| !pool.is_read_only()) {
+        settings.retain(|(key, _)| *key != Key::Native(Property::Version));
+    }
     let size_before = volume::add_reservation(console, id, &mut settings);
     volume::fix_automatic(console, id, &mut settings);
     for (key, value) in &settings {

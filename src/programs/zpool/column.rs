@@ -233,7 +233,8 @@ impl Console<'_> {
             "expandsize" | "checkpoint" => "-",
             "dedupratio" | "bcloneratio" if exact => "1.00",
             "dedupratio" | "bcloneratio" => "1.00x",
-            // No block is cloned, and nothing is scrubbed.
+            "last_scrubbed_txg" if pool.scan.is_some() => return self.txg(pool.open_txg),
+            // No block is cloned.
             "bcloneused" | "bclonesaved" | "last_scrubbed_txg" => "0",
             "maxblocksize" | "maxdnodesize" => {
                 let largest = match name {

@@ -8,8 +8,8 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     let Some(flags) = console.flags(words, "li") else {
         return Ok(WRONG_USE);
     };
-    if flags.has('l') || flags.has('i') {
-        return Err(NotModelled("zpool history -i and -l".to_owned()));
+    if flags.has('i') {
+        return Err(NotModelled("zpool history -i".to_owned()));
     }
     let (pools, code) = named(console, &flags.operands);
     if flags.operands.is_empty() && pools.is_empty() {
@@ -21,9 +21,15 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
             continue;
         };
         console.say(&format!("History for '{name}':"));
+        let whence = if flags.has('l') {
+            // Root runs every step, and on Linux there is one zone.
+            format!(" [user 0 (root) on {}:linux]", console.host())
+        } else {
+            String::new()
+        };
         for (at, command) in &pool.history {
             let time = console.time(*at, Clock::Stamp);
-            console.say(&format!("{time} {command}"));
+            console.say(&format!("{time} {command}{whence}"));
         }
         console.say("");
     }

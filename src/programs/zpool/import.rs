@@ -10,11 +10,11 @@ use ztwin_model::dsl::properties::Property;
 use ztwin_model::dsl::reason::Reason;
 use ztwin_model::spa::Pool;
 use ztwin_model::spa::feature::Feature;
-use ztwin_model::spa::import::ImportAs;
+use ztwin_model::spa::import::{Checkpoint, ImportAs};
 use ztwin_model::spa::op::PoolOp;
 use ztwin_model::spa::property::{self, PoolProperty, Rule, When};
 
-use super::{add_property, refuse_name, vdev_lines};
+use super::{add_property, named_vdevs, refuse_name};
 use crate::compare::GUID;
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended, NotModelled};
@@ -136,11 +136,16 @@ impl How {
     fn check_properties(&mut self, console: &Console<'_>, pool: &str) -> Result<(), NotModelled> {
         for (name, text) in self.given.iter() {
             let rule = PoolProperty::by_name(name, console.release()).map(|it| it.rule);
-            let modelled = match rule {
-                Some(Rule::Altroot | Rule::Cachefile | Rule::Comment | Rule::Words(..)) => true,
-                Some(Rule::Readonly) => text != "on",
-                _ => false,
-            };
+            let modelled = matches!(
+                rule,
+                Some(
+                    Rule::Altroot
+                        | Rule::Cachefile
+                        | Rule::Comment
+                        | Rule::Readonly
+                        | Rule::Words(..)
+                )
+            );
             if !modelled {
                 return Err(NotModelled(format!("zpool import -o {name}={text}")));
             }
@@ -252,15 +257,15 @@ fn one(
     let number = wanted.parse::<u64>().ok();
     let pools = console.state().pools.values();
     // `name_or_guid_exists` goes by the name that the devices have.
-    let mut known = pools.map(|pool| (pool.label.to_string(), pool.root));
+    let mut known = pools.map(|pool| (&*pool.label, &**pool));
     if number.is_some() && console.guid(DatasetId(0)) == GUID.marker && !found.is_empty() {
         return Err(NotModelled("which pool has this number".to_owned()));
     }
-    let matches = |name: &str, root: DatasetId| match number {
-        Some(number) => root.0 == number,
+    let matches = |name: &str, pool: &Pool| match number {
+        Some(number) => pool.guid.number() == number,
         None => name == wanted,
     };
-    if known.any(|(name, root)| matches(&name, root)) && new.is_none_or(|new| new == wanted) {
+    if known.any(|(name, pool)| matches(name, pool)) && new.is_none_or(|new| new == wanted) {
         console.note(&Reason::PoolExists(wanted.into()));
         console.complain(format!("{heading}: a pool with that name already exists"));
         console.complain("use the form 'zpool import <pool | id> <newpool>' to give it a new name");
@@ -269,7 +274,7 @@ fn one(
     let candidates: Vec<DatasetId> = found
         .iter()
         .copied()
-        .filter(|&root| exported(console, root).is_some_and(|pool| matches(&pool.name, root)))
+        .filter(|&root| exported(console, root).is_some_and(|pool| matches(&pool.name, pool)))
         .collect();
     let root = match candidates.as_slice() {
         [] => {
@@ -314,6 +319,14 @@ fn import(
     if let Some(reason) = &how.wrong {
         console.refuse(&format!("cannot import pool '{name}'"), reason);
         return Ok(false);
+    }
+    let pool = exported(console, root);
+    let checkpoint = pool.and_then(|pool| pool.checkpoint.as_ref());
+    let grown = |checkpoint: &Checkpoint| pool.is_some_and(|it| it.vdevs != checkpoint.pool.vdevs);
+    if how.import_as.rewind && checkpoint.is_some_and(grown) {
+        return Err(NotModelled(
+            "a return to a checkpoint from before vdevs were added".to_owned(),
+        ));
     }
     let op = PoolOp::Import {
         root,
@@ -380,9 +393,9 @@ fn show(console: &Console<'_>, pool: &Pool) -> Result<String, NotModelled> {
         "{indent}  pool: {}\n{indent}    id: {}\n{indent} state: ONLINE{destroyed}\n\
          {indent}action: The pool can be imported using its name or numeric identifier.\n",
         pool.name,
-        console.guid(pool.root),
+        console.guid_of_pool(pool),
     );
-    let lines = vdev_lines(pool);
+    let lines = named_vdevs(console, pool, false);
     let widest = lines.iter().map(|line| line.name.len() + 2 * line.depth);
     let width = widest.chain([pool.name.len(), 10]).max().unwrap_or(10);
     // Writing to a string cannot fail.

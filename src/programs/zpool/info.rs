@@ -2,7 +2,7 @@
 
 use ztwin_model::spa::Pool;
 
-use super::{VdevLine, vdev_lines};
+use super::{VdevLine, named_vdevs};
 use crate::compare::GUID;
 use crate::programs::console::{Console, NotModelled};
 use crate::programs::json::{Flags, Object};
@@ -17,7 +17,7 @@ impl Flags {
     /// The name of a pool's member.
     pub fn key(self, console: &Console<'_>, pool: &Pool) -> String {
         if self.by_guid {
-            console.guid(pool.root)
+            console.guid_of_pool(pool)
         } else {
             pool.name.clone()
         }
@@ -33,8 +33,10 @@ impl Console<'_> {
             item.text("type", "POOL");
         }
         item.text("state", "ONLINE");
-        item.number("pool_guid", self.guid(pool.root), as_number);
-        item.number("txg", self.txg(pool.open_txg), as_number);
+        item.number("pool_guid", self.guid_of_pool(pool), as_number);
+        if !pool.is_read_only() {
+            item.number("txg", self.txg(pool.open_txg), as_number);
+        }
         item.number("spa_version", SPA_VERSION, as_number);
         item.number("zpl_version", ZPL_VERSION, as_number);
         item
@@ -63,12 +65,13 @@ impl Console<'_> {
     pub(super) fn vdevs_as_json(
         &self,
         pool: &Pool,
+        by_guid: bool,
         as_number: bool,
         more: &dyn Fn(&VdevLine, &mut Object) -> Result<(), NotModelled>,
     ) -> Result<Object, NotModelled> {
         let mut all = Object::default();
         let mut group: Option<(String, Object, Object)> = None;
-        for line in vdev_lines(pool) {
+        for line in named_vdevs(self, pool, by_guid) {
             let mut item = self.vdev_info(&line, as_number);
             more(&line, &mut item)?;
             if let Some((_, _, inner)) = group.as_mut().filter(|_| line.depth > 1) {

@@ -8,11 +8,12 @@ use ztwin_model::spa::Pool;
 use ztwin_model::spa::property::PoolProperty;
 
 use super::column::Column;
-use super::{LONG, VdevLine, is_open, named_vdevs, no_interval};
+use super::{LONG, VdevLine, is_open, named_vdevs, repeat};
 use crate::compare::SPACE;
 use crate::programs::args::{self, Given};
-use crate::programs::console::{Console, Ended, NotModelled};
+use crate::programs::console::{Console, Ended, NotModelled, WRONG_USE};
 use crate::programs::json::{self, Flags, Object, Source};
+use crate::programs::values::Clock;
 
 /// What it shows when nothing else is asked for.
 const COLUMNS: &str = "name,size,allocated,free,checkpoint,expandsize,fragmentation,capacity,dedupratio,health,altroot";
@@ -34,7 +35,7 @@ const OF_VDEV: [&str; 9] = [
 const NARROWEST: usize = 9;
 
 pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
-    let args = if console.release() == Release::V2_1 {
+    let mut args = if console.release() == Release::V2_1 {
         args::parse(words, ":gHLo:pPT:v")
     } else {
         args::parse_long(words, ":gjHLo:pPT:v", LONG)
@@ -42,6 +43,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     let (mut scripted, mut exact, mut verbose, mut by_guid) = (false, false, false, false);
     let mut flags = Flags::default();
     let mut columns = COLUMNS.to_owned();
+    let mut clock = None;
     for given in args.given {
         match given {
             Given::Flag('H') => scripted = true,
@@ -51,6 +53,10 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
             Given::Flag('L' | 'P') => {}
             Given::Flag('g') => by_guid = true,
             Given::Value('o', list) => columns = list,
+            Given::Value('T', text) => match repeat::clock(&text) {
+                Some(asked) => clock = Some(asked),
+                None => return Ok(console.usage("")),
+            },
             Given::Flag(letter) if flags.take(letter) => exact |= flags.as_number,
             Given::Flag(letter) | Given::Value(letter, _) => {
                 return Err(NotModelled(format!("zpool list -{letter}")));
@@ -66,7 +72,9 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     if let Some(complaint) = flags.misused() {
         return Ok(console.usage(complaint));
     }
-    no_interval(&args.operands)?;
+    let Some(repeat) = console.repeat(&mut args.operands)? else {
+        return Ok(WRONG_USE);
+    };
     let columns = match Column::list(console, &columns) {
         _ if columns == "all" => {
             let name = PoolProperty::by_name("name", console.release()).map(Column::Native);
@@ -81,50 +89,102 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
             "zpool list -v with features or a user's properties".to_owned(),
         ));
     }
-    let mut pools = Vec::new();
-    if args.operands.is_empty() {
-        pools = console.state().pools.keys().cloned().collect();
-        if pools.is_empty() && !scripted && !flags.json {
-            console.say("no pools available");
+    let asked = Asked {
+        columns,
+        scripted,
+        exact,
+        verbose,
+        by_guid,
+        clock,
+        flags,
+    };
+    let mut code = 0;
+    for time in 0..repeat.times {
+        let pools = opened(console, &args.operands);
+        if pools.is_empty() {
+            if args.operands.is_empty() && !scripted && !asked.flags.json {
+                console.say("no pools available");
+            }
+            return Ok(u8::from(!args.operands.is_empty()));
         }
+        code = show(console, &pools, &asked, repeat.after(time), time == 0)?;
     }
-    for name in &args.operands {
-        if is_open(console, name) {
-            pools.push(name.clone());
-        }
+    Ok(code)
+}
+
+/// What is asked for.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "a subcommand's flags are what they are"
+)]
+struct Asked {
+    columns: Vec<Column>,
+    scripted: bool,
+    exact: bool,
+    verbose: bool,
+    by_guid: bool,
+    clock: Option<Clock>,
+    flags: Flags,
+}
+
+/// The pools that operands name, by name and each once, or all of them; says which cannot be opened.
+fn opened(console: &mut Console<'_>, operands: &[String]) -> Vec<String> {
+    if operands.is_empty() {
+        return console.state().pools.keys().cloned().collect();
     }
-    // `zpool_do_list` goes over them by name, each once.
+    let mut pools: Vec<String> = operands
+        .iter()
+        .filter(|name| is_open(console, name))
+        .cloned()
+        .collect();
     pools.sort_unstable();
     pools.dedup();
-    if pools.is_empty() {
-        return Ok(u8::from(!args.operands.is_empty()));
-    }
-    if flags.json && verbose && by_guid {
-        return Err(NotModelled("zpool list -j with -g".to_owned()));
-    }
+    pools
+}
+
+/// Shows it once, so many seconds after the beginning.
+fn show(
+    console: &mut Console<'_>,
+    pools: &[String],
+    asked: &Asked,
+    after: u64,
+    first: bool,
+) -> Ended {
+    let Asked {
+        columns,
+        scripted,
+        exact,
+        verbose,
+        by_guid,
+        clock,
+        flags,
+    } = asked;
+    let (exact, verbose, by_guid) = (*exact, *verbose, *by_guid);
     if flags.json {
-        let whole = as_json(console, &pools, &columns, flags, (exact, verbose))?;
+        let mut whole = as_json(console, pools, asked)?;
+        console.add_time(&mut whole, *clock, after, flags.as_number);
         console.say_json(&whole)?;
         return Ok(0);
     }
+    console.say_time(*clock, after);
     let mut widths: Vec<usize> = columns
         .iter()
-        .map(|column| column.widest(console, &pools, exact))
+        .map(|column| column.widest(console, pools, exact))
         .collect();
     if let Some(first) = widths.first_mut().filter(|_| verbose) {
-        *first = width_with_vdevs(console, &pools, by_guid);
+        *first = width_with_vdevs(console, pools, by_guid);
     }
     let table = Table {
         columns,
         widths,
-        scripted,
+        scripted: *scripted,
         exact,
     };
-    if !scripted {
+    if !scripted && (first || verbose) {
         let heads: Vec<String> = table.columns.iter().map(Column::heading).collect();
         console.say(&table.row(&heads));
     }
-    for name in &pools {
+    for name in pools {
         let Some(pool) = console.state().pools.get(name) else {
             continue;
         };
@@ -164,13 +224,15 @@ fn width_with_vdevs(console: &Console<'_>, pools: &[String], by_guid: bool) -> u
 }
 
 /// The pools as JSON (`collect_pool`, `collect_list_stats`).
-fn as_json(
-    console: &Console<'_>,
-    pools: &[String],
-    columns: &[Column],
-    flags: Flags,
-    (exact, verbose): (bool, bool),
-) -> Result<Object, NotModelled> {
+fn as_json(console: &Console<'_>, pools: &[String], asked: &Asked) -> Result<Object, NotModelled> {
+    let Asked {
+        columns,
+        exact,
+        verbose,
+        by_guid,
+        flags,
+        ..
+    } = asked;
     let mut every = Object::default();
     for name in pools {
         let Some(pool) = console.state().pools.get(name) else {
@@ -179,7 +241,7 @@ fn as_json(
         let mut item = console.info(pool, true, flags.as_number);
         let mut properties = Object::default();
         for column in columns.iter().filter(|column| column.name() != "name") {
-            let cell = console.cell_of_pool(pool, column, exact);
+            let cell = console.cell_of_pool(pool, column, *exact);
             let (text, source) = cell.map_or_else(
                 || ("-".to_owned(), Source::None),
                 |cell| (cell.text.clone(), cell.json_source()),
@@ -187,17 +249,18 @@ fn as_json(
             properties.property(column.name(), &text, &source, flags.as_number);
         }
         item.object("properties", properties);
-        if verbose {
+        if *verbose {
             let of_vdev = of_vdev(console, columns);
-            let vdevs = console.vdevs_as_json(pool, flags.as_number, &|line, members| {
-                let mut properties = Object::default();
-                for property in &of_vdev {
-                    let text = vdev_cell(console, pool, line, *property, exact);
-                    properties.property(property.name, &text, &Source::None, flags.as_number);
-                }
-                members.object("properties", properties);
-                Ok(())
-            })?;
+            let vdevs =
+                console.vdevs_as_json(pool, *by_guid, flags.as_number, &|line, members| {
+                    let mut properties = Object::default();
+                    for property in &of_vdev {
+                        let text = vdev_cell(console, pool, line, *property, *exact);
+                        properties.property(property.name, &text, &Source::None, flags.as_number);
+                    }
+                    members.object("properties", properties);
+                    Ok(())
+                })?;
             item.object("vdevs", vdevs);
         }
         every.object(flags.key(console, pool), item);
@@ -240,14 +303,14 @@ fn vdev_cell(
     }
 }
 
-struct Table {
-    columns: Vec<Column>,
+struct Table<'a> {
+    columns: &'a [Column],
     widths: Vec<usize>,
     scripted: bool,
     exact: bool,
 }
 
-impl Table {
+impl Table<'_> {
     /// A line of the table (`print_pool`).
     fn row(&self, cells: &[String]) -> String {
         if self.scripted {
@@ -273,7 +336,7 @@ impl Table {
 
     /// The line of a vdev (`collect_list_stats`).
     fn vdev(&self, console: &Console<'_>, pool: &Pool, vdev: &VdevLine) -> String {
-        let cells = of_vdev(console, &self.columns).into_iter().map(|it| {
+        let cells = of_vdev(console, self.columns).into_iter().map(|it| {
             let cell = vdev_cell(console, pool, vdev, it, self.exact);
             (Column::Native(it).width(false, console.release()).0, cell)
         });

@@ -7,53 +7,53 @@ use ztwin_model::dsl::dataset::DatasetId;
 use ztwin_model::dsl::names;
 use ztwin_model::dsl::reason::Reason;
 use ztwin_model::spa::property::{self, PoolProperty, Rule};
+use ztwin_model::spa::scan::{Function, Scan};
 use ztwin_model::spa::{Pool, Shape};
 
 use super::args::LongOption;
 use super::console::{Console, Ended, NotModelled};
 use super::{json, settings, version};
 
+mod add;
+mod attach;
 mod checkpoint;
 mod column;
 mod create;
 mod destroy;
+mod detach;
+mod devices;
 mod export;
 mod get;
 mod history;
 mod import;
 mod info;
+mod labelclear;
 mod list;
+mod reguid;
+mod repeat;
+mod replace;
+mod scrub;
 mod set;
 mod status;
 mod sync;
 mod upgrade;
+mod wait;
 
 /// Subcommands that exist and are not modelled.
 const NOT_MODELLED: &[&str] = &[
-    "add",
-    "attach",
     "clear",
+    "reopen",
     "ddtprune",
-    "detach",
     "events",
-    "help",
     "initialize",
     "iostat",
-    "labelclear",
     "offline",
     "online",
     "prefetch",
-    "reguid",
     "remove",
-    "reopen",
-    "replace",
     "resilver",
-    "scrub",
     "split",
     "trim",
-    "wait",
-    "-?",
-    "--help",
 ];
 
 /// The long options of commands that print JSON, each with what its unknown letter is printed as.
@@ -69,14 +69,21 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         return Ok(unknown(console, "missing command"));
     };
     match command.as_str() {
+        "add" => add::run(console, rest),
+        "attach" => attach::run(console, rest),
         "checkpoint" => checkpoint::run(console, rest),
         "create" => create::run(console, rest),
         "destroy" => destroy::run(console, rest),
+        "detach" => detach::run(console, rest),
         "export" => export::run(console, rest),
         "get" => get::run(console, rest),
         "history" => history::run(console, rest),
         "import" => import::run(console, rest),
+        "labelclear" => labelclear::run(console, rest),
         "list" => list::run(console, rest),
+        "reguid" => reguid::run(console, rest),
+        "replace" => replace::run(console, rest),
+        "scrub" => scrub::run(console, rest),
         "set" => set::run(console, rest),
         // A property alone is set, too (`main`).
         setting if setting.contains('=') => set::run(console, words),
@@ -84,13 +91,25 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         "sync" => sync::run(console, rest),
         "upgrade" => upgrade::run(console, rest),
         "version" => version::run(console, "zpool", rest),
+        "wait" => wait::run(console, rest),
         "-V" | "--version" => Ok(version::print(console)),
+        "-?" | "--help" => Ok(help(console)),
+        // Until 2.1 there is none; since then it shows a manual page.
+        "help" if console.release() > Release::V2_1 => Err(NotModelled("zpool help".to_owned())),
         known if NOT_MODELLED.contains(&known) => Err(NotModelled(format!("zpool {known}"))),
         unknown_one => Ok(unknown(
             console,
             &format!("unrecognized command '{unknown_one}'"),
         )),
     }
+}
+
+/// The usage text of the whole program, which was asked for.
+fn help(console: &mut Console<'_>) -> u8 {
+    console.say("usage: zpool command args ...");
+    let rest = console.usage_text();
+    console.say(rest);
+    0
 }
 
 /// A complaint and the usage text of the whole program.
@@ -206,16 +225,6 @@ fn no_such_property(console: &mut Console<'_>, reason: &Reason, name: &str) {
     console.complain(format!("property '{name}' is not a valid {what} property"));
 }
 
-/// A last operand that is a number is an interval (`get_interval_count`).
-fn no_interval(operands: &[String]) -> Result<(), NotModelled> {
-    match operands.last() {
-        Some(last) if last.parse::<f64>().is_ok() => {
-            Err(NotModelled("an interval of repetition".to_owned()))
-        }
-        _ => Ok(()),
-    }
-}
-
 /// A vdev as tables show it (`zpool_vdev_name`).
 struct VdevLine {
     /// Its name: the path of a device, `mirror-0`, or its number.
@@ -265,9 +274,16 @@ fn vdev_lines(pool: &Pool) -> Vec<VdevLine> {
     lines
 }
 
-/// As [`vdev_lines`], by their numbers if that is asked for (`-g`).
+/// As [`vdev_lines`], by their numbers if that is asked for (`-g`). A device that is being replaced stands there
+/// with the new one.
 fn named_vdevs(console: &Console<'_>, pool: &Pool, by_guid: bool) -> Vec<VdevLine> {
     let mut lines = vdev_lines(pool);
+    let resilvers = |scan: Scan| scan.function == Function::Resilver && scan.ended.is_none();
+    if pool.scan.is_some_and(resilvers) {
+        console
+            .missing
+            .set(Some("the vdevs of a pool that may be resilvering"));
+    }
     for line in lines.iter_mut().filter(|_| by_guid) {
         line.name = console.vdev_guid();
     }

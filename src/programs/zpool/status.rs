@@ -3,15 +3,18 @@
 use std::fmt::Write as _;
 
 use ztwin_model::Release;
+use ztwin_model::dsl::properties::{Key, Property};
 use ztwin_model::spa::Pool;
 use ztwin_model::spa::feature::Feature;
+use ztwin_model::spa::scan::{Function, Scan};
 
 use super::checkpoint::WHETHER_DISCARDED;
 use super::info::flat;
-use super::{named, named_vdevs, no_interval};
+use super::scrub::check_scanned;
+use super::{named, named_vdevs, repeat};
 use crate::compare::SPACE;
 use crate::programs::args::{self, Given, LongOption};
-use crate::programs::console::{Console, Ended, NotModelled};
+use crate::programs::console::{Console, Ended, NotModelled, WRONG_USE};
 use crate::programs::json::{self, Flags, Object};
 use crate::programs::values::Clock;
 
@@ -38,10 +41,12 @@ struct Shown {
     trimmed: bool,
     only_unhealthy: bool,
     by_guid: bool,
+    duplicates: bool,
+    clock: Option<Clock>,
 }
 
 pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
-    let args = if console.release() == Release::V2_1 {
+    let mut args = if console.release() == Release::V2_1 {
         args::parse(words, "c:igLpPsvxDtT:")
     } else {
         args::parse_long(words, "c:jdDegiLpPstT:vx", LONG)
@@ -60,6 +65,11 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
             Given::Flag('t') => shown.trimmed = true,
             Given::Flag('e') => shown.only_unhealthy = true,
             Given::Flag('g') => shown.by_guid = true,
+            Given::Flag('D') => shown.duplicates = true,
+            Given::Value('T', text) => match repeat::clock(&text) {
+                Some(clock) => shown.clock = Some(clock),
+                None => return Ok(console.usage("")),
+            },
             Given::Flag(letter) if flags.take(letter) => shown.exact |= flags.as_number,
             Given::Flag(letter) | Given::Value(letter, _) => {
                 let letter = letter.escape_default();
@@ -73,24 +83,51 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
             }
         }
     }
-    no_interval(&args.operands)?;
-    let (pools, code) = named(console, &args.operands);
-    let all = args.operands.is_empty();
+    let Some(repeat) = console.repeat(&mut args.operands)? else {
+        return Ok(WRONG_USE);
+    };
     if let Some(complaint) = flags.misused() {
         return Ok(console.usage(complaint));
     }
-    if flags.json && (shown.by_guid || flags.flat && shown.only_unhealthy) {
+    if flags.json && flags.flat && (shown.by_guid || shown.only_unhealthy) {
         return Err(NotModelled(
-            "zpool status -j with -g, or with flat vdevs and -e".to_owned(),
+            "zpool status -j with flat vdevs and -g or -e".to_owned(),
         ));
     }
+    let mut first = true;
+    for time in 0..repeat.times {
+        let after = repeat.after(time);
+        let code = show(console, &args.operands, &shown, flags, after, &mut first)?;
+        if code != 0 {
+            return Ok(code);
+        }
+    }
+    Ok(0)
+}
+
+/// Shows it once, so many seconds after the beginning. Behind the first pool a blank line stands in front of
+/// each.
+fn show(
+    console: &mut Console<'_>,
+    operands: &[String],
+    shown: &Shown,
+    flags: Flags,
+    after: u64,
+    first: &mut bool,
+) -> Ended {
+    if !flags.json {
+        console.say_time(shown.clock, after);
+    }
+    let (pools, code) = named(console, operands);
     if flags.json {
         if code == 0 {
-            let whole = as_json(console, &pools, &shown, flags)?;
+            let mut whole = as_json(console, &pools, shown, flags)?;
+            console.add_time(&mut whole, shown.clock, after, flags.as_number);
             console.say_json(&whole)?;
         }
         return Ok(code);
     }
+    let all = operands.is_empty();
     if all && pools.is_empty() {
         console.complain("no pools available");
         return Ok(0);
@@ -105,12 +142,12 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         }
         return Ok(code);
     }
-    for (at, name) in pools.iter().enumerate() {
-        if at > 0 {
+    for name in &pools {
+        if !std::mem::take(first) {
             console.say("");
         }
         let text = match console.state().pools.get(name) {
-            Some(pool) => status(console, pool, &shown)?,
+            Some(pool) => status(console, pool, shown)?,
             None => continue,
         };
         console.out.push_str(&text);
@@ -133,14 +170,37 @@ fn as_json(
             continue;
         };
         check(console, pool)?;
-        if pool.checkpoint.is_some() {
-            return Err(NotModelled("a checkpoint in JSON".to_owned()));
+        if pool.vdevs.len() > pool.first_vdevs {
+            return Err(NotModelled("what is in a new vdev, in JSON".to_owned()));
         }
         let mut item = console.info(pool, false, as_number);
         let space = |name| console.of_pool(&pool.name, name, SPACE.marker, shown.exact);
+        if let Some(scan) = pool.scan {
+            let scan = scan_as_json(console, pool, scan, shown.exact, as_number)?;
+            item.object("scan_stats", scan);
+        }
+        if let Some(checkpoint) = &pool.checkpoint {
+            let clock = if shown.exact {
+                Clock::Exact
+            } else {
+                Clock::Zoned
+            };
+            let mut members = Object::default();
+            members.text("state", "EXISTS");
+            members.number(
+                "start_time",
+                console.time(checkpoint.created, clock),
+                as_number,
+            );
+            members.number("space", space("checkpoint"), as_number);
+            item.object("checkpoint_stats", members);
+        }
         let statistics = |members: &mut Object, used: bool, sized: bool, leaf: bool| {
             if used {
-                members.number("alloc_space", space("allocated"), as_number);
+                // Nothing is counted in a pool that is read-only, and no zero is told.
+                if !pool.is_read_only() {
+                    members.number("alloc_space", space("allocated"), as_number);
+                }
                 members.number("total_space", space("size"), as_number);
                 members.number("def_space", space("size"), as_number);
             }
@@ -152,6 +212,9 @@ fn as_json(
             }
             for name in ["read_errors", "write_errors", "checksum_errors"] {
                 members.number(name, "0", as_number);
+            }
+            if used && sized && pool.checkpoint.is_some() {
+                members.number("checkpoint_space", space("checkpoint"), as_number);
             }
             if leaf {
                 members.number("slow_ios", "0", as_number);
@@ -170,11 +233,11 @@ fn as_json(
         let mut root = Object::default();
         root.text("name", pool.name.as_str());
         root.text("vdev_type", "root");
-        root.number("guid", console.guid(pool.root), as_number);
+        root.number("guid", console.guid_of_pool(pool), as_number);
         root.text("class", "normal");
         root.text("state", "ONLINE");
         statistics(&mut root, true, false, false);
-        let vdevs = console.vdevs_as_json(pool, as_number, &|line, members| {
+        let vdevs = console.vdevs_as_json(pool, shown.by_guid, as_number, &|line, members| {
             if flags.flat {
                 members.text("parent", line.parent.as_str());
             }
@@ -192,12 +255,57 @@ fn as_json(
         }
         roots.object(pool.name.as_str(), root);
         item.object("vdevs", roots);
+        if shown.duplicates {
+            check_duplicates(pool)?;
+            let mut members = Object::default();
+            members.number("obj_count", "0", as_number);
+            members.object("ddt_object_stats", Object::default());
+            item.object("dedup_stats", members);
+        }
         item.number("error_count", "0", as_number);
         every.object(flags.key(console, pool), item);
     }
     let mut whole = json::of_command("zpool status");
     whole.object("pools", every);
     Ok(whole)
+}
+
+/// The last scrub (`scan_status_nvlist`).
+fn scan_as_json(
+    console: &Console<'_>,
+    pool: &Pool,
+    scan: Scan,
+    exact: bool,
+    as_number: bool,
+) -> Result<Object, NotModelled> {
+    if scan.function == Function::Resilver {
+        return Err(NotModelled("what a resilver copied, in JSON".to_owned()));
+    }
+    let ended = scan.ended.unwrap_or(scan.began);
+    let clock = if exact { Clock::Exact } else { Clock::Zoned };
+    let space = || console.of_pool(&pool.name, "allocated", SPACE.marker, exact);
+    let none = if exact { "0" } else { "0B" };
+    let mut members = Object::default();
+    members.text("function", "SCRUB");
+    members.text("state", "FINISHED");
+    members.number("start_time", console.time(scan.began, clock), as_number);
+    members.number("end_time", console.time(ended, clock), as_number);
+    members.number("to_examine", space(), as_number);
+    members.number("examined", space(), as_number);
+    members.number("skipped", space(), as_number);
+    members.number("processed", none, as_number);
+    members.number("errors", "0", as_number);
+    members.number("bytes_per_scan", none, as_number);
+    members.number(
+        "pass_start",
+        console.time(scan.began, Clock::Exact),
+        as_number,
+    );
+    members.number("scrub_pause", if exact { "0" } else { "-" }, as_number);
+    members.number("scrub_spent_paused", "0", as_number);
+    members.number("issued_bytes_per_scan", space(), as_number);
+    members.number("issued", space(), as_number);
+    Ok(members)
 }
 
 /// Whether all is well with a pool, and known.
@@ -210,7 +318,38 @@ fn check(console: &Console<'_>, pool: &Pool) -> Result<(), NotModelled> {
     if pool.discarding {
         return Err(NotModelled(WHETHER_DISCARDED.to_owned()));
     }
+    check_scanned(console, &pool.name)?;
     Ok(())
+}
+
+/// Whether it is known that nothing was ever written with `dedup`.
+fn check_duplicates(pool: &Pool) -> Result<(), NotModelled> {
+    let is_dedup = |key: &Key| *key == Key::Native(Property::Dedup);
+    let mut commands = pool.history.iter().map(|(_, command)| command);
+    if commands.any(|command| command.contains("dedup="))
+        || pool
+            .datasets
+            .values()
+            .any(|dataset| dataset.settings.keys().any(is_dedup))
+    {
+        return Err(NotModelled("a table of duplicate blocks".to_owned()));
+    }
+    Ok(())
+}
+
+/// Whether the last scan left out what only the checkpoint has, as it was there already
+/// (`print_checkpoint_scan_warning`).
+fn skipped_by_scan(console: &Console<'_>, pool: &Pool) -> Result<bool, NotModelled> {
+    let ended = pool.scan.and_then(|scan| scan.ended);
+    let (Some(ended), Some(checkpoint)) = (ended, &pool.checkpoint) else {
+        return Ok(false);
+    };
+    if ended < checkpoint.created && !console.has_own_clock() {
+        return Err(NotModelled(
+            "whether a scrub and a checkpoint were in the same second".to_owned(),
+        ));
+    }
+    Ok(ended >= checkpoint.created)
 }
 
 /// The status of one pool.
@@ -220,6 +359,28 @@ fn status(console: &Console<'_>, pool: &Pool, shown: &Shown) -> Result<String, N
     let widest = lines.iter().map(|line| line.name.len() + 2 * line.depth);
     let width = widest.chain([pool.name.len(), 10]).max().unwrap_or(10);
     let mut text = format!("  pool: {}\n state: ONLINE\n", pool.name);
+    if let Some(Scan {
+        function,
+        began,
+        ended: Some(ended),
+    }) = pool.scan
+    {
+        let what = match function {
+            Function::Scrub => "scrub repaired 0B".to_owned(),
+            Function::Resilver => {
+                format!("resilvered {}", console.space(|_| "0B".to_owned()))
+            }
+        };
+        let took = console.duration(ended - began);
+        let ended = console.time(ended, Clock::Seconds);
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "  scan: {what} in {took} with 0 errors on {ended}");
+    }
+    if skipped_by_scan(console, pool)? {
+        text.push_str(
+            "    scan warning: skipped blocks that are only referenced by the checkpoint.\n",
+        );
+    }
     if let Some(checkpoint) = &pool.checkpoint {
         let created = console.time(checkpoint.created, Clock::Seconds);
         let consumed = console.space(|_| "0".to_owned());
@@ -267,5 +428,9 @@ fn status(console: &Console<'_>, pool: &Pool, shown: &Shown) -> Result<String, N
         text.push('\n');
     }
     text.push_str("\nerrors: No known data errors\n");
+    if shown.duplicates {
+        check_duplicates(pool)?;
+        text.push_str("\n dedup: no DDT entries\n");
+    }
     Ok(text)
 }

@@ -11,7 +11,11 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     };
     let (pools, mut code) = named(console, &flags.operands);
     for pool in pools {
-        if console.pool(PoolOp::Sync { pool }).is_err() {
+        let op = PoolOp::Sync {
+            pool: pool.as_str().into(),
+        };
+        if let Err(reason) = console.pool(op) {
+            console.refuse(&format!("sync '{pool}' failed"), &reason);
             code = 1;
         }
     }
