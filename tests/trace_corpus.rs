@@ -403,6 +403,12 @@ const UNSEEN: &[Unseen] = &[
         why: "since 2.4 it requires none",
     },
     Unseen {
+        file: "zpool/mod.rs",
+        text: "the vdevs of a pool that may be resilvering",
+        on: &Release::ALL,
+        why: "ztwin says it, not ZFS",
+    },
+    Unseen {
         file: "zpool/reguid.rs",
         text: "invalid GUID: {text}",
         on: &[Release::V2_1],

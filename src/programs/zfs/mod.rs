@@ -15,6 +15,7 @@ mod hold;
 mod info;
 mod inherit;
 mod iterate;
+mod key;
 mod list;
 mod mount;
 mod promote;
@@ -23,6 +24,7 @@ mod rollback;
 mod send;
 mod set;
 mod snapshot;
+mod upgrade;
 mod volume;
 mod wait;
 mod walk;
@@ -37,7 +39,6 @@ const NOT_MODELLED: &[&str] = &[
     "diff",
     "groupspace",
     "jail",
-    "load-key",
     "program",
     "project",
     "projectspace",
@@ -48,10 +49,8 @@ const NOT_MODELLED: &[&str] = &[
     "share",
     "unallow",
     "unjail",
-    "unload-key",
     "unshare",
     "unzone",
-    "upgrade",
     "userspace",
     "zone",
 ];
@@ -71,6 +70,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         "holds" => hold::holds(console, rest),
         "inherit" => inherit::run(console, rest),
         "list" => list::run(console, rest),
+        "load-key" => key::run(console, rest, "load"),
         "mount" => mount::mount(console, rest),
         "promote" => promote::run(console, rest),
         "release" => hold::release(console, rest),
@@ -79,6 +79,8 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         "send" => send::run(console, rest),
         "set" => set::run(console, rest),
         "snapshot" | "snap" => snapshot::run(console, rest),
+        "unload-key" => key::run(console, rest, "unload"),
+        "upgrade" => upgrade::run(console, rest),
         "umount" | "unmount" => mount::unmount(console, rest),
         "version" => version::run(console, "zfs", rest),
         "wait" => wait::run(console, rest),

@@ -81,6 +81,13 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
             ));
             Ok(1)
         }
+        Err(reason @ Reason::VdevTwice) => {
+            console.note(&reason);
+            console.complain(format!(
+                "{heading}: one or more vdevs refer to the same device"
+            ));
+            Ok(1)
+        }
         Err(reason) => {
             console.refuse(&heading, &reason);
             Ok(1)

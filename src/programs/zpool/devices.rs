@@ -163,22 +163,45 @@ fn check_replication(
     let (Some(one), Some(other)) = (there.last(), vdevs.last()) else {
         return Ok(wrong);
     };
-    let is_raidz = |vdev: &Vdev| matches!(vdev.shape, Shape::Raidz(_));
-    let as_wide = one.devices.len() == other.devices.len();
-    if !wrong.is_empty() || differ(one, other).is_none() && (as_wide || !is_raidz(one)) {
-        return Ok(wrong);
+    let both_raidz = matches!(
+        (&one.shape, &other.shape),
+        (Shape::Raidz(_), Shape::Raidz(_))
+    );
+    if both_raidz && (one.shape != other.shape || one.devices.len() != other.devices.len()) {
+        return Err(NotModelled(
+            "a raidz that is added and differs from the one that is there".to_owned(),
+        ));
     }
-    let how = match (&one.shape, &other.shape) {
-        (Shape::Single, _) | (_, Shape::Single) => {
-            format!("pool uses {} and new vdev is {}", kind(one), kind(other))
-        }
-        _ => {
-            return Err(NotModelled(
-                "how a mirror or raidz that is added differs from what is there".to_owned(),
-            ));
-        }
+    Ok(match differ_from_pool(one, other) {
+        Some(how) if wrong.is_empty() => vec![Reason::MismatchedReplication(how.into())],
+        _ => wrong,
+    })
+}
+
+/// How a vdev stands up to failures differently from one that is there.
+fn differ_from_pool(one: &Vdev, other: &Vdev) -> Option<String> {
+    let (ways, others) = (one.devices.len(), other.devices.len());
+    let beside_mirror = |parity: u8, ways: usize| {
+        let spare = ways - 1;
+        (usize::from(parity) != spare).then(|| {
+            format!(
+                "pool and new vdev with different redundancy, raidz and mirror vdevs, \
+                 {parity} vs. {spare} ({ways}-way)"
+            )
+        })
     };
-    Ok(vec![Reason::MismatchedReplication(how.into())])
+    match (&one.shape, &other.shape) {
+        (Shape::Single, Shape::Single) | (Shape::Raidz(_), Shape::Raidz(_)) => None,
+        (Shape::Raidz(parity), Shape::Mirror) => beside_mirror(*parity, others),
+        (Shape::Mirror, Shape::Raidz(parity)) => beside_mirror(*parity, ways),
+        (Shape::Mirror, Shape::Mirror) => (ways != others)
+            .then(|| format!("pool uses {ways}-way mirror and new vdev uses {others}-way mirror")),
+        _ => Some(format!(
+            "pool uses {} and new vdev is {}",
+            kind(one),
+            kind(other)
+        )),
+    }
 }
 
 /// What a vdev is called in a complaint.

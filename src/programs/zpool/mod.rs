@@ -17,6 +17,7 @@ use super::{json, settings, version};
 mod add;
 mod attach;
 mod checkpoint;
+mod clear;
 mod column;
 mod create;
 mod destroy;
@@ -30,6 +31,7 @@ mod info;
 mod labelclear;
 mod list;
 mod reguid;
+mod reopen;
 mod repeat;
 mod replace;
 mod scrub;
@@ -41,8 +43,6 @@ mod wait;
 
 /// Subcommands that exist and are not modelled.
 const NOT_MODELLED: &[&str] = &[
-    "clear",
-    "reopen",
     "ddtprune",
     "events",
     "initialize",
@@ -72,6 +72,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         "add" => add::run(console, rest),
         "attach" => attach::run(console, rest),
         "checkpoint" => checkpoint::run(console, rest),
+        "clear" => clear::run(console, rest),
         "create" => create::run(console, rest),
         "destroy" => destroy::run(console, rest),
         "detach" => detach::run(console, rest),
@@ -82,6 +83,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         "labelclear" => labelclear::run(console, rest),
         "list" => list::run(console, rest),
         "reguid" => reguid::run(console, rest),
+        "reopen" => reopen::run(console, rest),
         "replace" => replace::run(console, rest),
         "scrub" => scrub::run(console, rest),
         "set" => set::run(console, rest),
