@@ -76,7 +76,8 @@ pub struct Blocks {
     size: u64,
     /// Block size in bytes. Never shrinks; frozen once there is a second block.
     block_size: u64,
-    /// Number of the last block that ever was (`dn_maxblkid`); lowered by freeing to the end.
+    /// Number of the last block that ever was (`dn_maxblkid`). On disk it falls when blocks are freed to the end,
+    /// but not as long as the file is in memory.
     last: u64,
     /// The blocks by number; absent ones are holes.
     allocated: Arc<BTreeMap<u64, Block>>,
@@ -212,7 +213,7 @@ impl Blocks {
             let zero = block.pieces.iter().all(|it| it.source == Source::Zero);
             let next = contents.len() as u64 + 1;
             let pointer = Pointer {
-                stored: bytes.most,
+                stored: bytes,
                 copies: block.policy.copies,
                 birth: block.birth,
                 content: if zero {
@@ -223,6 +224,7 @@ impl Blocks {
             };
             pointers.push((number, pointer));
         }
+        let mut size = self.block_size;
         for level in 1..self.levels {
             let same = |a: &(u64, Pointer), b: &(u64, Pointer)| {
                 indirect::above(a.0, 1) == indirect::above(b.0, 1)
@@ -230,10 +232,10 @@ impl Blocks {
             let above = pointers.chunk_by(same).filter_map(|below| {
                 let number = indirect::above(below.first()?.0, 1);
                 let block = self.indirect.get(&(level, number))?;
-                let bytes = indirect::stored(below, self.block_size, on);
+                let bytes = indirect::stored(below, size, on);
                 sum = sum + charged(bytes, block.copies);
                 let pointer = Pointer {
-                    stored: bytes.most,
+                    stored: bytes,
                     copies: block.copies,
                     birth: block.birth,
                     content: u64::MAX - number,
@@ -241,6 +243,7 @@ impl Blocks {
                 Some((number, pointer))
             });
             pointers = above.collect();
+            size = indirect::SIZE;
         }
         sum
     }
@@ -314,8 +317,9 @@ impl Blocks {
         if within > 0 {
             self.clear(kept - 1, within, block - within, terms);
         }
-        self.last = self.last.min(kept.saturating_sub(1));
-        self.settle(kept.saturating_sub(u64::from(within > 0)), u64::MAX, terms);
+        if kept <= self.last {
+            self.settle(kept, u64::MAX, terms);
+        }
         self.size = size;
     }
 
@@ -323,6 +327,7 @@ impl Blocks {
     fn clear(&mut self, number: u64, offset: u64, len: u64, terms: Terms) {
         if self.allocated.contains_key(&number) {
             self.splice(number, offset, len, &[Piece::zeros(len)], terms);
+            self.settle(number, number, terms);
         }
     }
 
@@ -348,8 +353,10 @@ impl Blocks {
             if !end.is_multiple_of(block) {
                 self.clear(last, 0, end % block, terms);
             }
+            if first < last {
+                self.settle(first, last - 1, terms);
+            }
         }
-        self.settle(offset / block, (end - 1) / block, terms);
     }
 
     /// The bytes from `offset` on, at most `len` and not past the end of the file.

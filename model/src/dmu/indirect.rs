@@ -12,7 +12,7 @@ use crate::fault::Fault;
 const POINTERS: u32 = 10;
 
 /// The size of an indirect block that is not compressed, in bytes.
-const SIZE: u64 = 128 << 10;
+pub(super) const SIZE: u64 = 128 << 10;
 
 /// An indirect block on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub(super) type Indirects = BTreeMap<(u32, u64), Indirect>;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pointer {
     /// The size of the block as it is stored; 0 when the pointer holds it.
-    pub stored: u64,
+    pub stored: Figure,
     /// How often it is stored.
     pub copies: u64,
     /// The transaction group that wrote it.
@@ -81,7 +81,15 @@ pub(super) fn stored(pointers: &[(u64, Pointer)], size: u64, on: &Storage) -> Fi
         least: zeros + 20 + 5 * count,
         most: zeros + 60 + 130 * count,
     });
-    if surely.least == surely.most {
+    if !on.metadata_lz4 {
+        // `lzjb` has short runs only.
+        return sectors(Figure {
+            least: 1,
+            most: SIZE,
+        });
+    }
+    let known = |to: &Pointer| to.stored.least == to.stored.most;
+    if surely.least == surely.most || !pointers.iter().all(|(_, to)| known(to)) {
         return surely;
     }
     let likely = lz4::size(&image(pointers, size, on), SIZE - SIZE / 8).unwrap_or(SIZE);
@@ -101,9 +109,10 @@ fn image(pointers: &[(u64, Pointer)], size: u64, on: &Storage) -> Vec<u8> {
     let mut place = 0x0021_8768;
     for (number, pointer) in pointers {
         let mut words = [0_u64; 16];
-        let sectors = on.allocated(pointer.stored) >> 9;
+        let stored = pointer.stored.most;
+        let sectors = on.allocated(stored) >> 9;
         let noise = |word: u64| noise(pointer.content, word);
-        if pointer.stored == 0 {
+        if stored == 0 {
             // The block itself stands where places and checksum do.
             let payload = (0..6).chain(7..10).chain(11..16);
             payload.for_each(|word| words[word] = noise(word as u64));
@@ -115,7 +124,7 @@ fn image(pointers: &[(u64, Pointer)], size: u64, on: &Storage) -> Vec<u8> {
             place += sectors;
             words[11] = 1;
             // Fletcher's sums of so many words of 32 bits, each over the one before it.
-            let count = u64::from((pointer.stored / 4).max(1).ilog2());
+            let count = u64::from((stored / 4).max(1).ilog2());
             for (sum, word) in (1..).zip(&mut words[12..]) {
                 let bits = 31 + sum * count - [0, 0, 1, 2, 4][usize::try_from(sum).unwrap_or(4)];
                 if pointer.content > 0 {
@@ -124,7 +133,7 @@ fn image(pointers: &[(u64, Pointer)], size: u64, on: &Storage) -> Vec<u8> {
             }
         }
         let half = |bytes: u64| (bytes >> 9).saturating_sub(1) & 0xffff;
-        words[6] = (half(size) | half(pointer.stored) << 16) | 0x8013_0702 << 32;
+        words[6] = (half(size) | half(stored) << 16) | 0x8013_0702 << 32;
         words[10] = pointer.birth;
         let start = usize::try_from(number % (1 << POINTERS)).map_or(0, |at| 128 * at);
         for (bytes, word) in image[start..].chunks_exact_mut(8).zip(words) {

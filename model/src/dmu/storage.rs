@@ -64,6 +64,8 @@ pub struct Storage {
     raidz: Option<(u64, u64)>,
     /// The release, for the limit above which compression is not worth it.
     pub(super) release: Release,
+    /// Whether metadata are compressed with lz4 (feature `lz4_compress`).
+    pub(super) metadata_lz4: bool,
     /// The planted fault, if any.
     fault: Option<Fault>,
 }
@@ -82,6 +84,7 @@ impl Storage {
             ashift: pool.ashift,
             raidz,
             release: state.release,
+            metadata_lz4: pool.features.contains("lz4_compress"),
             fault: state.fault,
         })
     }
@@ -93,6 +96,7 @@ impl Storage {
             ashift,
             raidz: None,
             release: Release::default(),
+            metadata_lz4: true,
             fault: None,
         }
     }
