@@ -263,6 +263,8 @@ fn vdev_files_have_any_name_and_are_never_written() {
         zpool destroy other; rm "$at/grows"; zpool create other "$at/grows"; echo "[$?]"
         zpool destroy tank; zpool create tank "$at/link"; echo "[$?]"
         zpool create -fm "$at" mounted "$at/small"; echo "[$?]"
+        truncate -s 1G "$at/more"; zpool add -n tank "$at/more"; echo "[$?]"
+        zpool labelclear "$at/more"; echo "[$?]"
         zfs list -H -o name
     "#;
     let told =
@@ -290,6 +292,14 @@ fn vdev_files_have_any_name_and_are_never_written() {
     [0]
     cannot create 'mounted': one or more devices is less than the minimum size (64M)
     [1]
+    would update 'tank' to the following configuration:
+
+    	tank
+    	  DIR/some where/link
+    	  DIR/some where/more
+    [0]
+    failed to clear label for DIR/some where/more
+    [255]
     tank
     "#);
     let after = fs::metadata(&vdev).expect("there");

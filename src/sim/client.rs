@@ -79,11 +79,14 @@ fn socket() -> Option<PathBuf> {
         .find(|socket| socket.exists())
 }
 
-/// What stands at the absolute paths that `zpool create` names; nothing else of the real disk matters.
+/// The subcommands of `zpool` that name vdev files.
+const OF_FILES: [&str; 5] = ["create", "add", "attach", "replace", "labelclear"];
+
+/// What stands at the absolute paths that such a command names; nothing else of the real disk matters.
 fn files(words: &[String]) -> Vec<(String, Found)> {
-    if words.first().is_none_or(|it| it != "zpool") || words.get(1).is_none_or(|it| it != "create")
-    {
-        return Vec::new();
+    match words {
+        [program, command, ..] if program == "zpool" && OF_FILES.contains(&command.as_str()) => {}
+        _ => return Vec::new(),
     }
     // Where a pool is mounted (-m, -R) is no vdev.
     let option = |word: &str| word.starts_with('-') && word.ends_with(['m', 'o', 'O', 'R', 't']);
