@@ -182,6 +182,28 @@ fn a_column_may_be_wider_than_what_stands_in_it_and_narrower_than_a_marker() {
 }
 
 #[test]
+fn the_head_of_a_first_column_stands_above_its_values() {
+    let got = "   SIZE\n<space>\n";
+    let table = |lines: [&str; 2]| lines.map(|line| format!("  {line}\n")).concat();
+    for right in [
+        ["      SIZE", "1006632960"],
+        [" SIZE", "1006M"],
+        ["   SIZE", "      0"],
+    ] {
+        assert_eq!(agrees(&table(right), got), "space 1");
+    }
+    for wrong in [
+        [" SIZE", "1006632960"],
+        ["           SIZE", "1006632960"],
+        ["    SIZE", "1006632960"],
+    ] {
+        differs(&table(wrong), got);
+    }
+    // Without a table a line starts where it starts.
+    differs("     pool: tank 5\n", "  pool: tank <space>\n");
+}
+
+#[test]
 fn a_long_value_moves_what_stands_behind_it_in_columns_of_a_fixed_width() {
     let got = "LOAD_GUID  AUTOTRIM   LEAKED\n   <guid>  off       <space>\n";
     let table = |lines: [&str; 2]| lines.map(|line| format!("  {line}\n")).concat();

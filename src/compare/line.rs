@@ -278,8 +278,8 @@ fn compare_words(expected: &Text, got: &str, bound: &Bound) -> Option<Matched> {
         let word = &body[..body.find([' ', '\t']).unwrap_or(body.len())];
         rest = &body[word.len()..];
         let first = words.get(next)?;
-        // Also in front of the first one, if that is a marker at the right of its column.
-        let wider = (next > 0 || Class::find(word).is_some())
+        // Also in front of the first one, if that is a marker at the right of its column, or its head.
+        let wider = (next > 0 || Class::find(word).is_some() || !blanks.is_empty())
             && !blanks.contains('\t')
             && !first.blanks.contains('\t');
         if blanks != first.blanks && !wider {

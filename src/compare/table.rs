@@ -100,11 +100,22 @@ fn least_widths(
 /// wide as what the model knows in them, and of which values that it does not know are longer; nor one
 /// whose columns are wider than that, and of which the values are shorter than their markers.
 pub(super) fn misplaced(rows: &[&[Cell]]) -> Vec<usize> {
-    let Some(first) = rows.first() else {
-        return Vec::new();
-    };
-    if rows.len() < 2 || first.len() < 2 || rows.iter().any(|row| row.len() != first.len()) {
-        return Vec::new();
+    misplaced_in_layout(rows).unwrap_or_else(|| {
+        // Without columns nothing says where a line starts but the line.
+        (0..rows.len())
+            .filter(|&i| {
+                let first = rows[i].first();
+                first.is_some_and(|cell| !cell.marked && cell.got.0 != cell.expected.0)
+            })
+            .collect()
+    })
+}
+
+/// As [`misplaced`]; none of what is not laid out like a table.
+fn misplaced_in_layout(rows: &[&[Cell]]) -> Option<Vec<usize>> {
+    let first = rows.first()?;
+    if rows.len() < 2 || rows.iter().any(|row| row.len() != first.len()) {
+        return None;
     }
     let spans = |side: fn(&Cell) -> Span| -> Vec<Vec<Span>> {
         rows.iter()
@@ -125,7 +136,7 @@ pub(super) fn misplaced(rows: &[&[Cell]]) -> Vec<usize> {
         })
         .collect();
     if as_printed.iter().any(|j| !j.left && !j.right) {
-        return Vec::new();
+        return None;
     }
     let fits = |row: &[Span], columns: &[Span]| {
         row.iter()
@@ -136,7 +147,7 @@ pub(super) fn misplaced(rows: &[&[Cell]]) -> Vec<usize> {
             })
     };
     if expected.iter().all(|row| fits(row, &got_columns)) {
-        return Vec::new();
+        return Some(Vec::new());
     }
     let known_widths: Vec<usize> = (0..first.len())
         .map(|k| {
@@ -148,15 +159,17 @@ pub(super) fn misplaced(rows: &[&[Cell]]) -> Vec<usize> {
     let fixed = justified(&got, &known_widths);
     let mut layouts = [&as_printed, &fixed].into_iter();
     if layouts.any(|columns| flows(&expected, &known_widths, columns)) {
-        return Vec::new();
+        return Some(Vec::new());
     }
     let printed_widths = got_columns.iter().map(|column| column.1 - column.0);
     let bounds: Vec<(usize, usize)> = known_widths.into_iter().zip(printed_widths).collect();
     let least = least_widths(&expected, &bounds, &as_printed);
     if flows(&expected, &least, &as_printed) {
-        return Vec::new();
+        return Some(Vec::new());
     }
-    (0..rows.len())
-        .filter(|&i| !fits(&expected[i], &expected_columns))
-        .collect()
+    let rows = 0..rows.len();
+    Some(
+        rows.filter(|&i| !fits(&expected[i], &expected_columns))
+            .collect(),
+    )
 }
