@@ -323,6 +323,16 @@ fn a_list_in_any_order_has_the_same_lines() {
     ] {
         differs(recorded, &list(other));
     }
+    // Each list for itself, whatever stands in the others.
+    let two = |first: [&str; 2], second: [&str; 3]| {
+        let list = |lines: &[&str]| lines.iter().map(|it| format!("<order>{it}\n")).collect();
+        let (first, second): (String, String) = (list(&first), list(&second));
+        format!("of one:\n{first}of two:\n{second}")
+    };
+    let recorded_two = "  of one:\n  a\n  b\n  of two:\n  a\n  a\n  b\n";
+    let same = two(["b", "a"], ["a", "b", "a"]);
+    assert_eq!(agrees(recorded_two, &same), "order 2");
+    differs(recorded_two, &two(["a", "a"], ["a", "b", "b"]));
     // Without the marker the order counts.
     differs(recorded, "in the way:\na\nb\na\n- c\n");
     // What stands around the list does not move into it.

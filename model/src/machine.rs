@@ -1,6 +1,6 @@
 //! The machine: pools, vdev files, mounts, open files, a clock, and the release it runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::dsl::dataset::DatasetId;
@@ -29,6 +29,8 @@ pub struct State {
     pub now: u64,
     /// Vdev files by absolute path, with their size in bytes.
     pub vdevs: BTreeMap<String, u64>,
+    /// Directories outside of all datasets that were made as mountpoints, or to reach one, by absolute path.
+    pub directories: BTreeSet<String>,
     /// Imported pools by name.
     pub pools: BTreeMap<String, Arc<Pool>>,
     /// Exported pools, the last one last.
@@ -52,6 +54,7 @@ impl Machine {
                 release,
                 now: 0,
                 vdevs: BTreeMap::new(),
+                directories: BTreeSet::new(),
                 pools: BTreeMap::new(),
                 exported: Vec::new(),
                 mounts: Mounts::default(),
@@ -88,6 +91,16 @@ impl State {
     #[must_use]
     pub fn faulty(&self, fault: Fault) -> bool {
         cfg!(feature = "faults") && self.fault == Some(fault)
+    }
+
+    /// Whether nothing is known to lie in a directory outside of all datasets.
+    #[must_use]
+    pub fn is_outside_empty(&self, path: &str) -> bool {
+        let below = |it: &String| {
+            let rest = it.strip_prefix(path);
+            rest.is_some_and(|rest| rest.len() > 1 && rest.starts_with('/'))
+        };
+        !self.directories.iter().any(below) && !self.vdevs.keys().any(below)
     }
 
     /// A number for a new dataset.

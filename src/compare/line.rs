@@ -61,24 +61,35 @@ fn unlisted(line: &[u8]) -> Option<Vec<u8>> {
     Some([&line[..start], rest].concat())
 }
 
-/// Puts each list that may stand in any order into the order in which `expected` has its lines.
+/// Puts each list that may stand in any order into the order in which `expected` has its lines, from behind
+/// the line in front of the list on.
 pub(super) fn reorder(expected: &[Placed], got: &mut [Got<'_>], excused: &mut Excused) {
-    let mut start = 0;
+    let agree =
+        |line: &Placed, it: &Got<'_>| compare(&line.text, it, it.marked, &Bound::new()).is_some();
+    let (mut start, mut from) = (0, 0);
+    if !got.iter().any(|line| line.listed) {
+        return;
+    }
     while start < got.len() {
         let count = got[start..].iter().take_while(|line| line.listed).count();
+        if count == 0 {
+            let behind = expected[from..]
+                .iter()
+                .position(|line| agree(line, &got[start]));
+            from += behind.map_or(0, |at| at + 1);
+            start += 1;
+            continue;
+        }
         let list = &mut got[start..start + count];
         let mut done = 0;
-        for line in expected {
-            let agrees = |it: &Got<'_>| compare(&line.text, it, it.marked, &Bound::new()).is_some();
-            if let Some(at) = list[done..].iter().position(agrees) {
+        for line in &expected[from..] {
+            if let Some(at) = list[done..].iter().position(|it| agree(line, it)) {
                 list[done..=done + at].rotate_right(1);
                 done += 1;
             }
         }
-        if count > 0 {
-            excused.count(&ORDER);
-        }
-        start += count.max(1);
+        excused.count(&ORDER);
+        start += count;
     }
 }
 

@@ -70,7 +70,7 @@ fn flows(rows: &[Vec<Span>], widths: &[usize], columns: &[Justified]) -> bool {
 
 /// The widths of columns that may be wider than all that stands in them, as that of a number in a list is
 /// (`zprop_width`: five at least): where the rows agree on the end of a column, up to there, if that is
-/// between what is known to stand in it and what was printed for it.
+/// between what is known to stand in it and what was printed for it, or as wide as its widest value.
 fn least_widths(
     rows: &[Vec<Span>],
     bounds: &[(usize, usize)],
@@ -78,13 +78,17 @@ fn least_widths(
 ) -> Vec<usize> {
     let mut start = 0;
     let mut widths = Vec::with_capacity(bounds.len());
-    for (k, (known, printed)) in bounds.iter().enumerate() {
+    for (k, &(known, printed)) in bounds.iter().enumerate() {
         let end = rows[0][k].1;
         let agreed = columns[k].right && rows.iter().all(|row| row[k].1 == end);
-        let width = end
-            .checked_sub(start)
-            .filter(|width| agreed && (known..=printed).contains(&width))
-            .unwrap_or(*known);
+        let widest = rows
+            .iter()
+            .map(|row| row[k].1 - row[k].0)
+            .max()
+            .unwrap_or(0);
+        let fits = |width: &usize| (known..=printed).contains(width) || *width == widest.max(known);
+        let width = end.checked_sub(start).filter(|width| agreed && fits(width));
+        let width = width.unwrap_or(known);
         widths.push(width);
         start += width + GAP;
     }

@@ -47,11 +47,13 @@ impl Accel {
             Accel::Kvm => ["-accel", "kvm", "-cpu", "host"],
             // Without cmpxchg16b: QEMU 7.2 leaves garbage in the flags register after it, of which the
             // guest's kernel dies sooner or later. Without five-level page tables: walks are shorter.
+            // Without fast string operations: they are emulated byte by byte, and the kernel then copies
+            // by words.
             Accel::Tcg => [
                 "-accel",
                 "tcg,thread=multi",
                 "-cpu",
-                "max,cx16=off,la57=off",
+                "max,cx16=off,la57=off,erms=off,fsrm=off",
             ],
         }
     }

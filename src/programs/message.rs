@@ -106,8 +106,11 @@ fn text(reason: &Reason, release: Release) -> String {
         Reason::BadUnit(unit) => format!("invalid numeric suffix '{unit}'"),
         Reason::NumberTooLarge => "numeric value is too large".to_owned(),
         Reason::BadBlockSize(name, largest) => {
-            let most = largest >> 20;
-            format!("'{name}' must be power of 2 from 512B to {most}M")
+            let most = match largest >> 20 {
+                0 => format!("{}K", largest >> 10),
+                most => format!("{most}M"),
+            };
+            format!("'{name}' must be power of 2 from 512B to {most}")
         }
         Reason::AutoNotAllowed(name) => format!("'auto' is invalid value for '{name}'"),
         Reason::AutoOfFilesystem(name) => format!("'{name}=auto' only allowed on volumes"),
@@ -237,6 +240,11 @@ fn text(reason: &Reason, release: Release) -> String {
             "property 'cachefile' must be empty, an absolute path, or 'none'".to_owned()
         }
         Reason::BadBootfs(name) => format!("'{name}' is an invalid name"),
+        Reason::NeedsFeature => "unsupported version or feature".to_owned(),
+        Reason::NoBookmarks => "bookmark feature not enabled".to_owned(),
+        Reason::VersionAndFeature => {
+            "'feature@' and 'version' properties cannot be specified together".to_owned()
+        }
         Reason::UnknownFeature(name) => format!("feature '{name}' unsupported by kernel"),
         Reason::FeatureState(name) => {
             format!("property 'feature@{name}' can only be set to 'enabled' or 'disabled'")

@@ -169,14 +169,14 @@ impl Console<'_> {
         Some(self.call(FileOp::Stat { at }).map(|_| ()))
     }
 
-    /// Whether the directory at a path has no entries, as far as the path lies in a pool.
+    /// Whether the directory at a path has no entries; outside of the pools, none that mountpoints needed.
     pub fn is_empty(&mut self, path: &str) -> bool {
         let Ok(path) = self.state().resolve(path, true) else {
             return true;
         };
         let place = self.state().mounts.locate(&path);
         let Some(dataset) = place.mount.map(|mount| self.name(mount.dataset)) else {
-            return true;
+            return self.state().is_outside_empty(&path);
         };
         let at = At {
             dataset: dataset.into(),

@@ -3,7 +3,7 @@
 use ztwin_model::Release;
 use ztwin_model::dsl::dataset::{Dataset, DatasetId};
 use ztwin_model::dsl::names;
-use ztwin_model::dsl::properties::{Key, Property as Native, Value};
+use ztwin_model::dsl::properties::{Key, OLD_MAX_BLOCK, Property as Native, Value};
 use ztwin_model::dsl::reason::Reason;
 use ztwin_model::dsl::room::Fits;
 use ztwin_model::dsl::value::{self, Target};
@@ -79,12 +79,16 @@ impl Given {
         self.0.iter().map(|it| (&*it.name, &*it.value))
     }
 
-    /// Checks them all; the first that is wrong is the reason. What is useless is warned of.
+    /// Checks them all, for a dataset of this name; the first that is wrong is the reason. What is useless is
+    /// warned of.
     pub fn check(
         &self,
         on: Target,
+        of: &str,
         console: &mut Console<'_>,
     ) -> Result<Result<Vec<(Key, Value)>, Reason>, NotModelled> {
+        let pool = console.state().pools.get(names::pool(of));
+        let large_blocks = pool.is_none_or(|pool| pool.features.contains("large_blocks"));
         let mut checked = Vec::new();
         for (name, text) in self.iter() {
             let parsed = value::parse(name, text, on, console.release());
@@ -94,6 +98,9 @@ impl Given {
                 ));
             }
             match parsed {
+                Ok(Some(setting)) if !large_blocks && is_large_block(&setting) => {
+                    return Ok(Err(Reason::BadBlockSize(name.into(), OLD_MAX_BLOCK)));
+                }
                 Ok(Some(setting)) => checked.push(setting),
                 Ok(None) => {
                     return Err(NotModelled(format!(
@@ -105,6 +112,12 @@ impl Given {
         }
         Ok(Ok(checked))
     }
+}
+
+/// Whether it asks for blocks for which a pool needs the feature `large_blocks`.
+fn is_large_block((key, value): &(Key, Value)) -> bool {
+    let sizes = [Native::Recordsize, Native::Volblocksize].map(Key::Native);
+    sizes.contains(key) && matches!(value, Value::Number(bytes) if *bytes > OLD_MAX_BLOCK)
 }
 
 /// Whether it is a number for `special_small_blocks`, right or wrong.

@@ -26,6 +26,11 @@ impl State {
         {
             return Err(Reason::InvalidArgument);
         }
+        // `dsl_bookmark_create_check` looks for the feature before anything else.
+        let pool = self.pools.get(names::pool(name));
+        if pool.is_some_and(|it| !it.features.contains("bookmarks")) {
+            return Err(Reason::NoBookmarks);
+        }
         let filesystem = self.find(path).ok_or(Reason::NoSuchDataset)?;
         if self.find(name).is_some() {
             return Err(Reason::BookmarkExists);
@@ -65,6 +70,7 @@ impl State {
         }
         if let Some(filesystem) = self.filesystem_mut(filesystem) {
             filesystem.bookmarks.insert(component, id);
+            filesystem.lists_bookmarks = true;
         }
         Ok(())
     }
@@ -78,6 +84,7 @@ impl State {
         let filesystem = self.filesystem_of(id);
         if let Some(filesystem) = filesystem.and_then(|id| self.filesystem_mut(id)) {
             filesystem.bookmarks.retain(|_, bookmark| *bookmark != id);
+            filesystem.lists_bookmarks = !filesystem.bookmarks.is_empty();
         }
         if let Some(pool) = self.pool_of_mut(id) {
             pool.datasets.remove(&id);

@@ -29,6 +29,7 @@ impl State {
         if self.new_fits(parent, settings, true) == Fits::No {
             return Err(Reason::OutOfSpace);
         }
+        self.check_features(parent, settings)?;
         let mut objset = snapshot.objset.clone();
         if self.faulty(Fault::CloneCopies) {
             objset = objset.copied(pool.open_txg);

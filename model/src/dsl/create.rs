@@ -30,6 +30,7 @@ impl State {
         if self.new_fits(parent, settings, false) == Fits::No {
             return Err(Reason::OutOfSpace);
         }
+        self.check_features(parent, settings)?;
         let txg = self.pool_of(parent).map_or(0, |pool| pool.open_txg);
         let objset = match volume {
             Some(volume) => Objset::new_volume(volume),

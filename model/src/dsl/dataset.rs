@@ -54,6 +54,8 @@ pub struct Filesystem {
     pub origin: Option<DatasetId>,
     /// Its bookmarks, by component.
     pub bookmarks: BTreeMap<Arc<str>, DatasetId>,
+    /// Whether there is a list for them on disk (`ds_bookmarks_obj`). A promotion may leave it empty.
+    pub lists_bookmarks: bool,
     /// Whether what is below it is counted (`dsl_dir_init_fs_ss_count`).
     pub counted: bool,
     /// When a snapshot of it was last made or destroyed (`dd_snap_cmtime`).

@@ -106,6 +106,7 @@ impl State {
             }
             if let Some(to) = self.filesystem_mut(to) {
                 to.bookmarks.insert(component, id);
+                to.lists_bookmarks = true;
             }
             if let Some(Kind::Bookmark(bookmark)) = self.dataset_mut(id).map(|it| &mut it.kind) {
                 bookmark.filesystem = to;

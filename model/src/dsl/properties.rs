@@ -73,6 +73,38 @@ pub enum Source {
     Default,
 }
 
+/// The feature that a pool must have for a setting (`zfs_check_settable`, `dsl_dir_activate_fs_ss_limit`).
+pub(crate) fn needed_feature(key: &Key, value: &Value) -> Option<&'static str> {
+    let Key::Native(property) = key else {
+        return None;
+    };
+    let word = match value {
+        Value::Word(word) => word,
+        Value::Number(_) | Value::Text(_) => "",
+    };
+    match property {
+        Property::Compression if word == "lz4" => Some("lz4_compress"),
+        Property::Compression if word.starts_with("zstd") => Some("zstd_compress"),
+        Property::Checksum | Property::Dedup => match word.split(',').next() {
+            Some("sha512") => Some("sha512"),
+            Some("skein") => Some("skein"),
+            Some("edonr") => Some("edonr"),
+            Some("blake3") => Some("blake3"),
+            _ => None,
+        },
+        Property::Dnodesize if word != "legacy" => Some("large_dnode"),
+        Property::Recordsize if *value > Value::Number(OLD_MAX_BLOCK) => Some("large_blocks"),
+        Property::FilesystemLimit | Property::SnapshotLimit if is_limit(key, value) => {
+            Some("filesystem_limits")
+        }
+        Property::Longname => Some("longname"),
+        _ => None,
+    }
+}
+
+/// The largest block of a pool without the feature `large_blocks` (`SPA_OLD_MAXBLOCKSIZE`), in bytes.
+pub const OLD_MAX_BLOCK: u64 = 128 << 10;
+
 impl State {
     /// A dataset and those that it inherits from, nearest first: a snapshot from its filesystem, a filesystem
     /// from the one above it.
@@ -259,6 +291,23 @@ impl State {
         })
     }
 
+    /// Whether the pool of a dataset has the feature that a setting needs.
+    fn check_feature(&self, id: DatasetId, key: &Key, value: &Value) -> Result {
+        let pool = self.pool_of(id);
+        match (pool, needed_feature(key, value)) {
+            (Some(pool), Some(feature)) if !pool.features.contains(feature) => {
+                Err(Reason::NeedsFeature)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// As [`State::check_feature`], of all settings of what is made below `parent`.
+    pub(crate) fn check_features(&self, parent: DatasetId, settings: &[(Key, Value)]) -> Result {
+        let mut settings = settings.iter();
+        settings.try_for_each(|(key, value)| self.check_feature(parent, key, value))
+    }
+
     /// Sets properties of a filesystem or volume, or a user's properties of a snapshot.
     pub(crate) fn set(&mut self, name: &str, settings: &[(Key, Value)]) -> Result {
         let id = self.find(name).ok_or(Reason::NoSuchDataset)?;
@@ -268,6 +317,7 @@ impl State {
         }
         for (key, value) in settings {
             self.check_size(id, key, value)?;
+            self.check_feature(id, key, value)?;
             // `zvol_set_volsize`
             if *key == Key::Native(Property::Volsize) && self.is_readonly(id) {
                 return Err(Reason::ReadonlyDataset);
@@ -315,6 +365,11 @@ impl State {
         // a text that the hidden ones do not have.
         if matches!(key, Key::Hidden(_)) {
             return Err(Reason::KernelPanic);
+        }
+        // A limit can only be given back to what was received: nothing, and the kernel sets it to 0 first (`zfs_ioc_inherit_prop`).
+        if is_limit(key, &Value::Number(0)) {
+            self.check_feature(id, key, &Value::Number(0))?;
+            self.count_below(id);
         }
         if let Some(dataset) = self.dataset_mut(id) {
             dataset.settings.remove(key);

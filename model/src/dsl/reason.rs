@@ -260,7 +260,7 @@ reasons! {
     CheckpointExists;
     /// The pool has no checkpoint.
     NoCheckpoint;
-    /// The pool lacks the feature.
+    /// The pool lacks the feature, or cannot boot from such a dataset.
     NotSupportedByPool;
     /// The device is part of a pool that is exported: the vdev, and the pool.
     VdevOfExported(Arc<str>, Arc<str>);
@@ -304,6 +304,12 @@ reasons! {
     BadBootfs(Arc<str>);
     /// There is no such dataset to boot from.
     NoSuchBootfs;
+    /// The pool lacks the feature that a property or its value needs.
+    NeedsFeature;
+    /// The pool has no bookmarks.
+    NoBookmarks;
+    /// A version and features of a pool are not given together.
+    VersionAndFeature;
     /// There is no such feature.
     UnknownFeature(Arc<str>);
     /// A feature is enabled or disabled, and nothing else.

@@ -7,12 +7,13 @@ use crate::dmu::Objset;
 use crate::dsl::dataset::{Dataset, Filesystem, Kind};
 use crate::dsl::names;
 use crate::dsl::op::Result;
-use crate::dsl::properties::Key;
+use crate::dsl::properties::{Key, needed_feature};
 use crate::dsl::property::{Property, Value};
 use crate::dsl::reason::Reason;
 use crate::machine::State;
 use crate::spa::feature::Feature;
 use crate::spa::op::temporary;
+use crate::spa::property::feature_name;
 use crate::spa::{Guid, Pool, Shape, Vdev};
 
 /// The transaction group in which `zpool create` leaves a pool.
@@ -53,6 +54,20 @@ impl State {
             if !fits {
                 return Err(Reason::OutOfSpace);
             }
+        }
+        let given = properties.iter().filter(|(_, text)| &**text == "enabled");
+        let given: BTreeSet<&str> = given.filter_map(|(name, _)| feature_name(name)).collect();
+        let mut enabled = BTreeSet::new();
+        for feature in Feature::all(self.release) {
+            if features.contains(feature.name) || given.contains(feature.name) {
+                feature.enable(&mut enabled, self.release);
+            }
+        }
+        let mut needed = settings
+            .iter()
+            .filter_map(|(key, value)| needed_feature(key, value));
+        if needed.any(|feature| !enabled.contains(feature)) {
+            return Err(Reason::NotSupportedByPool);
         }
         let root = self.number();
         let dataset = Dataset {

@@ -13,7 +13,7 @@ pub enum Activity {
     FromStart,
     /// When something uses it; what has used it is not followed.
     ByUse,
-    /// As long as there is a bookmark.
+    /// As long as there is a list of bookmarks.
     Bookmark,
     /// As long as there is a checkpoint.
     Checkpoint,

@@ -129,12 +129,11 @@ impl Pool {
             .flat_map(|vdev| vdev.devices.iter().map(|device| &**device))
     }
 
-    /// Whether any dataset has a bookmark.
+    /// Whether any filesystem has a list of bookmarks, be it empty.
     #[must_use]
     pub fn has_bookmarks(&self) -> bool {
-        self.datasets
-            .values()
-            .any(|dataset| dataset.bookmark().is_some())
+        let mut datasets = self.datasets.values();
+        datasets.any(|it| it.filesystem().is_some_and(|it| it.lists_bookmarks))
     }
 
     /// Closes the open transaction group: what is written from now on is born in the next one.

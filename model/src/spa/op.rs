@@ -29,6 +29,12 @@ pub enum PoolOp {
         /// What is set on the root filesystem.
         settings: Vec<(Key, Value)>,
     },
+    /// Makes exported pools lose these devices, as a pool does that is refused once it has written its own
+    /// labels to them (`vdev_label_init`).
+    OverwriteLabels {
+        /// Their paths.
+        devices: Vec<Arc<str>>,
+    },
     /// Sets a property of a pool (`spa_prop_set`).
     Set {
         /// The pool.
@@ -194,7 +200,8 @@ impl PoolOp {
             | PoolOp::StopScrub { pool }
             | PoolOp::Checkpoint { pool }
             | PoolOp::DiscardCheckpoint { pool, .. } => Some(pool),
-            PoolOp::Log { .. }
+            PoolOp::OverwriteLabels { .. }
+            | PoolOp::Log { .. }
             | PoolOp::Wait { .. }
             | PoolOp::ClearLabel { .. }
             | PoolOp::HostFile { .. }
@@ -211,6 +218,10 @@ impl PoolOp {
                 features,
                 settings,
             } => state.create_pool(name, vdevs, properties, features, settings),
+            PoolOp::OverwriteLabels { devices } => {
+                state.take_devices(devices);
+                Ok(())
+            }
             PoolOp::Set { pool, name, text } => state.set_of_pool(pool, name, text),
             PoolOp::Destroy { name } => state.export_pool(name, true),
             PoolOp::Export { name } => state.export_pool(name, false),

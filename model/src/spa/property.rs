@@ -237,8 +237,11 @@ pub fn check(
         Rule::Bootfs if when != When::Later => Err(Reason::NotAtCreation(named)),
         Rule::Bootfs if text.is_empty() => Ok(Some(())),
         Rule::Bootfs => {
-            let valid = names::check(text, names::Expected::Filesystem).is_ok();
-            if valid && names::pool(text) == pool {
+            // `bootfs_name_valid`
+            let valid = names::check(text, names::Expected::Filesystem).is_ok()
+                || names::check(text, names::Expected::Snapshot).is_ok();
+            let rest = text.strip_prefix(pool);
+            if valid && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
                 Ok(Some(()))
             } else {
                 Err(Reason::BadBootfs(text.into()))
@@ -293,6 +296,13 @@ impl State {
         let is_bootfs = property.is_some_and(|it| it.rule == Rule::Bootfs);
         if is_bootfs && !text.is_empty() && bootfs.is_none() {
             return Err(Reason::NoSuchBootfs);
+        }
+        let bootable = |id| {
+            let dataset = self.dataset(id);
+            dataset.is_some_and(|it| it.volume().is_none())
+        };
+        if is_bootfs && !bootfs.is_none_or(bootable) {
+            return Err(Reason::NotSupportedByPool);
         }
         let Some(pool) = self.pools.get_mut(pool) else {
             return Err(Reason::NoSuchPool(pool.into()));

@@ -878,6 +878,12 @@ fn unmount(state: &mut State, path: &str, how: Unmount) -> Result {
 fn make_mountpoint(state: &mut State, path: &str) -> Result {
     let place = state.mounts.locate(path);
     let Some(mount) = place.mount else {
+        let ends = path.match_indices('/').map(|(end, _)| end).skip(1);
+        let all: Vec<String> = ends
+            .chain([path.len()])
+            .map(|end| path[..end].to_owned())
+            .collect();
+        state.directories.extend(all);
         return Ok(None);
     };
     let reached = Reached {
@@ -913,6 +919,10 @@ fn make_mountpoint(state: &mut State, path: &str) -> Result {
 fn remove_mountpoint(state: &mut State, path: &str) -> Result {
     let place = state.mounts.locate(path);
     let Some(mount) = place.mount else {
+        if !state.is_outside_empty(path) {
+            return Err(Errno::ENOTEMPTY);
+        }
+        state.directories.remove(path);
         return Ok(None);
     };
     if place.inside == "/" {

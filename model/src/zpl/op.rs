@@ -221,7 +221,7 @@ pub enum FileOp {
         /// Its size in bytes.
         size: u64,
     },
-    /// Removes a directory that was a mountpoint. Outside of all mounts it always succeeds.
+    /// Removes a directory that was a mountpoint. Outside of all mounts one that nobody made is fine.
     RemoveMountpoint {
         /// An absolute path.
         path: Arc<str>,

@@ -52,7 +52,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
     }
     let heading = format!("cannot create '{name}'");
     let on = settings::target_of_head(console, snapshot);
-    let checked = check_new(console, name).map(|()| properties.check(on, console));
+    let checked = check_new(console, name).map(|()| properties.check(on, name, console));
     let cloned = match checked {
         Err(reason) => Err(reason),
         Ok(settings) => match settings? {

@@ -158,7 +158,7 @@ impl Create {
             return Ok(false);
         }
         let what = if self.dry { "verify" } else { "create" };
-        let checked = match self.properties.check(self.target(), console)? {
+        let checked = match self.properties.check(self.target(), name, console)? {
             Ok(checked) => checked,
             Err(reason) => {
                 console.refuse(&format!("cannot {what} '{name}'"), &reason);
@@ -192,6 +192,13 @@ impl Create {
     fn create(&self, console: &mut Console<'_>, name: &str) -> Result<bool, NotModelled> {
         match self.try_create(console, name)? {
             Ok(()) => Ok(true),
+            Err(Reason::NeedsFeature) => {
+                console.note(&Reason::NeedsFeature);
+                console.complain(format!(
+                    "cannot create '{name}': pool must be upgraded to set this property or value"
+                ));
+                Ok(false)
+            }
             Err(reason) => {
                 console.refuse(&format!("cannot create '{name}'"), &reason);
                 Ok(false)
@@ -218,7 +225,7 @@ impl Create {
         if console.state().find(name).is_some() {
             return Ok(Err(Reason::AlreadyExists));
         }
-        let mut settings = match self.properties.check(self.target(), console)? {
+        let mut settings = match self.properties.check(self.target(), name, console)? {
             Ok(settings) => settings,
             Err(reason) => return Ok(Err(reason)),
         };

@@ -299,6 +299,9 @@ const fn heading(field: Field) -> &'static str {
     }
 }
 
+/// As long as a source can be, in bytes: what `zprop_print_one_property` has room for.
+const MAX_SOURCE: usize = 127;
+
 /// A property of a dataset that is shown.
 struct Row {
     id: DatasetId,
@@ -318,7 +321,11 @@ impl Row {
             _ if self.cell.temporary => "temporary".to_owned(),
             Some(Source::Local) => "local".to_owned(),
             Some(Source::Default) => "default".to_owned(),
-            Some(Source::Inherited(from)) => format!("inherited from {}", console.name(from)),
+            Some(Source::Inherited(from)) => {
+                let mut source = format!("inherited from {}", console.name(from));
+                source.truncate(MAX_SOURCE);
+                source
+            }
             None => "-".to_owned(),
         };
         let field = |field: &Field| match field {

@@ -2,8 +2,10 @@
 
 use ztwin_model::Release;
 use ztwin_model::dsl::dataset::DatasetId;
+use ztwin_model::dsl::names;
 use ztwin_model::dsl::op::DslOp;
 use ztwin_model::dsl::properties::{Key, Property, Value};
+use ztwin_model::dsl::reason::Reason;
 use ztwin_model::dsl::room::Fits;
 use ztwin_model::dsl::value::Target;
 
@@ -96,17 +98,21 @@ fn set(
     } else {
         settings::target_of_head(console, id)
     };
-    let mut settings = match given.check(on, console)? {
+    let mut settings = match given.check(on, name, console)? {
         Ok(settings) => settings,
         Err(reason) => {
             console.refuse(&heading, &reason);
             return Ok(false);
         }
     };
-    // Setting the version that it has does nothing, where anything can be set.
+    // Setting the version that it has does nothing but get into the history, where anything can be set.
     let pool = console.state().pool_of(id);
     if pool.is_some_and(|pool| !pool.is_read_only()) {
+        let before = settings.len();
         settings.retain(|(key, _)| *key != Key::Native(Property::Version));
+        if settings.len() < before {
+            console.logged = console.root_of(names::pool(name));
+        }
     }
     let size_before = volume::add_reservation(console, id, &mut settings);
     volume::fix_automatic(console, id, &mut settings);
@@ -145,7 +151,14 @@ fn set(
             settings: vec![setting],
         };
         if let Err(reason) = console.dataset(op) {
-            console.refuse(&heading, &reason);
+            if reason == Reason::NeedsFeature {
+                console.note(&reason);
+                console.complain(format!(
+                    "{heading}: pool and or dataset must be upgraded to set this property or value"
+                ));
+            } else {
+                console.refuse(&heading, &reason);
+            }
             done = false;
         }
     }

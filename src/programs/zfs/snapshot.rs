@@ -79,7 +79,7 @@ fn snapshot(
             return Ok(1);
         }
     }
-    let settings = match properties.check(Target::Snapshot, console)? {
+    let settings = match properties.check(Target::Snapshot, "", console)? {
         Ok(settings) => settings,
         Err(reason) => {
             console.refuse("cannot create snapshots ", &reason);

@@ -352,13 +352,17 @@ impl DependentWalk {
             let mut snapshots = console.meet(snapshots).into_iter();
             return snapshots.all(|snapshot| self.visit_if_there(console, snapshot, each));
         }
-        // To sort them, all are opened first (`zfs_iter_snapshots_sorted`).
+        // To sort them, all are opened first, and none is left out when one fails
+        // (`zfs_iter_snapshots_sorted`).
         let snapshots: Vec<_> = snapshots
             .into_iter()
             .filter_map(|snapshot| console.handle(snapshot))
             .collect();
-        let mut snapshots = snapshots.iter();
-        snapshots.all(|snapshot| self.visit(console, snapshot, each))
+        let mut on = true;
+        for snapshot in &snapshots {
+            on &= self.visit(console, snapshot, each);
+        }
+        on
     }
 }
 

@@ -166,11 +166,7 @@ impl Column {
                 continue;
             };
             // A marker is right below its heading, unless the column is wider than both for a value's sake.
-            let counts = if is_marked(&cell.text) {
-                least == self.heading().len()
-            } else {
-                grows
-            };
+            let counts = grows || (is_marked(&cell.text) && least == self.heading().len());
             if counts {
                 width = width.max(cell.text.chars().count());
             }

@@ -119,7 +119,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         console.complain("pool name may have been omitted");
         return Ok(1);
     }
-    let settings = match of_root.check(Target::NewPool, console)? {
+    let settings = match of_root.check(Target::NewPool, "", console)? {
         Ok(settings) => settings,
         Err(reason) => {
             console.refuse(&heading, &reason);
@@ -142,6 +142,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         .filter(|feature| all_features && !disabled(feature))
         .map(|feature| feature.name)
         .collect();
+    let devices: Vec<Arc<str>> = vdevs.iter().flat_map(|it| it.devices.clone()).collect();
     let op = PoolOp::Create {
         name: name.as_str().into(),
         vdevs,
@@ -150,6 +151,9 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         settings,
     };
     if let Err(reason) = console.pool(op) {
+        if reason == Reason::VdevTwice {
+            overwrite_labels(console, &devices);
+        }
         if reason == Reason::OutOfSpace {
             console.note(&reason);
             console.complain(format!("{heading}: one or more devices is out of space"));
@@ -185,6 +189,14 @@ fn check_properties(
         }
     }
     Ok(Ok(properties))
+}
+
+/// `vdev_create`: the labels are written in order, up to the device that was there before.
+fn overwrite_labels(console: &mut Console<'_>, devices: &[Arc<str>]) {
+    let again = (1..devices.len()).find(|&at| devices[..at].contains(&devices[at]));
+    let devices = devices[..again.unwrap_or(devices.len())].to_vec();
+    // Nothing refuses it.
+    let _ = console.pool(PoolOp::OverwriteLabels { devices });
 }
 
 /// Where the root filesystem will be mounted must be empty, as far as it lies in a pool.

@@ -209,6 +209,17 @@ fn add_property(console: &mut Console<'_>, given: &mut settings::Given, text: &s
         no_such_property(console, &reason, name);
         return false;
     }
+    let excluded = match known.map(|it| it.name) {
+        None => given.iter().any(|(it, _)| it == "version"),
+        Some("version") => given
+            .iter()
+            .any(|(it, _)| property::feature_name(it).is_some()),
+        Some(_) => false,
+    };
+    if excluded {
+        console.tell(&Reason::VersionAndFeature);
+        return false;
+    }
     if known.is_some_and(|it| it.rule == Rule::Cachefile) {
         // The only one that may be given again and again.
         given.put_text(name, value);
