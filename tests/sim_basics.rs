@@ -290,7 +290,8 @@ fn vdev_files_have_any_name_and_are_never_written() {
     cannot resolve path 'DIR/some where/grows'
     [1]
     [0]
-    cannot create 'mounted': one or more devices is less than the minimum size (64M)
+    mountpoint 'DIR/some where' exists and is not empty
+    use '-m' option to provide a different default
     [1]
     would update 'tank' to the following configuration:
 

@@ -107,6 +107,9 @@ impl Given {
                         "the property '{name}' with the value '{text}'"
                     )));
                 }
+                Err(Reason::BadSmallBlocks(name, bytes, _)) if !large_blocks => {
+                    return Ok(Err(Reason::BadSmallBlocks(name, bytes, OLD_MAX_BLOCK)));
+                }
                 Err(reason) => return Ok(Err(reason)),
             }
         }

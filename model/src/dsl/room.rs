@@ -105,15 +105,21 @@ impl State {
                 _ => None,
             })
         };
-        let pool = self.pool_of(parent).filter(|_| !clone);
-        let least = pool.map_or(0, Pool::least_filesystem);
+        let (least, size) = match self.pool_of(parent) {
+            Some(pool) => (pool.least_filesystem(), pool.raw_size),
+            None => (0, 0),
+        };
         let quota = given(Property::Quota).unwrap_or(u64::MAX);
         let refquota = given(Property::Refquota).unwrap_or(u64::MAX);
         let reservation = given(Property::Reservation).unwrap_or(0);
         let refreservation = given(Property::Refreservation).unwrap_or(0);
         let need = reservation.max(refreservation);
-        if quota.min(refquota) < least || need > quota || refreservation > refquota {
+        // A clone takes nothing, and refers to all that its origin does.
+        let too_small = refquota < least || (!clone && quota < least);
+        if too_small || need > quota || refreservation > refquota {
             return Fits::No;
+        } else if clone && Fits::between((least, size), (refquota, refquota)) != Fits::Yes {
+            return Fits::Unknown;
         } else if need == 0 {
             return Fits::Yes;
         }
