@@ -38,7 +38,7 @@ fn what_is_not_modelled_says_so() {
         (&[], "zfs create -o refreservation=900M tank/b"),
         (&[], "zfs userspace tank/a"),
         (&[], "zfs set zoned=on tank/a"),
-        (&[], "zpool scrub tank"),
+        (&[], "zpool trim tank"),
         (&[], "zfs receive tank/b"),
     ] {
         let mut session = ModelPools::default().session();

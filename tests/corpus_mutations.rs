@@ -145,6 +145,6 @@ fn a_changed_character_is_noticed_unless_a_named_looseness_covers_it() {
     );
     insta::assert_snapshot!(
         format!("{:?}", all.unnoticed),
-        @r#"{"between": 144, "guid": 5668, "space": 41919, "time": 13516, "txg": 587, "version": 960}"#
+        @r#"{"between": 144, "guid": 5781, "space": 42021, "time": 13756, "txg": 591, "version": 960}"#
     );
 }

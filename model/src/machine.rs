@@ -103,6 +103,14 @@ impl State {
         !self.directories.iter().any(below) && !self.vdevs.keys().any(below)
     }
 
+    /// Makes the files of a filesystem those of another reading into memory.
+    pub(crate) fn read_again(&mut self, id: DatasetId) {
+        let reading = self.number().0;
+        if let Some(filesystem) = self.filesystem_mut(id) {
+            filesystem.reading = reading;
+        }
+    }
+
     /// A number for a new dataset.
     pub(crate) fn number(&mut self) -> DatasetId {
         let id = DatasetId(self.next_dataset);

@@ -44,7 +44,7 @@ fn play(mut machine: Machine, ops: &[DslOp]) -> Vec<String> {
             devices: vec!["/v/a".into()],
         }],
         properties: Vec::new(),
-        features: std::collections::BTreeSet::new(),
+        features: std::collections::BTreeSet::from(["bookmarks"]),
         settings: Vec::new(),
     };
     assert_eq!(machine.apply(&Op::File(vdev)), Outcome::Done);

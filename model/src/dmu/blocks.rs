@@ -22,6 +22,8 @@ pub struct Terms {
     pub policy: Policy,
     /// Seconds since the machine's epoch.
     pub now: u64,
+    /// Which reading of the files into memory it goes by: another one after each mount and rollback.
+    pub reading: u64,
 }
 
 /// How the blocks of a file are stored (`dmu_write_policy`).
@@ -76,9 +78,12 @@ pub struct Blocks {
     size: u64,
     /// Block size in bytes. Never shrinks; frozen once there is a second block.
     block_size: u64,
-    /// Number of the last block that ever was (`dn_maxblkid`). On disk it falls when blocks are freed to the end,
-    /// but not as long as the file is in memory.
+    /// Number of the last block that ever was (`dn_maxblkid`), in this reading of the file into memory.
     last: u64,
+    /// The same on disk, where it falls when blocks are freed to the end.
+    last_on_disk: u64,
+    /// The reading in which `last` holds.
+    reading: u64,
     /// The blocks by number; absent ones are holes.
     allocated: Arc<BTreeMap<u64, Block>>,
     /// Levels of blocks, those of the data included (`dn_nlevels`). Never falls.
@@ -93,6 +98,8 @@ impl Default for Blocks {
             size: 0,
             block_size: MIN_BLOCK,
             last: 0,
+            last_on_disk: 0,
+            reading: 0,
             allocated: Arc::default(),
             levels: 1,
             indirect: Arc::default(),
@@ -124,6 +131,14 @@ impl Blocks {
         self.allocated
             .iter()
             .map(|(&number, block)| (number, block))
+    }
+
+    /// What is known of the file when it is read into memory (`dnode_create`).
+    fn read_in(&mut self, terms: Terms) {
+        if self.reading != terms.reading {
+            self.reading = terms.reading;
+            self.last = self.last_on_disk;
+        }
     }
 
     /// Makes the block size fit a file that ends at `end`, as long as there is one block only
@@ -276,6 +291,7 @@ impl Blocks {
             );
         }
         self.last = self.last.max(number);
+        self.last_on_disk = self.last_on_disk.max(number);
     }
 
     /// Writes `data` at `offset`. Nothing happens when it is empty.
@@ -284,6 +300,7 @@ impl Blocks {
             return;
         }
         let end = offset + data.len;
+        self.read_in(terms);
         self.grow_block(self.size.max(end), terms);
         let size = self.block_size;
         let mut at = offset;
@@ -300,6 +317,7 @@ impl Blocks {
 
     /// Makes the file `size` bytes long (`zfs_freesp`): cut off, or extended by a hole.
     pub fn truncate(&mut self, size: u64, terms: Terms) {
+        self.read_in(terms);
         if size > self.size {
             self.grow_block(size, terms);
             self.size = size;
@@ -320,6 +338,7 @@ impl Blocks {
         if kept <= self.last {
             self.settle(kept, u64::MAX, terms);
         }
+        self.last_on_disk = self.last_on_disk.min(kept.saturating_sub(1));
         self.size = size;
     }
 
@@ -339,6 +358,7 @@ impl Blocks {
             return;
         }
         let block = self.block_size;
+        self.read_in(terms);
         let (first, last) = (offset.div_ceil(block), end / block);
         if first > last {
             // Within one block.

@@ -11,6 +11,7 @@ const TERMS: Terms = Terms {
         ..Policy::PLAIN
     },
     now: 0,
+    reading: 0,
 };
 
 fn random(len: u64) -> Piece {

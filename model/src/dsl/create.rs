@@ -98,6 +98,7 @@ impl State {
                 parent: Some(parent),
                 origin,
                 counted,
+                reading: id.0,
                 ..Filesystem::default()
             }),
         };

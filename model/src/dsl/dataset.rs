@@ -58,6 +58,8 @@ pub struct Filesystem {
     pub lists_bookmarks: bool,
     /// Whether what is below it is counted (`dsl_dir_init_fs_ss_count`).
     pub counted: bool,
+    /// Which reading of its files into memory this is: they are read again after an unmount and a rollback.
+    pub reading: u64,
     /// When a snapshot of it was last made or destroyed (`dd_snap_cmtime`).
     pub snapshots_changed: Option<u64>,
 }

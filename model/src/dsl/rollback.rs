@@ -37,6 +37,7 @@ impl State {
         if let Some(dataset) = self.dataset_mut(home) {
             dataset.objset = objset;
         }
+        self.read_again(home);
         if let Some(pool) = self.pool_of_mut(home) {
             pool.close_txg();
         }

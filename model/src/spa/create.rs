@@ -151,7 +151,7 @@ impl State {
     /// Gives a pool another number, this one or one that it draws (`spa_change_guid`).
     pub(crate) fn reguid(&mut self, name: &str, guid: Option<u64>) -> Result {
         self.check_writable(name)?;
-        let drawn = Guid::Drawn(self.number().0);
+        let drawn = Guid::Drawn(self.next_dataset);
         let taken = |pool: &Arc<Pool>| guid.is_some_and(|guid| pool.guid == Guid::Given(guid));
         let taken = self.pools.values().any(taken);
         let Some(pool) = self.pools.get_mut(name) else {
@@ -169,6 +169,7 @@ impl State {
         let pool = Arc::make_mut(pool);
         pool.guid = guid.map_or(drawn, Guid::Given);
         pool.close_txg();
+        self.number();
         Ok(())
     }
 

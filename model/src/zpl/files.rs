@@ -1,5 +1,6 @@
 //! What each system call does: the checks of Linux's VFS in their order, then those of ZFS.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::dmu::data::Piece;
@@ -253,6 +254,7 @@ fn terms(state: &State, id: DatasetId) -> Terms {
         recordsize: state.recordsize(id),
         policy: state.policy(id),
         now: state.now,
+        reading: state.filesystem(id).map_or(0, |it| it.reading),
     }
 }
 
@@ -870,7 +872,13 @@ fn unmount(state: &mut State, path: &str, how: Unmount) -> Result {
     if asks && state.mounts.is_busy(mount, &state.open_files) {
         return Err(Errno::EBUSY);
     }
+    let before: BTreeSet<DatasetId> = state.mounts.iter().map(|it| it.dataset).collect();
     state.mounts.detach(mount);
+    for id in before {
+        if !state.mounts.is_mounted(id) {
+            state.read_again(id);
+        }
+    }
     Ok(None)
 }
 
