@@ -233,6 +233,7 @@ impl<'m> Console<'m> {
         };
         // Logging always succeeds, and no failure is drawn for it.
         let _ = self.machine.apply(&Op::Pool(op));
+        self.changed = true;
     }
 
     /// The machine to go back to when the next operation fails although it could succeed.
