@@ -12,9 +12,11 @@ pub mod data;
 mod indirect;
 mod lz4;
 pub mod storage;
+mod weight;
 mod zle;
 
 pub use blocks::{Block, Blocks, Policy, Terms};
+pub use weight::Weight;
 
 /// The number of an object in its objset.
 pub type ObjectId = u64;

@@ -19,6 +19,9 @@ pub struct Figure {
 }
 
 impl Figure {
+    /// No bytes.
+    pub const ZERO: Figure = Figure { least: 0, most: 0 };
+
     /// A known number.
     #[must_use]
     pub fn exact(bytes: u64) -> Figure {
@@ -35,6 +38,21 @@ impl Figure {
             least: function(self.least),
             most: function(self.most),
         }
+    }
+
+    /// What is left of a sum when a part of it, of the same bounds as when it was added, is taken away.
+    #[must_use]
+    pub fn without(self, part: Figure) -> Figure {
+        Figure {
+            least: self.least.saturating_sub(part.least),
+            most: self.most.saturating_sub(part.most),
+        }
+    }
+
+    /// The number, if it is known.
+    #[must_use]
+    pub fn known(self) -> Option<u64> {
+        (self.least == self.most).then_some(self.least)
     }
 }
 

@@ -21,4 +21,5 @@ pub mod rename;
 pub mod rollback;
 pub mod room;
 pub mod snapshot;
+pub mod space;
 pub mod value;

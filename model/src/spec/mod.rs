@@ -9,12 +9,14 @@
 //! | `referenced` | all that it holds |
 //! | `written` | those that the one before it in the chain does not have |
 //! | `written@s` | those that the snapshot `s` does not have |
+//! | `written#b` | those that the snapshot did not have of which `b` is a bookmark |
 //! | `usedbydataset` | those of the head that its origin is too old to have |
 //! | `usedbysnapshots` | those of its snapshots that the head does not have, nor its origin |
 //! | `used` of a snapshot | those that neither the one before it nor the one behind it has |
 //!
 //! and `used` is the sum of what it takes by itself, of what it reserves, and of its children. The set of the
-//! blocks below any of these is weighed twice: in bytes on disk, and in bytes before compression (`logical*`).
+//! blocks below any of these is weighed three times: in bytes on disk, in bytes before compression (`logical*`), and in bytes of one copy, which
+//! those before compression are measured by (`compressratio`).
 //!
 //! This is slow and plain on purpose: what computes the same fast is compared with it.
 
@@ -33,6 +35,8 @@ pub struct Block {
     pub size: u64,
     /// Its bytes before compression (`BP_GET_UCSIZE`); of metadata, those of one copy.
     pub logical: u64,
+    /// The bytes of one copy as it is stored (`BP_GET_PSIZE`).
+    pub physical: u64,
 }
 
 /// The blocks of a head or of a snapshot.
@@ -46,6 +50,9 @@ pub const SIZE: Weight = |block| block.size;
 
 /// In bytes before compression.
 pub const LOGICAL: Weight = |block| block.logical;
+
+/// In bytes of one copy.
+pub const PHYSICAL: Weight = |block| block.physical;
 
 /// A filesystem or volume.
 #[derive(Clone, Debug, Default)]
@@ -80,6 +87,8 @@ pub struct Datasets {
     pub filesystems: BTreeMap<DatasetId, Filesystem>,
     /// Snapshots.
     pub snapshots: BTreeMap<DatasetId, Snapshot>,
+    /// Bookmarks: they have what their snapshot had, and keep none of it.
+    pub bookmarks: BTreeMap<DatasetId, Snapshot>,
 }
 
 /// The weight of all blocks together.
@@ -159,6 +168,14 @@ impl Datasets {
         weigh(self.blocks(id).difference(self.blocks(snapshot)), SIZE)
     }
 
+    /// `written#bookmark`.
+    #[must_use]
+    pub fn written_since_bookmark(&self, id: DatasetId, bookmark: DatasetId) -> u64 {
+        let marked = self.bookmarks.get(&bookmark);
+        let had = |block: &&Block| marked.is_some_and(|it| it.blocks.contains(block));
+        weigh(self.blocks(id).iter().filter(|block| !had(block)), SIZE)
+    }
+
     /// `usedbydataset`.
     #[must_use]
     pub fn used_by_dataset(&self, filesystem: DatasetId, weight: Weight) -> u64 {
@@ -207,14 +224,16 @@ impl Datasets {
             + self.used_by_children(id)
     }
 
-    /// `logicalused` of a filesystem: nothing is reserved in it.
+    /// `logicalused` of a filesystem, and what `compressratio` divides it by: nothing is reserved in it.
     #[must_use]
-    pub fn logical_used(&self, filesystem: DatasetId) -> u64 {
+    pub fn charged(&self, filesystem: DatasetId, weight: Weight) -> u64 {
         let children = self.filesystems.iter();
         let children = children.filter(|(_, it)| it.parent == Some(filesystem));
-        self.used_by_dataset(filesystem, LOGICAL)
-            + self.used_by_snapshots(filesystem, LOGICAL)
-            + children.map(|(&id, _)| self.logical_used(id)).sum::<u64>()
+        self.used_by_dataset(filesystem, weight)
+            + self.used_by_snapshots(filesystem, weight)
+            + children
+                .map(|(&id, _)| self.charged(id, weight))
+                .sum::<u64>()
     }
 
     /// `used` of a snapshot: what only it has of its chain. Clones of it do not count.
@@ -272,6 +291,13 @@ impl Datasets {
         }
     }
 
+    /// A bookmark of a snapshot.
+    pub fn bookmark(&mut self, id: DatasetId, snapshot: DatasetId) {
+        if let Some(snapshot) = self.snapshots.get(&snapshot) {
+            self.bookmarks.insert(id, snapshot.clone());
+        }
+    }
+
     /// A clone begins with what its origin holds.
     pub fn clone_of(&mut self, origin: DatasetId, id: DatasetId, parent: Option<DatasetId>) {
         self.create(id, parent, self.blocks(origin).clone());
@@ -318,8 +344,9 @@ impl Datasets {
         }
     }
 
-    /// A snapshot without clones, or a filesystem without anything that depends on it, goes.
+    /// A snapshot without clones, or a filesystem without anything that depends on it, goes; or a bookmark.
     pub fn destroy(&mut self, id: DatasetId) {
+        self.bookmarks.remove(&id);
         self.filesystems.remove(&id);
         self.snapshots.remove(&id);
         for filesystem in self.filesystems.values_mut() {
@@ -329,4 +356,4 @@ impl Datasets {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

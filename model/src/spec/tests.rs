@@ -4,7 +4,7 @@ use super::*;
 
 /// A step of a history. Numbers choose among what is there.
 #[derive(Clone, Debug)]
-enum Step {
+pub(crate) enum Step {
     Create(usize),
     Write(usize, usize, u64),
     Snapshot(usize),
@@ -13,9 +13,31 @@ enum Step {
     Rollback(usize),
     Destroy(usize),
     DestroySnapshot(usize),
+    Reserve(usize, u64),
+    Refreserve(usize, u64),
+    Rename(usize, usize),
+    Bookmark(usize),
 }
 
-fn step() -> impl Strategy<Value = Step> {
+/// A change of the datasets, with what the step chose.
+#[derive(Clone, Debug)]
+pub(crate) enum Change {
+    Create(DatasetId, DatasetId),
+    Write(DatasetId, Blocks, Blocks),
+    Snapshot(DatasetId, DatasetId, u64),
+    Clone(DatasetId, DatasetId, DatasetId),
+    Promote(DatasetId),
+    Rollback(DatasetId),
+    Destroy(DatasetId),
+    DestroySnapshot(DatasetId),
+    DestroyBookmark(DatasetId),
+    Reserve(DatasetId, u64),
+    Refreserve(DatasetId, u64),
+    Rename(DatasetId, DatasetId),
+    Bookmark(DatasetId, DatasetId),
+}
+
+pub(crate) fn step() -> impl Strategy<Value = Step> {
     let any = 0_usize..100;
     prop_oneof![
         1 => any.clone().prop_map(Step::Create),
@@ -29,10 +51,22 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// Also steps after which other figures than blocks count.
+pub(crate) fn any_step() -> impl Strategy<Value = Step> {
+    let (any, bytes) = (0_usize..100, prop_oneof![Just(0), 0_u64..100_000]);
+    prop_oneof![
+        16 => step(),
+        1 => (any.clone(), bytes.clone()).prop_map(|(at, bytes)| Step::Reserve(at, bytes)),
+        1 => (any.clone(), bytes).prop_map(|(at, bytes)| Step::Refreserve(at, bytes)),
+        1 => (any.clone(), any.clone()).prop_map(|(at, parent)| Step::Rename(at, parent)),
+        1 => any.prop_map(Step::Bookmark),
+    ]
+}
+
 /// Datasets, and what makes the numbers of new ones.
 #[derive(Clone, Debug, Default)]
-struct World {
-    datasets: Datasets,
+pub(crate) struct World {
+    pub datasets: Datasets,
     txg: u64,
     next: u64,
 }
@@ -52,78 +86,149 @@ impl World {
                 birth: txg,
                 size: 4096 * (1 + id % 5),
                 logical: 1000 * (1 + id % 7),
+                physical: 512 * (1 + id % 3),
             }
         };
         (0..count).map(&mut block).collect()
     }
 
-    fn filesystem(&self, at: usize) -> DatasetId {
+    pub(crate) fn filesystem(&self, at: usize) -> DatasetId {
         let all: Vec<_> = self.datasets.filesystems.keys().collect();
         *all[at % all.len()]
     }
 
-    fn any_snapshot(&self, at: usize) -> Option<DatasetId> {
+    pub(crate) fn any_snapshot(&self, at: usize) -> Option<DatasetId> {
         let all: Vec<_> = self.datasets.snapshots.keys().collect();
         all.get(at % all.len().max(1)).map(|&&id| id)
     }
 
-    fn has_clones(&self, snapshot: DatasetId) -> bool {
+    pub(crate) fn has_clones(&self, snapshot: DatasetId) -> bool {
         let mut all = self.datasets.filesystems.values();
         all.any(|it| it.origin == Some(snapshot))
     }
 
-    fn new() -> World {
+    /// With a root that has no blocks.
+    pub(crate) fn empty() -> World {
         let mut world = World {
             txg: 1,
             ..World::default()
         };
+        world.datasets.create(DatasetId(0), None, Blocks::new());
+        world
+    }
+
+    fn new() -> World {
+        let mut world = World::empty();
         let head = world.born(3);
-        world.datasets.create(DatasetId(0), None, head);
+        world.datasets.write(DatasetId(0), &Blocks::new(), &head);
         world
     }
 
     /// Takes a step, each in a transaction group of its own.
     fn take(&mut self, step: &Step) {
+        for change in self.choose(step) {
+            self.apply(&change);
+        }
+    }
+
+    /// What a step changes, in the next transaction group.
+    pub(crate) fn choose(&mut self, step: &Step) -> Vec<Change> {
         self.txg += 1;
-        match *step {
+        let change = match *step {
             Step::Create(parent) => {
                 let (head, id) = (self.born(2), DatasetId(self.number()));
-                let parent = self.filesystem(parent);
-                self.datasets.create(id, Some(parent), head);
+                return vec![
+                    Change::Create(id, self.filesystem(parent)),
+                    Change::Write(id, Blocks::new(), head),
+                ];
             }
             Step::Write(at, freed, born) => {
                 let id = self.filesystem(at);
                 let head = self.datasets.blocks(id).iter();
                 let freed: Blocks = head.skip(at % 3).take(freed).copied().collect();
-                let born = self.born(born);
-                self.datasets.write(id, &freed, &born);
+                Change::Write(id, freed, self.born(born))
             }
             Step::Snapshot(at) => {
-                let (of, id) = (self.filesystem(at), DatasetId(self.number()));
-                self.datasets.snapshot(of, id, self.txg);
+                let id = DatasetId(self.number());
+                Change::Snapshot(self.filesystem(at), id, self.txg)
             }
             Step::Clone(origin, parent) => {
-                if let Some(origin) = self.any_snapshot(origin) {
-                    let (id, parent) = (DatasetId(self.number()), self.filesystem(parent));
-                    self.datasets.clone_of(origin, id, Some(parent));
-                }
+                let Some(origin) = self.any_snapshot(origin) else {
+                    return Vec::new();
+                };
+                let id = DatasetId(self.number());
+                Change::Clone(origin, id, self.filesystem(parent))
             }
-            Step::Promote(at) => self.datasets.promote(self.filesystem(at)),
-            Step::Rollback(at) => self.datasets.rollback(self.filesystem(at)),
+            Step::Promote(at) => Change::Promote(self.filesystem(at)),
+            Step::Rollback(at) => {
+                let id = self.filesystem(at);
+                let last = self.datasets.filesystem(id).snapshots.last();
+                let Some(last) = last.map(|last| self.datasets.snapshots[last].txg) else {
+                    return Vec::new();
+                };
+                // Bookmarks of something newer must be gone.
+                let newer = self.datasets.bookmarks.iter();
+                let newer = newer.filter(|(_, mark)| mark.txg > last);
+                let newer = newer.map(|(&bookmark, _)| Change::DestroyBookmark(bookmark));
+                return newer.chain([Change::Rollback(id)]).collect();
+            }
             Step::Destroy(at) => {
                 let id = self.filesystem(at);
                 let mut all = self.datasets.filesystems.values();
                 let parent = all.any(|it| it.parent == Some(id));
-                if id != DatasetId(0)
-                    && !parent
-                    && self.datasets.filesystem(id).snapshots.is_empty()
-                {
-                    self.datasets.destroy(id);
+                let bare = self.datasets.filesystem(id).snapshots.is_empty();
+                if id == DatasetId(0) || parent || !bare {
+                    return Vec::new();
                 }
+                Change::Destroy(id)
             }
             Step::DestroySnapshot(at) => {
-                if let Some(id) = self.any_snapshot(at).filter(|&id| !self.has_clones(id)) {
-                    self.datasets.destroy(id);
+                match self.any_snapshot(at).filter(|&id| !self.has_clones(id)) {
+                    Some(id) => Change::DestroySnapshot(id),
+                    None => return Vec::new(),
+                }
+            }
+            Step::Reserve(at, bytes) => Change::Reserve(self.filesystem(at), bytes),
+            Step::Refreserve(at, bytes) => Change::Refreserve(self.filesystem(at), bytes),
+            Step::Rename(at, parent) => {
+                let (id, parent) = (self.filesystem(at), self.filesystem(parent));
+                let above = |id: &DatasetId| self.datasets.filesystem(*id).parent;
+                let mut way = std::iter::successors(Some(parent), above);
+                if id == DatasetId(0) || way.any(|it| it == id) {
+                    return Vec::new();
+                }
+                Change::Rename(id, parent)
+            }
+            Step::Bookmark(at) => match self.any_snapshot(at) {
+                Some(snapshot) => Change::Bookmark(DatasetId(self.number()), snapshot),
+                None => return Vec::new(),
+            },
+        };
+        vec![change]
+    }
+
+    pub(crate) fn apply(&mut self, change: &Change) {
+        let datasets = &mut self.datasets;
+        match change {
+            Change::Create(id, parent) => datasets.create(*id, Some(*parent), Blocks::new()),
+            Change::Write(id, freed, born) => datasets.write(*id, freed, born),
+            Change::Snapshot(of, id, txg) => datasets.snapshot(*of, *id, *txg),
+            Change::Clone(origin, id, parent) => datasets.clone_of(*origin, *id, Some(*parent)),
+            Change::Promote(id) => datasets.promote(*id),
+            Change::Rollback(id) => datasets.rollback(*id),
+            Change::Destroy(id) | Change::DestroySnapshot(id) | Change::DestroyBookmark(id) => {
+                datasets.destroy(*id);
+            }
+            Change::Bookmark(id, snapshot) => datasets.bookmark(*id, *snapshot),
+            Change::Reserve(id, _) | Change::Refreserve(id, _) | Change::Rename(id, _) => {
+                let Some(filesystem) = datasets.filesystems.get_mut(id) else {
+                    return;
+                };
+                match change {
+                    Change::Reserve(_, bytes) => filesystem.reservation = *bytes,
+                    Change::Refreserve(_, bytes) => filesystem.refreservation = *bytes,
+                    Change::Rename(_, parent) => filesystem.parent = Some(*parent),
+                    _ => {}
                 }
             }
         }
@@ -152,7 +257,7 @@ impl World {
                 space.written(id),
                 space.used_by_dataset(id, SIZE),
                 space.used_by_snapshots(id, SIZE),
-                space.logical_used(id),
+                space.charged(id, LOGICAL),
             ];
             (id, space.filesystem(id).origin, figures)
         });
@@ -283,6 +388,7 @@ fn a_refreservation_counts_again_what_a_snapshot_keeps() {
         birth: 1,
         size: 10_199_040,
         logical: 10_199_040,
+        physical: 10_199_040,
     };
     world
         .datasets

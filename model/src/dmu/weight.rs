@@ -1,0 +1,68 @@
+//! What blocks weigh: on disk, before compression, and in one copy.
+
+use std::ops::{Add, AddAssign, Sub, SubAssign};
+
+use super::storage::Figure;
+
+/// What a block weighs, or several together. Where the number is not known, it lies between bounds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Weight {
+    /// The bytes that a dataset is charged, all copies together (`bp_get_dsize_sync`).
+    pub size: Figure,
+    /// The bytes before compression (`BP_GET_UCSIZE`).
+    pub logical: Figure,
+    /// The bytes of one copy as it is stored (`BP_GET_PSIZE`).
+    pub physical: Figure,
+}
+
+impl Weight {
+    /// That of no blocks.
+    pub const ZERO: Weight = Weight {
+        size: Figure::ZERO,
+        logical: Figure::ZERO,
+        physical: Figure::ZERO,
+    };
+}
+
+impl Add for Weight {
+    type Output = Weight;
+
+    fn add(self, other: Weight) -> Weight {
+        Weight {
+            size: self.size + other.size,
+            logical: self.logical + other.logical,
+            physical: self.physical + other.physical,
+        }
+    }
+}
+
+/// What is left of some blocks when these of them are gone.
+impl Sub for Weight {
+    type Output = Weight;
+
+    fn sub(self, other: Weight) -> Weight {
+        Weight {
+            size: self.size.without(other.size),
+            logical: self.logical.without(other.logical),
+            physical: self.physical.without(other.physical),
+        }
+    }
+}
+
+impl AddAssign for Weight {
+    fn add_assign(&mut self, other: Weight) {
+        *self = *self + other;
+    }
+}
+
+impl SubAssign for Weight {
+    fn sub_assign(&mut self, other: Weight) {
+        *self = *self - other;
+    }
+}
+
+impl std::iter::Sum for Weight {
+    fn sum<I: Iterator<Item = Weight>>(weights: I) -> Weight {
+        weights.fold(Weight::ZERO, Add::add)
+    }
+}
