@@ -9,6 +9,7 @@ pub mod dsl;
 pub mod fault;
 pub mod layer;
 pub mod machine;
+pub mod maps;
 pub mod op;
 pub mod outcome;
 pub mod release;

@@ -149,7 +149,7 @@ fn picture(machine: &Machine) -> String {
 fn check(state: &State) {
     for pool in state.pools.values() {
         let mut reached = 1;
-        for (&id, dataset) in &pool.datasets {
+        for (id, dataset) in &pool.datasets {
             let name = state.name_of(id).expect("every dataset has a name");
             assert_eq!(state.find(&name), Some(id), "{name} is found by its name");
             if let Some(filesystem) = dataset.filesystem() {

@@ -18,7 +18,7 @@ fn picture(machine: &Machine) -> Vec<String> {
     let state = machine.state();
     let datasets = state.pools.values().flat_map(|pool| pool.datasets.keys());
     let mut lines: Vec<String> = datasets
-        .map(|&id| {
+        .map(|id| {
             let origin = state.origin_of(id).and_then(|origin| state.name_of(origin));
             let compression = state.property(id, Property::Compression).0;
             let volume = state.dataset(id).and_then(Dataset::volume);

@@ -273,7 +273,7 @@ impl<'a> World<'a> {
         let ids: Vec<DatasetId> = state
             .pools
             .values()
-            .flat_map(|pool| pool.datasets.keys().copied())
+            .flat_map(|pool| pool.datasets.keys())
             .collect();
         let names = |wanted: &dyn Fn(DatasetId) -> bool| {
             let ids = ids.iter().filter(|&&id| wanted(id));

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::compress::{self, Compression};
 use super::data::{Piece, Source, push, push_range};
-use super::indirect::{self, Indirect, Indirects, Pointer};
+use super::indirect::{self, Indirect, Indirects, Place, Pointer};
 use super::storage::{Figure, Storage};
+use crate::maps::Radix;
 
 /// The smallest block, in bytes (`SPA_MINBLOCKSIZE`).
 pub const MIN_BLOCK: u64 = 512;
@@ -85,11 +86,11 @@ pub struct Blocks {
     /// The reading in which `last` holds.
     reading: u64,
     /// The blocks by number; absent ones are holes.
-    allocated: Arc<BTreeMap<u64, Block>>,
+    allocated: Radix<u64, Block>,
     /// Levels of blocks, those of the data included (`dn_nlevels`). Never falls.
     levels: u32,
     /// The indirect blocks above them.
-    indirect: Arc<Indirects>,
+    indirect: Indirects,
 }
 
 impl Default for Blocks {
@@ -100,9 +101,9 @@ impl Default for Blocks {
             last: 0,
             last_on_disk: 0,
             reading: 0,
-            allocated: Arc::default(),
+            allocated: Radix::new(),
             levels: 1,
-            indirect: Arc::default(),
+            indirect: Indirects::new(),
         }
     }
 }
@@ -128,9 +129,7 @@ impl Blocks {
 
     /// The blocks that are not holes, by number.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &Block)> {
-        self.allocated
-            .iter()
-            .map(|(&number, block)| (number, block))
+        self.allocated.iter()
     }
 
     /// What is known of the file when it is read into memory (`dnode_create`).
@@ -162,8 +161,7 @@ impl Blocks {
             return;
         }
         self.block_size = new;
-        let blocks = Arc::make_mut(&mut self.allocated);
-        if let Some(block) = blocks.get_mut(&0) {
+        if let Some(block) = self.allocated.get_mut(&0) {
             let mut pieces = block.pieces.to_vec();
             push(&mut pieces, Piece::zeros(new - old));
             *block = Block {
@@ -187,28 +185,28 @@ impl Blocks {
         for level in 1..self.levels {
             // What is freed may reach far; where nothing is nothing changes.
             let (low, high) = (indirect::above(first, level), indirect::above(last, level));
-            let there = self.indirect.range((level, low)..=(level, high));
-            wrong.extend(there.map(|(&key, _)| key));
+            let place = |number| Place { level, number };
+            let there = self.indirect.range(place(low)..=place(high));
+            wrong.extend(there.map(|(place, _)| place).filter(|it| it.level == level));
             let blocks = self.allocated.range(first..=last);
-            wrong.extend(blocks.map(|(&number, _)| (level, indirect::above(number, level))));
+            wrong.extend(blocks.map(|(number, _)| place(indirect::above(number, level))));
             // A file that grows in levels has what it was under the first block of the new ones.
             if level >= before {
-                wrong.push((level, 0));
+                wrong.push(place(0));
             }
             wrong.dedup();
         }
-        let indirect = Arc::make_mut(&mut self.indirect);
-        for (level, number) in wrong {
-            let mut below = self.allocated.range(indirect::below(level, number));
-            if below.next().is_none() {
-                indirect.remove(&(level, number));
+        for place in wrong {
+            let below = indirect::below(place.level, place.number);
+            if self.allocated.range(below).next().is_none() {
+                self.indirect.remove(&place);
                 continue;
             }
             let new = Indirect {
                 birth: terms.txg,
-                copies: terms.policy.copies_at(level),
+                copies: terms.policy.copies_at(place.level),
             };
-            indirect.insert((level, number), new);
+            self.indirect.insert(place, new);
         }
     }
 
@@ -221,7 +219,7 @@ impl Blocks {
         // The pointers of a level, by the number of the block.
         let mut pointers = Vec::new();
         let mut contents: BTreeMap<&[Piece], u64> = BTreeMap::new();
-        for (&number, block) in &*self.allocated {
+        for (number, block) in &self.allocated {
             let (how, embeds) = (block.policy.compression, block.policy.embeds);
             let bytes = compress::stored(&block.pieces, self.block_size, how, embeds, on);
             sum = sum + charged(bytes, block.policy.copies);
@@ -246,7 +244,7 @@ impl Blocks {
             };
             let above = pointers.chunk_by(same).filter_map(|below| {
                 let number = indirect::above(below.first()?.0, 1);
-                let block = self.indirect.get(&(level, number))?;
+                let block = self.indirect.get(&Place { level, number })?;
                 let bytes = indirect::stored(below, size, on);
                 sum = sum + charged(bytes, block.copies);
                 let pointer = Pointer {
@@ -266,11 +264,11 @@ impl Blocks {
     /// Replaces `len` bytes of block `number` from `offset` within it on by `with`.
     fn splice(&mut self, number: u64, offset: u64, len: u64, with: &[Piece], terms: Terms) {
         let size = self.block_size;
-        let blocks = Arc::make_mut(&mut self.allocated);
         let hole = [Piece::zeros(size)];
         let mut pieces = Vec::new();
         {
-            let old = blocks.get(&number).map_or(&hole[..], |block| &block.pieces);
+            let old = self.allocated.get(&number);
+            let old = old.map_or(&hole[..], |block| &block.pieces);
             push_range(&mut pieces, old, 0, offset);
             for piece in with {
                 push(&mut pieces, piece.clone());
@@ -279,9 +277,9 @@ impl Blocks {
         }
         let holes = terms.policy.compression != Compression::Off;
         if holes && pieces.iter().all(Piece::is_zero) {
-            blocks.remove(&number);
+            self.allocated.remove(&number);
         } else {
-            blocks.insert(
+            self.allocated.insert(
                 number,
                 Block {
                     birth: terms.txg,
@@ -328,8 +326,7 @@ impl Blocks {
         }
         let block = self.block_size;
         let kept = size.div_ceil(block);
-        let blocks = Arc::make_mut(&mut self.allocated);
-        blocks.split_off(&kept);
+        self.allocated.remove_range(kept..);
         let within = size % block;
         // The rest of the last block is zeroed in place.
         if within > 0 {
@@ -367,9 +364,7 @@ impl Blocks {
             if !offset.is_multiple_of(block) {
                 self.clear(first - 1, offset % block, block - offset % block, terms);
             }
-            let blocks = Arc::make_mut(&mut self.allocated);
-            let mut behind = blocks.split_off(&first);
-            blocks.append(&mut behind.split_off(&last));
+            self.allocated.remove_range(first..last);
             if !end.is_multiple_of(block) {
                 self.clear(last, 0, end % block, terms);
             }
@@ -389,7 +384,7 @@ impl Blocks {
             let number = at / self.block_size;
             // A hole that reaches over many blocks is one piece.
             let (start, block) = match self.allocated.range(number..).next() {
-                Some((&found, block)) => (found.saturating_mul(self.block_size), Some(block)),
+                Some((found, block)) => (found.saturating_mul(self.block_size), Some(block)),
                 None => (u64::MAX, None),
             };
             if start > at {
@@ -409,7 +404,7 @@ impl Blocks {
     /// The byte ranges, merged and ascending, of the blocks that `keep` says yes to.
     pub fn ranges(&self, mut keep: impl FnMut(&Block) -> bool) -> Vec<(u64, u64)> {
         let mut ranges: Vec<(u64, u64)> = Vec::new();
-        for (&number, block) in &*self.allocated {
+        for (number, block) in &self.allocated {
             if !keep(block) {
                 continue;
             }
@@ -424,11 +419,19 @@ impl Blocks {
 
     /// Gives every block the birth `txg`, as if all were written anew.
     pub fn rewrite(&mut self, txg: u64) {
-        for block in Arc::make_mut(&mut self.allocated).values_mut() {
-            block.birth = txg;
-        }
-        for block in Arc::make_mut(&mut self.indirect).values_mut() {
-            block.birth = txg;
-        }
+        let blocks = self.allocated.iter().map(|(number, block)| {
+            let block = block.clone();
+            (
+                number,
+                Block {
+                    birth: txg,
+                    ..block
+                },
+            )
+        });
+        self.allocated = blocks.collect();
+        let indirect = self.indirect.iter();
+        let indirect = indirect.map(|(place, &it)| (place, Indirect { birth: txg, ..it }));
+        self.indirect = indirect.collect();
     }
 }

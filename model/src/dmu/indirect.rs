@@ -1,12 +1,12 @@
 //! Indirect blocks: which there are, and what they take on disk.
 
-use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use super::data::Source;
 use super::lz4;
 use super::storage::{Figure, Storage};
 use crate::fault::Fault;
+use crate::maps::Radix;
 
 /// The pointers in an indirect block, as a power of two (`dn_indblkshift` less `SPA_BLKPTRSHIFT`).
 const POINTERS: u32 = 10;
@@ -47,8 +47,34 @@ pub(super) fn levels(last: u64) -> u32 {
     levels
 }
 
-/// The indirect blocks of a file, by level and number. Those that would hold nothing are not there.
-pub(super) type Indirects = BTreeMap<(u32, u64), Indirect>;
+/// The indirect blocks of a file. Those that would hold nothing are not there.
+pub(super) type Indirects = Radix<Place, Indirect>;
+
+/// Where an indirect block stands in its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// The level, below 8.
+    pub level: u32,
+    /// The number at that level.
+    pub number: u64,
+}
+
+impl From<Place> for u64 {
+    /// The level stands behind the number, so that the numbers stay small.
+    fn from(place: Place) -> u64 {
+        place.number << 3 | u64::from(place.level)
+    }
+}
+
+impl From<u64> for Place {
+    #[allow(clippy::cast_possible_truncation, reason = "it is below 8")]
+    fn from(key: u64) -> Place {
+        Place {
+            level: (key & 7) as u32,
+            number: key >> 3,
+        }
+    }
+}
 
 /// A block pointer, as far as it is known: not where its block lies, nor its checksum.
 #[derive(Clone, Copy, Debug)]

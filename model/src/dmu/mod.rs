@@ -1,9 +1,10 @@
 //! Objects and blocks: block size, births, holes, sharing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::layer::{Content, Entry, Tree};
+use crate::maps::Radix;
 use crate::zpl::znode::{Body, Znode};
 
 pub mod blocks;
@@ -41,7 +42,7 @@ pub struct Objset {
 
 #[derive(Clone, Debug, Default)]
 struct Inner {
-    objects: BTreeMap<ObjectId, Arc<Znode>>,
+    objects: Radix<ObjectId, Arc<Znode>>,
     /// Objects without a name that are still open (the delete queue).
     unlinked: BTreeSet<ObjectId>,
     next: ObjectId,
@@ -56,7 +57,7 @@ impl Objset {
         let root = Znode::new(Body::directory(ROOT), 0o755, 0, 0, txg, now);
         Objset {
             inner: Arc::new(Inner {
-                objects: BTreeMap::from([(ROOT, Arc::new(root))]),
+                objects: Radix::from_iter([(ROOT, Arc::new(root))]),
                 unlinked: BTreeSet::new(),
                 next: ROOT + 1,
                 volume: None,
@@ -131,7 +132,7 @@ impl Objset {
 
     /// Every object, in the order of their numbers.
     pub fn iter(&self) -> impl Iterator<Item = (ObjectId, &Znode)> {
-        self.inner.objects.iter().map(|(&id, znode)| (id, &**znode))
+        self.inner.objects.iter().map(|(id, znode)| (id, &**znode))
     }
 
     /// Everything from an object down by path, sorted.
@@ -183,8 +184,8 @@ impl Objset {
     #[must_use]
     pub fn copied(&self, txg: u64) -> Self {
         let mut copy = self.clone();
-        for znode in Arc::make_mut(&mut copy.inner).objects.values_mut() {
-            if let Body::File(blocks) = &mut Arc::make_mut(znode).body {
+        for (id, _) in self.iter() {
+            if let Some(Body::File(blocks)) = copy.get_mut(id).map(|it| &mut it.body) {
                 blocks.rewrite(txg);
             }
         }

@@ -83,7 +83,7 @@ impl State {
         };
         let filesystem = self.filesystem_of(id);
         if let Some(filesystem) = filesystem.and_then(|id| self.filesystem_mut(id)) {
-            filesystem.bookmarks.retain(|_, bookmark| *bookmark != id);
+            filesystem.bookmarks.remove(names::component(name));
             filesystem.lists_bookmarks = !filesystem.bookmarks.is_empty();
         }
         if let Some(pool) = self.pool_of_mut(id) {

@@ -80,7 +80,7 @@ impl State {
         settings.remove(&Key::Native(Property::Encryption));
         let id = self.number();
         let now = self.now;
-        let component: Arc<str> = name.rsplit('/').next().unwrap_or(name).into();
+        let component: Arc<str> = names::component(name).into();
         let limited = is_limited(&settings);
         let Some(pool) = self.pool_of_mut(parent) else {
             return;

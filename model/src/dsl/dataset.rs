@@ -6,10 +6,23 @@ use std::sync::Arc;
 use crate::dmu::{Objset, Volume};
 use crate::dsl::properties::{Key, Kinds, Value};
 use crate::dsl::property;
+use crate::maps::Names;
 
 /// The number of a dataset, unique on its machine for all time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DatasetId(pub u64);
+
+impl From<DatasetId> for u64 {
+    fn from(id: DatasetId) -> u64 {
+        id.0
+    }
+}
+
+impl From<u64> for DatasetId {
+    fn from(number: u64) -> DatasetId {
+        DatasetId(number)
+    }
+}
 
 /// A dataset of a pool.
 #[derive(Clone, Debug)]
@@ -47,13 +60,13 @@ pub struct Filesystem {
     /// The filesystem above it; none for a pool's root.
     pub parent: Option<DatasetId>,
     /// The filesystems right below it, by component.
-    pub children: BTreeMap<Arc<str>, DatasetId>,
+    pub children: Names<DatasetId>,
     /// Its snapshots, oldest first.
     pub snapshots: Vec<DatasetId>,
     /// The snapshot that it is a clone of.
     pub origin: Option<DatasetId>,
     /// Its bookmarks, by component.
-    pub bookmarks: BTreeMap<Arc<str>, DatasetId>,
+    pub bookmarks: Names<DatasetId>,
     /// Whether there is a list for them on disk (`ds_bookmarks_obj`). A promotion may leave it empty.
     pub lists_bookmarks: bool,
     /// Whether what is below it is counted (`dsl_dir_init_fs_ss_count`).

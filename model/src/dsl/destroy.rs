@@ -39,7 +39,7 @@ impl State {
             pool.close_txg();
         }
         if let Some(above) = self.filesystem_mut(parent) {
-            above.children.retain(|_, child| *child != id);
+            above.children.remove(names::component(name));
         }
         if let Some(origin) = origin {
             if let Some(snapshot) = self.snapshot_mut(origin) {

@@ -179,6 +179,12 @@ pub fn parent(name: &str) -> Option<&str> {
     name.rsplit_once('/').map(|(parent, _)| parent)
 }
 
+/// The last component: what stands behind the last `/`, `@` or `#`.
+#[must_use]
+pub fn component(name: &str) -> &str {
+    name.rsplit(['/', '@', '#']).next().unwrap_or(name)
+}
+
 /// The name of the pool: what stands before the first `/` or `@`.
 #[must_use]
 pub fn pool(name: &str) -> &str {

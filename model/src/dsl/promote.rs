@@ -94,11 +94,12 @@ impl State {
 
     /// Those that mark the origin or something before it go with the snapshots.
     fn move_bookmarks(&mut self, origin: DatasetId, from: DatasetId, to: DatasetId) {
-        let bookmarks = self.filesystem(from).map(|it| it.bookmarks.clone());
+        let bookmarks = self.filesystem(from).map(|it| &it.bookmarks);
         let older: Vec<_> = bookmarks
             .into_iter()
             .flatten()
-            .filter(|(_, bookmark)| !self.marks_after(*bookmark, origin))
+            .filter(|(_, bookmark)| !self.marks_after(**bookmark, origin))
+            .map(|(component, id)| (component.clone(), *id))
             .collect();
         for (component, id) in older {
             if let Some(from) = self.filesystem_mut(from) {

@@ -51,9 +51,9 @@ impl State {
         if self.pool_of(id).is_some_and(|pool| pool.counts) {
             self.count_below(id);
         }
-        let component: Arc<str> = to.rsplit('/').next().unwrap_or(to).into();
+        let component: Arc<str> = names::component(to).into();
         if let Some(parent) = self.filesystem_mut(old_parent) {
-            parent.children.retain(|_, child| *child != id);
+            parent.children.remove(names::component(from));
         }
         if let Some(parent) = self.filesystem_mut(parent) {
             parent.children.insert(component.clone(), id);
@@ -110,12 +110,12 @@ impl State {
         let Some(filesystem) = self.filesystem_mut(id) else {
             return;
         };
-        for (component, child) in std::mem::take(&mut filesystem.children) {
-            if let Some(child) = self.filesystem_mut(child) {
+        for (component, child) in &std::mem::take(&mut filesystem.children) {
+            if let Some(child) = self.filesystem_mut(*child) {
                 child.parent = Some(old_parent);
             }
             if let Some(parent) = self.filesystem_mut(old_parent) {
-                parent.children.insert(component, child);
+                parent.children.insert(component.clone(), *child);
             }
         }
     }

@@ -22,8 +22,8 @@ impl State {
             return Err(Reason::NewerSnapshot(to.into()));
         }
         let latest = self.dataset(snapshot).map_or(0, |it| it.creation_txg);
-        let mut bookmarks = filesystem.bookmarks.values();
-        if bookmarks.any(|&it| self.dataset(it).is_some_and(|it| it.creation_txg > latest)) {
+        let is_newer = |&it: &_| self.dataset(it).is_some_and(|it| it.creation_txg > latest);
+        if filesystem.bookmarks.values().any(is_newer) {
             return Err(Reason::NewerSnapshot(to.into()));
         }
         let Some(mut objset) = self.dataset(snapshot).map(|it| it.objset.clone()) else {

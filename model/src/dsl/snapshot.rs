@@ -70,7 +70,7 @@ impl State {
         };
         let dataset = Dataset {
             id,
-            component: name.rsplit('@').next().unwrap_or(name).into(),
+            component: names::component(name).into(),
             creation_txg: pool.open_txg,
             created: now,
             settings: settings.iter().cloned().collect(),

@@ -11,6 +11,7 @@ use crate::dsl::properties::{Key, needed_feature};
 use crate::dsl::property::{Property, Value};
 use crate::dsl::reason::Reason;
 use crate::machine::State;
+use crate::maps::Radix;
 use crate::spa::feature::Feature;
 use crate::spa::op::temporary;
 use crate::spa::property::feature_name;
@@ -86,7 +87,7 @@ impl State {
             destroyed: false,
             on_devices: None,
             open_txg: FIRST_TXG,
-            datasets: BTreeMap::from([(root, Arc::new(dataset))]),
+            datasets: Radix::from_iter([(root, Arc::new(dataset))]),
             root,
             vdevs: vdevs.to_vec(),
             first_vdevs: vdevs.len(),
@@ -99,7 +100,7 @@ impl State {
             checkpoint: None,
             scan: None,
             discarding: false,
-            history: Vec::new(),
+            history: Radix::new(),
             counts: false,
             raw_size,
         };

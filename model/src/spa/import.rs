@@ -21,7 +21,7 @@ impl State {
             .pools
             .get(name)
             .ok_or_else(|| Reason::NoSuchPool(name.into()))?;
-        if pool.datasets.keys().any(|&id| self.holds(id)) {
+        if pool.datasets.keys().any(|id| self.holds(id)) {
             return Err(Reason::PoolBusy);
         }
         if let Some(mut pool) = self.pools.remove(name) {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::dsl::dataset::{Dataset, DatasetId};
+use crate::maps::Radix;
 use import::Checkpoint;
 use scan::Scan;
 
@@ -70,7 +71,7 @@ pub struct Pool {
     /// The open transaction group; what is written now is born in it. Counts from 1.
     pub open_txg: u64,
     /// Every dataset, snapshots included.
-    pub datasets: BTreeMap<DatasetId, Arc<Dataset>>,
+    pub datasets: Radix<DatasetId, Arc<Dataset>>,
     /// The filesystem that carries the pool's name.
     pub root: DatasetId,
     /// Its top-level vdevs.
@@ -97,8 +98,8 @@ pub struct Pool {
     pub scan: Option<Scan>,
     /// Whether a checkpoint is being discarded; nobody knows for how long.
     pub discarding: bool,
-    /// The commands that changed it, with when that was, in seconds since the machine's epoch.
-    pub history: Vec<(u64, Arc<str>)>,
+    /// The commands that changed it, counted from 0, with when that was, in seconds since the machine's epoch.
+    pub history: Radix<u64, (u64, Arc<str>)>,
     /// The bytes of all devices together, an upper bound of what fits.
     pub raw_size: u64,
 }

@@ -257,7 +257,8 @@ impl PoolOp {
                 // One that was just exported or destroyed has it, too.
                 let mut pools = state.pools.values_mut().chain(&mut state.exported);
                 if let Some(pool) = pools.find(|pool| pool.root == *root) {
-                    Arc::make_mut(pool).history.push((now, command.clone()));
+                    let history = &mut Arc::make_mut(pool).history;
+                    history.insert(history.len() as u64, (now, command.clone()));
                 }
                 Ok(())
             }

@@ -10,6 +10,7 @@ use crate::dsl::dataset::{Dataset, DatasetId};
 use crate::dsl::property::{Property, Value};
 use crate::fault::Fault;
 use crate::machine::State;
+use crate::maps::Names;
 use crate::outcome::Errno;
 use crate::release::Release;
 use crate::zpl::mount::{MountId, MountOptions};
@@ -301,13 +302,10 @@ fn open_file(state: &State, handle: &Handle) -> Result<OpenFile> {
 fn entries_mut(
     objset: &mut Objset,
     directory: ObjectId,
-) -> Result<(
-    &mut std::collections::BTreeMap<Arc<str>, ObjectId>,
-    &mut u64,
-)> {
+) -> Result<(&mut Names<ObjectId>, &mut u64)> {
     let znode = objset.get_mut(directory).ok_or(Errno::ENOENT)?;
     match &mut znode.body {
-        Body::Directory { entries, .. } => Ok((Arc::make_mut(entries), &mut znode.links)),
+        Body::Directory { entries, .. } => Ok((entries, &mut znode.links)),
         _ => Err(Errno::ENOTDIR),
     }
 }

@@ -1,9 +1,9 @@
 //! Files, directories and symbolic links as objects.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::dmu::{Blocks, ObjectId};
+use crate::maps::Names;
 
 /// A file, directory or symbolic link.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub enum Body {
     /// A directory.
     Directory {
         /// Names and objects.
-        entries: Arc<BTreeMap<Arc<str>, ObjectId>>,
+        entries: Names<ObjectId>,
         /// The directory above it; the root's is itself.
         parent: ObjectId,
     },
@@ -47,7 +47,7 @@ impl Body {
     #[must_use]
     pub fn directory(parent: ObjectId) -> Body {
         Body::Directory {
-            entries: Arc::default(),
+            entries: Names::new(),
             parent,
         }
     }

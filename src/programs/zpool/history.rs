@@ -27,7 +27,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         } else {
             String::new()
         };
-        for (at, command) in &pool.history {
+        for (at, command) in pool.history.values() {
             let time = console.time(*at, Clock::Stamp);
             console.say(&format!("{time} {command}{whence}"));
         }

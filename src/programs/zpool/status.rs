@@ -325,7 +325,7 @@ fn check(console: &Console<'_>, pool: &Pool) -> Result<(), NotModelled> {
 /// Whether it is known that nothing was ever written with `dedup`.
 fn check_duplicates(pool: &Pool) -> Result<(), NotModelled> {
     let is_dedup = |key: &Key| *key == Key::Native(Property::Dedup);
-    let mut commands = pool.history.iter().map(|(_, command)| command);
+    let mut commands = pool.history.values().map(|(_, command)| command);
     if commands.any(|command| command.contains("dedup="))
         || pool
             .datasets
