@@ -20,6 +20,9 @@ pub(super) struct Sequence {
     next: u64,
 }
 
+/// What limits a filesystem, and what it keeps.
+const SIZES: [&str; 4] = ["quota", "refquota", "reservation", "refreservation"];
+
 /// Components of filesystems, of snapshots, and tags: few, so that they meet again.
 const COMPONENTS: [&str; 5] = ["a", "b", "c", "d", "long-name.with:all_of-them"];
 const SNAPSHOTS: [&str; 4] = ["s1", "s2", "s3", "2026-11-21_00:00:00"];
@@ -548,6 +551,12 @@ impl<'a> World<'a> {
         let mut rest = vec![self.setting()?];
         while rest.len() < 3 && self.draw.chance(1, 6) {
             rest.push(self.setting()?);
+        }
+        // Whether one of these fits depends on the others.
+        while rest.len() < 4 && self.draw.chance(1, 4) {
+            let name = self.draw.one(&SIZES)?;
+            let value = self.draw.one(&["none", "20M", "100M", "600M", "2G"])?;
+            rest.push(format!("{name}={value}"));
         }
         rest.push(self.filesystem()?);
         if self.draw.chance(1, 10) {

@@ -414,6 +414,8 @@ pub(super) struct Changelist {
     removable: Option<String>,
     /// Those of all whose name changes.
     former: Vec<String>,
+    /// The name of the dataset that this mountpoint comes from; none where it is the default.
+    source: String,
     /// Mount also those that were not mounted, when `canmount` is `on`.
     mounts_all: bool,
     force: bool,
@@ -477,10 +479,26 @@ impl Changelist {
             .collect()
     }
 
-    /// `changelist_rename`: the directories of the old names go, also of what stays unmounted.
-    pub fn renamed(&mut self, console: &mut Console<'_>) {
+    /// `changelist_rename`: the directories of the old names go, also of what stays unmounted. What then is
+    /// removed before it is mounted is that of the new name: behind as many bytes as the name of the old
+    /// source has, or where the new one is shorter what is left of the old one (`zfs_prop_get`).
+    pub fn renamed(&mut self, console: &mut Console<'_>, from: &str, to: &str) {
         for path in std::mem::take(&mut self.former) {
             console.remove_mountpoint(Some(path));
+        }
+        let below = |name: &str| {
+            let below = name.get(self.source.len()..)?;
+            Some(below.strip_prefix('/').unwrap_or(below).to_owned())
+        };
+        let (before, after) = (below(from), below(to).or_else(|| below(from)));
+        if let (Some(path), Some(before), Some(after)) = (&mut self.removable, before, after)
+            && let Some(base) = path.strip_suffix(&before)
+        {
+            let removed = format!("{base}{after}");
+            *path = match removed.trim_end_matches('/') {
+                "" => "/".to_owned(),
+                removed => removed.to_owned(),
+            };
         }
     }
 
@@ -500,6 +518,7 @@ impl Changelist {
             members: Vec::new(),
             removable: None,
             former: Vec::new(),
+            source: String::new(),
             mounts_all: false,
             force: false,
         }
@@ -545,10 +564,15 @@ impl Changelist {
             })
             .collect();
         let removable = console.removable_mountpoint(top);
+        let source = match console.state().property(top, Property::Mountpoint).1 {
+            Source::Inherited(from) => console.name(from),
+            Source::Local | Source::Default => String::new(),
+        };
         Changelist {
             members,
             removable,
             former: Vec::new(),
+            source,
             mounts_all,
             force,
         }

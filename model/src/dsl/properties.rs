@@ -291,18 +291,23 @@ impl State {
         })
     }
 
-    /// Whether the pool of a dataset has the feature that a setting needs.
-    fn check_feature(&self, id: DatasetId, key: &Key, value: &Value) -> Result {
+    /// Whether the pool of a dataset lacks the feature that a setting needs.
+    #[must_use]
+    pub fn lacks_feature(&self, id: DatasetId, key: &Key, value: &Value) -> bool {
         let pool = self.pool_of(id);
-        match (pool, needed_feature(key, value)) {
-            (Some(pool), Some(feature)) if !pool.features.contains(feature) => {
-                Err(Reason::NeedsFeature)
-            }
-            _ => Ok(()),
-        }
+        let feature = needed_feature(key, value);
+        pool.zip(feature)
+            .is_some_and(|(pool, feature)| !pool.features.contains(feature))
     }
 
-    /// As [`State::check_feature`], of all settings of what is made below `parent`.
+    fn check_feature(&self, id: DatasetId, key: &Key, value: &Value) -> Result {
+        if self.lacks_feature(id, key, value) {
+            return Err(Reason::NeedsFeature);
+        }
+        Ok(())
+    }
+
+    /// Whether it has those of all settings of what is made below `parent`.
     pub(crate) fn check_features(&self, parent: DatasetId, settings: &[(Key, Value)]) -> Result {
         let mut settings = settings.iter();
         settings.try_for_each(|(key, value)| self.check_feature(parent, key, value))

@@ -164,7 +164,7 @@ fn rename_filesystem(
         to: to.into(),
     });
     match &renamed {
-        Ok(()) => changes.renamed(console),
+        Ok(()) => changes.renamed(console, from, to),
         Err(reason) => console.refuse(&format!("cannot rename '{from}'"), reason),
     }
     // Since 2.2 it is no failure that something cannot be mounted again.

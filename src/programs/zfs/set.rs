@@ -143,39 +143,103 @@ fn set(
         }
         changes.push(change);
     }
-    let mut done = true;
     let keys: Vec<Key> = settings.iter().map(|(key, _)| key.clone()).collect();
-    for setting in settings {
-        let op = DslOp::Set {
-            name: name.into(),
-            settings: vec![setting],
-        };
-        if let Err(reason) = console.dataset(op) {
-            if reason == Reason::NeedsFeature {
-                console.note(&reason);
-                console.complain(format!(
-                    "{heading}: pool and or dataset must be upgraded to set this property or value"
-                ));
-            } else {
-                console.refuse(&heading, &reason);
-            }
-            done = false;
-        }
-    }
-    if let (false, Some(size)) = (done, size_before) {
+    let last = set_each(console, id, name, settings);
+    if let (Some(Reason::OutOfSpace), Some(size)) = (&last, size_before) {
         // Back to a size that there is room for. What becomes of that is not told.
         let _ = console.dataset(DslOp::Set {
             name: name.into(),
             settings: vec![(Key::Native(Property::Volsize), Value::Number(size))],
         });
     }
-    if !done {
+    if last.is_some() {
         // What was taken off stays off.
         return Ok(false);
     }
+    let mut done = true;
     for mut change in changes {
         // Since 2.2 it is no failure that something cannot be mounted again.
         done &= change.postfix(console) || console.release() > Release::V2_1;
     }
     Ok(done && (snapshot || console.remount(id, &keys)))
+}
+
+/// Sets each by itself. What the kernel does something for comes before what is only kept, and what does not
+/// fit a second time, when others may have made room (`zfs_set_prop_nvlist`). Of those that are refused each
+/// is told with the last reason, which is returned: what has to do with space as what it means for it.
+fn set_each(
+    console: &mut Console<'_>,
+    id: DatasetId,
+    name: &str,
+    settings: Vec<(Key, Value)>,
+) -> Option<Reason> {
+    let (mut refused, mut again, mut kept) = (Vec::new(), Vec::new(), Vec::new());
+    let set = |console: &mut Console<'_>, (key, value): &(Key, Value)| {
+        console.dataset(DslOp::Set {
+            name: name.into(),
+            settings: vec![(key.clone(), value.clone())],
+        })
+    };
+    for setting in settings {
+        let (key, value) = &setting;
+        // `zfs_check_settable`
+        if !is_special(key) && console.state().lacks_feature(id, key, value) {
+            refused.push((setting.0, Reason::NeedsFeature));
+        } else if !is_special(key) {
+            kept.push(setting);
+        } else if set(console, &setting).is_err() {
+            again.push(setting);
+        }
+    }
+    for setting in again.into_iter().chain(kept) {
+        if let Err(reason) = set(console, &setting) {
+            refused.push((setting.0, reason));
+        }
+    }
+    let last = match refused.last()?.1.clone() {
+        Reason::BelowUsed | Reason::AboveAvailable => Reason::OutOfSpace,
+        reason => reason,
+    };
+    let heading = format!("cannot set property for '{name}'");
+    for (key, _) in &refused {
+        tell(console, &heading, key, &last);
+    }
+    Some(last)
+}
+
+/// `zfs_setprop_error`
+fn tell(console: &mut Console<'_>, heading: &str, key: &Key, reason: &Reason) {
+    let reason = match (reason, key) {
+        (Reason::NeedsFeature, _) => {
+            console.note(reason);
+            console.complain(format!(
+                "{heading}: pool and or dataset must be upgraded to set this property or value"
+            ));
+            return;
+        }
+        (Reason::OutOfSpace, Key::Native(Property::Quota | Property::Refquota)) => {
+            &Reason::BelowUsed
+        }
+        (Reason::OutOfSpace, Key::Native(Property::Reservation | Property::Refreservation)) => {
+            &Reason::AboveAvailable
+        }
+        (reason, _) => reason,
+    };
+    console.refuse(heading, reason);
+}
+
+/// Whether the kernel does more than keep it (`zfs_prop_set_special`).
+fn is_special(key: &Key) -> bool {
+    let special = [
+        Property::FilesystemLimit,
+        Property::Quota,
+        Property::Refquota,
+        Property::Refreservation,
+        Property::Reservation,
+        Property::Snapdev,
+        Property::SnapshotLimit,
+        Property::Volmode,
+        Property::Volsize,
+    ];
+    special.map(Key::Native).contains(key)
 }
