@@ -1,11 +1,14 @@
 //! The level-0 blocks of a file: block size, births, holes, copy on write.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use super::Weight;
 use super::compress::{self, Compression};
 use super::data::{Piece, Source, push, push_range};
 use super::indirect::{self, Indirect, Indirects, Place, Pointer};
+use super::space::{Held, Synced};
 use super::storage::{Figure, Storage};
 use crate::maps::Radix;
 
@@ -40,6 +43,10 @@ pub struct Policy {
     pub copies_above: u64,
     /// The same at level 2 and above.
     pub copies_far_above: u64,
+    /// How often a block of dnodes or of a directory is.
+    pub copies_of_metadata: u64,
+    /// How often other metadata are.
+    pub copies_of_tables: u64,
 }
 
 impl Policy {
@@ -50,6 +57,8 @@ impl Policy {
         copies: 1,
         copies_above: 2,
         copies_far_above: 2,
+        copies_of_metadata: 2,
+        copies_of_tables: 2,
     };
 
     fn copies_at(&self, level: u32) -> u64 {
@@ -70,6 +79,19 @@ pub struct Block {
     pub pieces: Arc<[Piece]>,
     /// How it is stored.
     pub policy: Policy,
+    /// What it weighs, once it is on disk.
+    pub weight: Option<Weight>,
+}
+
+/// What the next sync of a file has to do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Pending {
+    /// Numbers of blocks that were written.
+    written: BTreeSet<u64>,
+    /// Levels and numbers of the indirect blocks above them.
+    above: BTreeSet<(u32, u64)>,
+    /// Blocks that were on disk and are given up.
+    freed: Vec<(u64, Weight)>,
 }
 
 /// The content of a file. Cloning shares every block.
@@ -91,6 +113,10 @@ pub struct Blocks {
     levels: u32,
     /// The indirect blocks above them.
     indirect: Indirects,
+    /// What all of them took when they were last synced (`DN_USED_BYTES`).
+    used: Figure,
+    /// What has changed since then.
+    pending: Option<Box<Pending>>,
 }
 
 impl Default for Blocks {
@@ -104,6 +130,8 @@ impl Default for Blocks {
             allocated: Radix::new(),
             levels: 1,
             indirect: Indirects::new(),
+            used: Figure::default(),
+            pending: None,
         }
     }
 }
@@ -161,16 +189,40 @@ impl Blocks {
             return;
         }
         self.block_size = new;
-        if let Some(block) = self.allocated.get_mut(&0) {
+        if let Some(block) = self.allocated.get(&0) {
             let mut pieces = block.pieces.to_vec();
             push(&mut pieces, Piece::zeros(new - old));
-            *block = Block {
-                birth: terms.txg,
-                pieces: pieces.into(),
-                policy: terms.policy,
-            };
+            self.put(0, pieces.into(), terms);
             self.settle(0, 0, terms);
         }
+    }
+
+    /// Writes a block.
+    fn put(&mut self, number: u64, pieces: Arc<[Piece]>, terms: Terms) {
+        self.give_up(number..=number);
+        let block = Block {
+            birth: terms.txg,
+            pieces,
+            policy: terms.policy,
+            weight: None,
+        };
+        self.allocated.insert(number, block);
+        self.pending().written.insert(number);
+    }
+
+    /// Frees the blocks of a range.
+    fn give_up(&mut self, range: RangeInclusive<u64>) {
+        let found = self.allocated.range(range);
+        let numbers: Vec<u64> = found.map(|(number, _)| number).collect();
+        for number in numbers {
+            let block = self.allocated.remove(&number);
+            let freed = block.and_then(|block| Some((block.birth, block.weight?)));
+            self.pending().freed.extend(freed);
+        }
+    }
+
+    fn pending(&mut self) -> &mut Pending {
+        self.pending.get_or_insert_default()
     }
 
     /// Puts the indirect blocks above blocks that were written or freed in order: they are written anew, and
@@ -196,37 +248,100 @@ impl Blocks {
             }
             wrong.dedup();
         }
+        let pending = self.pending.get_or_insert_default();
         for place in wrong {
             let below = indirect::below(place.level, place.number);
-            if self.allocated.range(below).next().is_none() {
-                self.indirect.remove(&place);
-                continue;
-            }
-            let new = Indirect {
-                birth: terms.txg,
-                copies: terms.policy.copies_at(place.level),
+            let old = if self.allocated.range(below).next().is_none() {
+                self.indirect.remove(&place)
+            } else {
+                let new = Indirect {
+                    birth: terms.txg,
+                    copies: terms.policy.copies_at(place.level),
+                    weight: None,
+                };
+                pending.above.insert((place.level, place.number));
+                self.indirect.insert(place, new)
             };
-            self.indirect.insert(place, new);
+            let freed = old.and_then(|old| Some((old.birth, old.weight?)));
+            pending.freed.extend(freed);
         }
     }
 
-    /// What its blocks and the indirect ones above them take, as a dataset is charged for it
-    /// (`DN_USED_BYTES`).
-    #[must_use]
-    pub fn charged(&self, on: &Storage) -> Figure {
-        let charged = |bytes: Figure, copies: u64| bytes.map(|bytes| on.charged(bytes) * copies);
-        let mut sum = Figure::default();
-        // The pointers of a level, by the number of the block.
-        let mut pointers = Vec::new();
+    /// Whether a sync would write anything.
+    pub(super) fn is_dirty(&self) -> bool {
+        self.pending.is_some()
+    }
+
+    /// Brings what has changed to disk: how blocks are stored was settled when they were written.
+    pub(super) fn sync(&mut self, on: &Storage, synced: &mut Synced) {
+        let Some(pending) = self.pending.take() else {
+            return;
+        };
+        let mut born = Weight::default();
+        for number in &pending.written {
+            if let Some(block) = self.allocated.get_mut(number) {
+                let (how, embeds) = (block.policy.compression, block.policy.embeds);
+                let stored = compress::stored(&block.pieces, self.block_size, how, embeds, on);
+                let weight = Weight::of_data(stored, self.block_size, block.policy.copies, on);
+                block.weight = Some(weight);
+                born += weight;
+            }
+        }
+        for &(level, number) in &pending.above {
+            let place = Place { level, number };
+            let (pointers, size) = self.pointers(place);
+            if let Some(block) = self.indirect.get_mut(&place) {
+                let stored = indirect::stored(&pointers, size, on);
+                let weight = Weight::of_metadata(stored, block.copies, on);
+                block.weight = Some(weight);
+                born += weight;
+            }
+        }
+        let freed: Weight = pending.freed.iter().map(|&(_, weight)| weight).sum();
+        self.used = (self.used + born.size).without(freed.size);
+        synced.born += born;
+        synced.freed.extend(pending.freed);
+    }
+
+    /// The number of the last block there was.
+    pub(super) fn last_on_disk(&self) -> u64 {
+        self.last_on_disk
+    }
+
+    /// Levels of blocks, those of the data included.
+    pub(super) fn levels(&self) -> u32 {
+        self.levels
+    }
+
+    /// The pointer to the one block above all others, and the size of that before compression.
+    pub(super) fn top(&self) -> Option<(Pointer, u64)> {
+        let level = self.levels;
+        let (pointers, size) = self.pointers(Place { level, number: 0 });
+        pointers.first().map(|&(_, pointer)| (pointer, size))
+    }
+
+    /// The pointers of an indirect block, and the size of what they point to.
+    fn pointers(&self, of: Place) -> (Vec<(u64, Pointer)>, u64) {
+        if of.level > 1 {
+            let below = indirect::children(&self.indirect, of).map(|(at, block)| {
+                let stored = block.weight.unwrap_or_default().physical;
+                let pointer = Pointer {
+                    stored,
+                    copies: block.copies,
+                    birth: block.birth,
+                    content: u64::MAX - at,
+                };
+                (at, pointer)
+            });
+            return (below.collect(), indirect::SIZE);
+        }
         let mut contents: BTreeMap<&[Piece], u64> = BTreeMap::new();
-        for (number, block) in &self.allocated {
-            let (how, embeds) = (block.policy.compression, block.policy.embeds);
-            let bytes = compress::stored(&block.pieces, self.block_size, how, embeds, on);
-            sum = sum + charged(bytes, block.policy.copies);
+        let below = self.allocated.range(indirect::below(1, of.number));
+        let below = below.map(|(at, block)| {
             let zero = block.pieces.iter().all(|it| it.source == Source::Zero);
             let next = contents.len() as u64 + 1;
             let pointer = Pointer {
-                stored: bytes,
+                stored: block.weight.unwrap_or_default().physical,
                 copies: block.policy.copies,
                 birth: block.birth,
                 content: if zero {
@@ -235,30 +350,33 @@ impl Blocks {
                     *contents.entry(&block.pieces).or_insert(next)
                 },
             };
-            pointers.push((number, pointer));
+            (at, pointer)
+        });
+        (below.collect(), self.block_size)
+    }
+
+    /// What is on disk, block by block; it goes with the file.
+    pub(super) fn held(&self) -> impl Iterator<Item = Held> {
+        let data = self.allocated.values().map(|it| (it.birth, it.weight));
+        let above = self.indirect.values().map(|it| (it.birth, it.weight));
+        let synced = data
+            .chain(above)
+            .filter_map(|(birth, weight)| weight.map(|weight| Held { birth, weight }));
+        // What was given up since the last sync is still there.
+        let pending = self.pending.iter().flat_map(|it| &it.freed);
+        synced.chain(pending.map(|&(birth, weight)| Held { birth, weight }))
+    }
+
+    /// What its blocks and the indirect ones above them take once they are on disk, as a dataset is charged for
+    /// it (`DN_USED_BYTES`).
+    #[must_use]
+    pub fn charged(&self, on: &Storage) -> Figure {
+        if self.pending.is_none() {
+            return self.used;
         }
-        let mut size = self.block_size;
-        for level in 1..self.levels {
-            let same = |a: &(u64, Pointer), b: &(u64, Pointer)| {
-                indirect::above(a.0, 1) == indirect::above(b.0, 1)
-            };
-            let above = pointers.chunk_by(same).filter_map(|below| {
-                let number = indirect::above(below.first()?.0, 1);
-                let block = self.indirect.get(&Place { level, number })?;
-                let bytes = indirect::stored(below, size, on);
-                sum = sum + charged(bytes, block.copies);
-                let pointer = Pointer {
-                    stored: bytes,
-                    copies: block.copies,
-                    birth: block.birth,
-                    content: u64::MAX - number,
-                };
-                Some((number, pointer))
-            });
-            pointers = above.collect();
-            size = indirect::SIZE;
-        }
-        sum
+        let mut synced = self.clone();
+        synced.sync(on, &mut Synced::default());
+        synced.used
     }
 
     /// Replaces `len` bytes of block `number` from `offset` within it on by `with`.
@@ -267,8 +385,10 @@ impl Blocks {
         let hole = [Piece::zeros(size)];
         let mut pieces = Vec::new();
         {
-            let old = self.allocated.get(&number);
-            let old = old.map_or(&hole[..], |block| &block.pieces);
+            let old = self
+                .allocated
+                .get(&number)
+                .map_or(&hole[..], |block| &block.pieces);
             push_range(&mut pieces, old, 0, offset);
             for piece in with {
                 push(&mut pieces, piece.clone());
@@ -277,16 +397,9 @@ impl Blocks {
         }
         let holes = terms.policy.compression != Compression::Off;
         if holes && pieces.iter().all(Piece::is_zero) {
-            self.allocated.remove(&number);
+            self.give_up(number..=number);
         } else {
-            self.allocated.insert(
-                number,
-                Block {
-                    birth: terms.txg,
-                    pieces: pieces.into(),
-                    policy: terms.policy,
-                },
-            );
+            self.put(number, pieces.into(), terms);
         }
         self.last = self.last.max(number);
         self.last_on_disk = self.last_on_disk.max(number);
@@ -326,7 +439,7 @@ impl Blocks {
         }
         let block = self.block_size;
         let kept = size.div_ceil(block);
-        self.allocated.remove_range(kept..);
+        self.give_up(kept..=u64::MAX);
         let within = size % block;
         // The rest of the last block is zeroed in place.
         if within > 0 {
@@ -364,7 +477,9 @@ impl Blocks {
             if !offset.is_multiple_of(block) {
                 self.clear(first - 1, offset % block, block - offset % block, terms);
             }
-            self.allocated.remove_range(first..last);
+            if first < last {
+                self.give_up(first..=last - 1);
+            }
             if !end.is_multiple_of(block) {
                 self.clear(last, 0, end % block, terms);
             }

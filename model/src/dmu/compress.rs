@@ -35,15 +35,7 @@ pub(super) fn stored(
     embeds: bool,
     on: &Storage,
 ) -> Figure {
-    let sector = on.sector();
-    // An eighth has to be saved (`zio_get_compression_max_size`); since 2.3 whole sectors of it.
-    let mut room = size - size / 8;
-    if on.release >= Release::V2_3 && how != Compression::Zle {
-        room -= room % sector;
-        if room < sector {
-            room = EMBEDDED;
-        }
-    }
+    let room = room(size, how, on);
     let at_most = |bytes: &[u8]| match how {
         Compression::Zle => zle::size(bytes, room),
         _ => lz4::size(bytes, room),
@@ -52,7 +44,7 @@ pub(super) fn stored(
         Compression::Off | Compression::Empty => return Figure::exact(size),
         Compression::Other => {
             return Figure {
-                least: if embeds { 0 } else { sector.min(size) },
+                least: if embeds { 0 } else { on.sector().min(size) },
                 most: size,
             };
         }
@@ -62,7 +54,40 @@ pub(super) fn stored(
         Some(bytes) if bytes <= EMBEDDED && embeds => {
             u64::from(on.faulty(Fault::EmbeddedIsCharged))
         }
-        Some(bytes) => bytes.next_multiple_of(sector).min(size),
+        Some(bytes) => bytes.next_multiple_of(on.sector()).min(size),
         None => size,
     })
+}
+
+/// The size at which a block of metadata is stored that compresses to so many bytes.
+pub(super) fn metadata(compressed: Figure, size: u64, embeds: bool, on: &Storage) -> Figure {
+    if !on.metadata_lz4 {
+        return Figure {
+            least: if embeds { 0 } else { on.sector().min(size) },
+            most: size,
+        };
+    }
+    let room = room(size, Compression::Lz4, on);
+    compressed.map(|bytes| {
+        if bytes <= EMBEDDED && embeds {
+            0
+        } else if bytes <= room {
+            bytes.next_multiple_of(on.sector()).min(size)
+        } else {
+            size
+        }
+    })
+}
+
+/// To how many bytes a block has to shrink. An eighth has to be saved (`zio_get_compression_max_size`); since
+/// 2.3 whole sectors of it.
+fn room(size: u64, how: Compression, on: &Storage) -> u64 {
+    let room = size - size / 8;
+    if on.release < Release::V2_3 || how == Compression::Zle {
+        return room;
+    }
+    match room - room % on.sector() {
+        0 => EMBEDDED,
+        room => room,
+    }
 }

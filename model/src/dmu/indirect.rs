@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use super::Weight;
 use super::data::Source;
 use super::lz4;
 use super::storage::{Figure, Storage};
@@ -21,6 +22,8 @@ pub struct Indirect {
     pub birth: u64,
     /// How often it is stored.
     pub copies: u64,
+    /// What it weighs, once it is on disk.
+    pub weight: Option<Weight>,
 }
 
 /// The number, at a level, of the block above or at block `number` of level 0.
@@ -45,6 +48,19 @@ pub(super) fn levels(last: u64) -> u32 {
         levels += 1;
     }
     levels
+}
+
+/// What is one level below an indirect block.
+pub(super) fn children<V: Clone>(
+    of: &Radix<Place, V>,
+    above: Place,
+) -> impl Iterator<Item = (u64, &V)> {
+    let level = above.level - 1;
+    let numbers = below(1, above.number);
+    let place = |&number: &u64| Place { level, number };
+    let found = of.range(place(numbers.start())..=place(numbers.end()));
+    let found = found.filter(move |(place, _)| place.level == level);
+    found.map(|(place, block)| (place.number, block))
 }
 
 /// The indirect blocks of a file. Those that would hold nothing are not there.
@@ -128,49 +144,56 @@ pub(super) fn stored(pointers: &[(u64, Pointer)], size: u64, on: &Storage) -> Fi
 /// By how many bytes the compressed size of an indirect block is off at most, and by one for each pointer.
 const UNSURE: u64 = 8;
 
-/// The bytes of an indirect block, with places and checksums made up (`blkptr_t`).
+/// The bytes of an indirect block, with places and checksums made up.
 fn image(pointers: &[(u64, Pointer)], size: u64, on: &Storage) -> Vec<u8> {
     let mut image = vec![0; 128 << POINTERS];
     // In sectors of 512 bytes, from somewhere in the first gigabytes: one block lies behind the other.
     let mut place = 0x0021_8768;
     for (number, pointer) in pointers {
+        let start = usize::try_from(number % (1 << POINTERS)).map_or(0, |at| 128 * at);
+        pointer.print(&mut image[start..], size, place, on);
+        place += on.allocated(pointer.stored.most) >> 9;
+    }
+    image
+}
+
+impl Pointer {
+    /// Writes it as it may stand on disk (`blkptr_t`), to a block of `size` bytes that lies at `place`.
+    pub(super) fn print(&self, to: &mut [u8], size: u64, place: u64, on: &Storage) {
         let mut words = [0_u64; 16];
-        let stored = pointer.stored.most;
+        let stored = self.stored.most;
         let sectors = on.allocated(stored) >> 9;
-        let noise = |word: u64| noise(pointer.content, word);
+        let noise = |word: u64| noise(self.content, word);
         if stored == 0 {
             // The block itself stands where places and checksum do.
             let payload = (0..6).chain(7..10).chain(11..16);
             payload.for_each(|word| words[word] = noise(word as u64));
         } else {
-            for copy in 0..usize::try_from(pointer.copies.min(3)).unwrap_or(1) {
+            for copy in 0..usize::try_from(self.copies.min(3)).unwrap_or(1) {
                 words[2 * copy] = sectors;
                 words[2 * copy + 1] = place + ((copy as u64) << 20);
             }
-            place += sectors;
             words[11] = 1;
             // Fletcher's sums of so many words of 32 bits, each over the one before it.
             let count = u64::from((stored / 4).max(1).ilog2());
             for (sum, word) in (1..).zip(&mut words[12..]) {
                 let bits = 31 + sum * count - [0, 0, 1, 2, 4][usize::try_from(sum).unwrap_or(4)];
-                if pointer.content > 0 {
+                if self.content > 0 {
                     *word = noise(12 + sum) >> (64 - bits.min(64));
                 }
             }
         }
         let half = |bytes: u64| (bytes >> 9).saturating_sub(1) & 0xffff;
         words[6] = (half(size) | half(stored) << 16) | 0x8013_0702 << 32;
-        words[10] = pointer.birth;
-        let start = usize::try_from(number % (1 << POINTERS)).map_or(0, |at| 128 * at);
-        for (bytes, word) in image[start..].chunks_exact_mut(8).zip(words) {
+        words[10] = self.birth;
+        for (bytes, word) in to.chunks_exact_mut(8).zip(words) {
             bytes.copy_from_slice(&word.to_le_bytes());
         }
     }
-    image
 }
 
 /// What no compressor shrinks.
-fn noise(content: u64, word: u64) -> u64 {
+pub(super) fn noise(content: u64, word: u64) -> u64 {
     let mut bytes = [0; 8];
     Source::Random(content).read(8 * word, &mut bytes);
     u64::from_le_bytes(bytes)

@@ -7,14 +7,24 @@ use crate::layer::{Content, Entry, Tree};
 use crate::maps::Radix;
 use crate::zpl::znode::{Body, Znode};
 
+mod allocate;
 pub mod blocks;
 pub mod compress;
 pub mod data;
+mod directory;
+mod dnode;
 mod indirect;
 mod lz4;
+mod metadata;
+pub mod space;
 pub mod storage;
 mod weight;
 mod zle;
+
+use allocate::Cursor;
+use metadata::Metadata;
+use space::Synced;
+use storage::Storage;
 
 pub use blocks::{Block, Blocks, Policy, Terms};
 pub use weight::Weight;
@@ -40,12 +50,18 @@ pub struct Objset {
     inner: Arc<Inner>,
 }
 
+/// Objects by their numbers.
+type Objects = Radix<ObjectId, Arc<Znode>>;
+
 #[derive(Clone, Debug, Default)]
 struct Inner {
-    objects: Radix<ObjectId, Arc<Znode>>,
+    objects: Objects,
+    /// What is on disk besides the blocks of files.
+    metadata: Metadata,
     /// Objects without a name that are still open (the delete queue).
     unlinked: BTreeSet<ObjectId>,
-    next: ObjectId,
+    /// Where new objects go.
+    cursor: Cursor,
     /// It is a volume's, and has no files.
     volume: Option<Volume>,
 }
@@ -58,9 +74,7 @@ impl Objset {
         Objset {
             inner: Arc::new(Inner {
                 objects: Radix::from_iter([(ROOT, Arc::new(root))]),
-                unlinked: BTreeSet::new(),
-                next: ROOT + 1,
-                volume: None,
+                ..Inner::default()
             }),
         }
     }
@@ -97,17 +111,21 @@ impl Objset {
 
     /// An object, to be changed. It is copied when a snapshot or clone shares it.
     pub fn get_mut(&mut self, id: ObjectId) -> Option<&mut Znode> {
-        Arc::make_mut(&mut self.inner)
-            .objects
-            .get_mut(&id)
-            .map(Arc::make_mut)
+        let inner = Arc::make_mut(&mut self.inner);
+        inner.metadata.dirty(id);
+        inner.objects.get_mut(&id).map(Arc::make_mut)
     }
 
-    /// Adds an object and returns its number.
-    pub fn add(&mut self, znode: Znode) -> ObjectId {
+    /// Adds an object, in a reading of the filesystem into memory, and returns its number.
+    pub fn add(&mut self, znode: Znode, reading: u64) -> ObjectId {
         let inner = Arc::make_mut(&mut self.inner);
-        let id = inner.next;
-        inner.next += 1;
+        let mut cursor = inner.cursor;
+        if cursor.reading != reading {
+            cursor = Cursor::new(reading);
+        }
+        let id = cursor.allocate(znode.slots, inner);
+        inner.cursor = cursor;
+        inner.metadata.dirty(id);
         inner.objects.insert(id, Arc::new(znode));
         id
     }
@@ -115,8 +133,39 @@ impl Objset {
     /// Frees an object.
     pub fn free(&mut self, id: ObjectId) {
         let inner = Arc::make_mut(&mut self.inner);
-        inner.objects.remove(&id);
         inner.unlinked.remove(&id);
+        if let Some(znode) = inner.objects.remove(&id) {
+            inner.metadata.free(id, &znode);
+        }
+    }
+
+    /// Whether anything has changed since the last sync.
+    #[must_use]
+    pub fn is_dirty(&self) -> bool {
+        self.inner.metadata.is_dirty()
+    }
+
+    /// Brings all that has changed to disk in a transaction group, and tells what that wrote and gave up.
+    pub fn sync(&mut self, txg: u64, on: &Storage, how: &Policy) -> Synced {
+        if !self.is_dirty() {
+            return Synced::default();
+        }
+        metadata::sync(Arc::make_mut(&mut self.inner), txg, on, how)
+    }
+
+    /// What all blocks on disk weigh. This looks at each of them.
+    #[must_use]
+    pub fn held(&self) -> Weight {
+        let files = self
+            .inner
+            .objects
+            .values()
+            .filter_map(|znode| match &znode.body {
+                Body::File(blocks) => Some(blocks.held()),
+                _ => None,
+            });
+        let all = self.inner.metadata.held().chain(files.flatten());
+        all.map(|held| held.weight).sum()
     }
 
     /// Puts an object without a name into the delete queue: it lives until its last close.

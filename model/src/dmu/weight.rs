@@ -2,7 +2,7 @@
 
 use std::ops::{Add, AddAssign, Sub, SubAssign};
 
-use super::storage::Figure;
+use super::storage::{Figure, Storage};
 
 /// What a block weighs, or several together. Where the number is not known, it lies between bounds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,6 +22,23 @@ impl Weight {
         logical: Figure::ZERO,
         physical: Figure::ZERO,
     };
+
+    /// Of a block of data: `stored` bytes a copy, 0 when its pointer holds it.
+    pub(super) fn of_data(stored: Figure, size: u64, copies: u64, on: &Storage) -> Weight {
+        Weight {
+            size: stored.map(|bytes| on.charged(bytes) * copies),
+            logical: Figure::exact(size),
+            physical: stored,
+        }
+    }
+
+    /// Of a block of metadata.
+    pub(super) fn of_metadata(stored: Figure, copies: u64, on: &Storage) -> Weight {
+        Weight {
+            logical: stored,
+            ..Weight::of_data(stored, 0, copies, on)
+        }
+    }
 }
 
 impl Add for Weight {

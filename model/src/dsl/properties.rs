@@ -201,10 +201,16 @@ impl State {
             _ => 1,
         };
         let more = (copies + 1).min(3);
-        let (copies_above, copies_far_above) = match word(Property::RedundantMetadata) {
+        let redundant = word(Property::RedundantMetadata);
+        let (copies_above, copies_far_above) = match redundant {
             "all" if self.faulty(Fault::IndirectIsSingle) => (copies, more),
             "all" => (more, more),
             "most" => (copies, more),
+            _ => (copies, copies),
+        };
+        let (copies_of_metadata, copies_of_tables) = match redundant {
+            "all" | "most" => (more, more),
+            "some" => (copies, more),
             _ => (copies, copies),
         };
         Policy {
@@ -214,6 +220,8 @@ impl State {
             copies,
             copies_above,
             copies_far_above,
+            copies_of_metadata,
+            copies_of_tables,
         }
     }
 

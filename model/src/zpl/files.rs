@@ -393,7 +393,8 @@ fn create(
     body: Body,
     mode: u32,
 ) -> Result<ObjectId> {
-    let (txg, now, slots) = (terms(state, id).txg, state.now, state.dnode_slots(id));
+    let Terms { txg, reading, .. } = terms(state, id);
+    let (now, slots) = (state.now, state.dnode_slots(id));
     let objset = objset_mut(state, id)?;
     let above = objset.get(directory).ok_or(Errno::ENOENT)?;
     let inherits = above.mode & SET_GID != 0;
@@ -404,10 +405,11 @@ fn create(
     } else {
         mode
     };
-    let object = objset.add(Znode {
+    let znode = Znode {
         slots,
         ..Znode::new(body, mode, 0, gid, txg, now)
-    });
+    };
+    let object = objset.add(znode, reading);
     enter(objset, directory, name, object, now)?;
     Ok(object)
 }

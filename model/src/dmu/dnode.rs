@@ -1,0 +1,171 @@
+//! Blocks of dnodes: what they hold, as far as it tells how well they compress.
+
+use super::indirect::{self, Pointer};
+use super::storage::{Figure, Storage};
+use super::{Inner, ObjectId, compress, lz4};
+use crate::zpl::znode::{Body, Znode};
+
+/// The dnodes in a block, as a power of two (`DNODES_PER_BLOCK_SHIFT`).
+const SHIFT: u32 = 5;
+
+/// The size of a block of dnodes, in bytes (`DNODE_BLOCK_SIZE`).
+pub(super) const SIZE: u64 = 16 << 10;
+
+/// The size of a dnode, or of one of its slots, in bytes (`DNODE_MIN_SIZE`).
+const SLOT: usize = 512;
+
+/// Where in a dnode its block pointer stands.
+const POINTER: usize = 64;
+
+/// Where its attributes stand.
+const BONUS: usize = 192;
+
+/// The objects of every filesystem besides its root directory, with type (`dmu_object_type_t`), and size of
+/// their blocks in units of 512 bytes: the master node, that of attributes, the delete queue, and the
+/// attributes' registry and layouts.
+pub(super) const TABLES: [(ObjectId, u8, u8); 5] = [
+    (1, 21, 1),
+    (32, 45, 1),
+    (33, 22, 1),
+    (35, 46, 3),
+    (36, 47, 32),
+];
+
+/// By how many bytes the compressed size of a block of dnodes is off at most, for each of them.
+const UNSURE: u64 = 12;
+
+/// The block that the dnode of an object lies in.
+pub(super) fn block(object: ObjectId) -> u64 {
+    object >> SHIFT
+}
+
+/// The objects of a block.
+fn objects(block: u64) -> std::ops::Range<ObjectId> {
+    block << SHIFT..(block + 1) << SHIFT
+}
+
+/// The size at which a block of dnodes is stored; none when there is no dnode in it.
+pub(super) fn stored(block: u64, objset: &Inner, on: &Storage) -> Option<Figure> {
+    let tables = TABLES.iter().filter(|(id, ..)| objects(block).contains(id));
+    let tables = if objset.volume.is_some() {
+        0
+    } else {
+        tables.count() as u64
+    };
+    let znodes = objset.objects.range(objects(block)).count() as u64;
+    if tables + znodes == 0 {
+        return None;
+    }
+    let fits = |compressed| compress::metadata(compressed, SIZE, false, on);
+    let surely = fits(Figure {
+        least: 100 + 20 * (tables + znodes),
+        most: 150 + 60 * tables + 200 * znodes,
+    });
+    if surely.least == surely.most || !on.metadata_lz4 {
+        return Some(surely);
+    }
+    let likely = lz4::size(&image(block, objset, on), SIZE).unwrap_or(SIZE);
+    let unsure = 8 + UNSURE * (tables + znodes);
+    Some(fits(Figure {
+        least: likely.saturating_sub(unsure),
+        most: likely + unsure,
+    }))
+}
+
+/// The bytes of a block of dnodes, with what nobody knows made up (`dnode_phys_t`).
+fn image(block: u64, objset: &Inner, on: &Storage) -> Vec<u8> {
+    let mut image = vec![0; 32 * SLOT];
+    let start = |id: ObjectId| usize::try_from(id % 32).map_or(0, |at| at * SLOT);
+    for (id, kind, sectors) in TABLES {
+        if objects(block).contains(&id) {
+            let dnode = &mut image[start(id)..];
+            head(dnode, kind, 0, u64::from(sectors), 1);
+        }
+    }
+    for (id, znode) in objset.objects.range(objects(block)) {
+        fill(&mut image[start(id)..], id, znode, on);
+    }
+    image
+}
+
+fn fill(dnode: &mut [u8], id: ObjectId, znode: &Znode, on: &Storage) {
+    let mut put = |at: usize, word: u64| dnode[at..at + 8].copy_from_slice(&word.to_le_bytes());
+    let (mode, parent) = match &znode.body {
+        Body::File(_) => (0o100_000, 0),
+        Body::Directory { parent, .. } => (0o040_000, *parent),
+        Body::Link(_) => (0o120_000, 0),
+    };
+    // A header and the attributes.
+    let attributes = [
+        0x0002_0408_002f_505a,
+        u64::from(znode.mode | mode),
+        znode.size(),
+        znode.generation,
+        u64::from(znode.uid),
+        u64::from(znode.gid),
+        parent,
+        0x0408_0000_0144,
+    ];
+    for (word, value) in attributes.into_iter().enumerate() {
+        put(BONUS + 8 * word, value);
+    }
+    // When it was read, changed, changed in any way, and made: what changes it, changes two of them.
+    for (number, change) in [0, 1, 1, 0].into_iter().enumerate() {
+        let at = BONUS + 64 + 16 * number;
+        put(at, 0x6b00_0000 + znode.mtime);
+        put(at + 8, indirect::noise(id, change) >> 34);
+    }
+    // Links, and who may do what.
+    let rights = [
+        znode.links,
+        0,
+        3,
+        0x1e_01bf_1000,
+        0x12_0020_2040,
+        0x12_0000_4000,
+    ];
+    for (word, value) in rights.into_iter().enumerate() {
+        put(BONUS + 128 + 8 * word, value);
+    }
+    let place = 0x0021_8768 + (indirect::noise(id, 9) >> 46);
+    match &znode.body {
+        Body::File(blocks) => {
+            put(16, blocks.last_on_disk());
+            put(24, blocks.charged(on).most);
+            if let Some((pointer, size)) = blocks.top() {
+                let pointer = Pointer {
+                    content: id,
+                    ..pointer
+                };
+                pointer.print(&mut dnode[POINTER..BONUS], size, place, on);
+            }
+            head(dnode, 19, 176, blocks.block_size() >> 9, blocks.levels());
+        }
+        Body::Directory { .. } => {
+            let pointer = Pointer {
+                stored: Figure::default(),
+                copies: 0,
+                birth: znode.generation,
+                content: id,
+            };
+            pointer.print(&mut dnode[POINTER..BONUS], 512, place, on);
+            head(dnode, 20, 176, 1, 1);
+        }
+        Body::Link(target) => {
+            let room = &mut dnode[BONUS + 176..SLOT];
+            let shown = target.len().min(room.len());
+            room[..shown].copy_from_slice(&target.as_bytes()[..shown]);
+            head(dnode, 19, 176, 1, 1);
+        }
+    }
+}
+
+/// What stands in front: types of object and attributes, sizes, levels.
+fn head(dnode: &mut [u8], kind: u8, attributes: u8, sectors: u64, levels: u32) {
+    let of_attributes = if attributes > 0 { 44 } else { 0 };
+    let levels = u8::try_from(levels).unwrap_or(u8::MAX);
+    dnode[..8].copy_from_slice(&[kind, 17, levels, 1, of_attributes, 0, 0, 11]);
+    let sectors = u16::try_from(sectors).unwrap_or(u16::MAX);
+    dnode[8..10].copy_from_slice(&sectors.to_le_bytes());
+    dnode[10] = attributes;
+}

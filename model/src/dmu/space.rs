@@ -1,0 +1,28 @@
+//! Which blocks a transaction group writes, and which it gives up.
+
+use super::Weight;
+
+/// A block on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Held {
+    /// The transaction group that wrote it.
+    pub birth: u64,
+    pub weight: Weight,
+}
+
+/// What one transaction group did to a dataset. A block that was written and given up within it never counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Synced {
+    /// All blocks that it wrote.
+    pub born: Weight,
+    /// The blocks that it gave up, each with the transaction group that wrote it.
+    pub freed: Vec<(u64, Weight)>,
+}
+
+impl Synced {
+    /// A block gives way to another one, if there are any.
+    pub(super) fn replace(&mut self, old: Option<Held>, new: Option<Held>) {
+        self.freed.extend(old.map(|old| (old.birth, old.weight)));
+        self.born += new.map(|new| new.weight).unwrap_or_default();
+    }
+}
