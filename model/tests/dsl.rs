@@ -159,7 +159,7 @@ fn check(state: &State) {
                     assert_eq!(child.and_then(|it| it.parent), Some(id));
                 }
                 let mut newest = 0;
-                for &snapshot in &filesystem.snapshots {
+                for snapshot in filesystem.snapshots.iter() {
                     let snapshot = pool.dataset(snapshot).expect("a snapshot that exists");
                     assert_eq!(snapshot.snapshot().map(|it| it.filesystem), Some(id));
                     assert!(
@@ -174,7 +174,7 @@ fn check(state: &State) {
                         snapshot
                             .expect("an origin that exists")
                             .clones
-                            .contains(&id)
+                            .contains_key(&id)
                     );
                     assert!(
                         state.is_before(origin, id),
@@ -183,8 +183,8 @@ fn check(state: &State) {
                 }
             }
             if let Some(snapshot) = dataset.snapshot() {
-                for clone in &snapshot.clones {
-                    let clone = pool.dataset(*clone).and_then(|it| it.filesystem());
+                for clone in snapshot.clones.keys() {
+                    let clone = pool.dataset(clone).and_then(|it| it.filesystem());
                     assert_eq!(clone.and_then(|it| it.origin), Some(id));
                 }
                 let needed = !snapshot.clones.is_empty() || !snapshot.holds.is_empty();

@@ -300,7 +300,7 @@ fn written(state: &State, id: DatasetId) -> u64 {
     let Some(filesystem) = state.filesystem(id) else {
         return 0;
     };
-    let last = filesystem.snapshots.last().copied();
+    let last = filesystem.snapshots.last();
     since(state, id, last.or(filesystem.origin))
 }
 

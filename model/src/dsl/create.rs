@@ -108,7 +108,7 @@ impl State {
             above.children.insert(component, id);
         }
         if let Some(snapshot) = origin.and_then(|origin| self.snapshot_mut(origin)) {
-            snapshot.clones.insert(id);
+            snapshot.clones.insert(id, ());
         }
     }
 }

@@ -1,12 +1,12 @@
 //! A dataset: a filesystem, a volume or a snapshot; and a bookmark, which has a name as if it were one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::dmu::{Objset, Volume};
 use crate::dsl::properties::{Key, Kinds, Value};
 use crate::dsl::property;
-use crate::maps::Names;
+use crate::maps::{Names, Radix};
 
 /// The number of a dataset, unique on its machine for all time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,8 +61,8 @@ pub struct Filesystem {
     pub parent: Option<DatasetId>,
     /// The filesystems right below it, by component.
     pub children: Names<DatasetId>,
-    /// Its snapshots, oldest first.
-    pub snapshots: Vec<DatasetId>,
+    /// Its snapshots.
+    pub snapshots: Snapshots,
     /// The snapshot that it is a clone of.
     pub origin: Option<DatasetId>,
     /// Its bookmarks, by component.
@@ -77,13 +77,64 @@ pub struct Filesystem {
     pub snapshots_changed: Option<u64>,
 }
 
+/// The snapshots of a filesystem, in their order and by name.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshots {
+    /// By the transaction group that made them.
+    by_age: Radix<u64, DatasetId>,
+    by_name: Names<DatasetId>,
+}
+
+impl Snapshots {
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_age.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_age.is_empty()
+    }
+
+    /// All of them, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = DatasetId> {
+        self.by_age.values().copied()
+    }
+
+    /// The newest.
+    #[must_use]
+    pub fn last(&self) -> Option<DatasetId> {
+        self.by_age.last().copied()
+    }
+
+    /// The one of this name: what stands behind the `@`.
+    #[must_use]
+    pub fn get(&self, component: &str) -> Option<DatasetId> {
+        self.by_name.get(component).copied()
+    }
+
+    /// Adds one that was made in this transaction group.
+    pub(crate) fn insert(&mut self, txg: u64, component: Arc<str>, id: DatasetId) {
+        self.by_age.insert(txg, id);
+        self.by_name.insert(component, id);
+    }
+
+    /// Takes away what was added so.
+    pub(crate) fn remove(&mut self, txg: u64, component: &str) {
+        self.by_age.remove(&txg);
+        self.by_name.remove(component);
+    }
+}
+
 /// What a snapshot belongs to, and what keeps it.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     /// Its filesystem.
     pub filesystem: DatasetId,
     /// The filesystems that have it as origin.
-    pub clones: BTreeSet<DatasetId>,
+    pub clones: Radix<DatasetId, ()>,
     /// User holds: the tag, and when it was placed.
     pub holds: BTreeMap<Arc<str>, u64>,
     /// It is destroyed as soon as no clone and no hold needs it.

@@ -104,7 +104,8 @@ impl State {
     }
 
     fn reap_if(&mut self, id: DatasetId, anyway: bool) {
-        let Some(snapshot) = self.snapshot(id) else {
+        let Some((dataset, snapshot)) = self.dataset(id).and_then(|it| Some((it, it.snapshot()?)))
+        else {
             return;
         };
         let unneeded = snapshot.deferred && snapshot.clones.is_empty() && snapshot.holds.is_empty();
@@ -113,15 +114,16 @@ impl State {
         }
         let home = snapshot.filesystem;
         let clones = snapshot.clones.clone();
+        let (txg, component) = (dataset.creation_txg, dataset.component.clone());
         let now = self.now;
         if let Some(pool) = self.pool_of_mut(id) {
             pool.datasets.remove(&id);
         }
         if let Some(filesystem) = self.filesystem_mut(home) {
-            filesystem.snapshots.retain(|snapshot| *snapshot != id);
+            filesystem.snapshots.remove(txg, &component);
             filesystem.snapshots_changed = Some(now);
         }
-        for clone in clones {
+        for clone in clones.keys() {
             if let Some(filesystem) = self.filesystem_mut(clone) {
                 filesystem.origin = None;
             }

@@ -27,16 +27,7 @@ impl State {
         }
         match snapshot {
             None => Some(id),
-            Some(snapshot) => pool
-                .dataset(id)?
-                .filesystem()?
-                .snapshots
-                .iter()
-                .copied()
-                .find(|&s| {
-                    pool.dataset(s)
-                        .is_some_and(|dataset| &*dataset.component == snapshot)
-                }),
+            Some(snapshot) => pool.dataset(id)?.filesystem()?.snapshots.get(snapshot),
         }
     }
 

@@ -24,34 +24,33 @@ impl State {
         let through = source
             .snapshots
             .iter()
-            .position(|&id| id == origin)
+            .position(|id| id == origin)
             .map_or(0, |at| at + 1);
         let through = if self.faulty(Fault::PromoteMovesOneTooMany) {
             (through + 1).min(source.snapshots.len())
         } else {
             through
         };
-        let component = |id| self.dataset(id).map(|it| it.component.clone());
-        let taken: Vec<_> = target
+        let moved: Vec<_> = source
             .snapshots
             .iter()
-            .copied()
-            .filter_map(component)
+            .take(through)
+            .filter_map(|id| self.dataset(id))
+            .map(|it| (it.creation_txg, it.component.clone(), it.id))
             .collect();
-        let clash = source.snapshots[..through]
-            .iter()
-            .copied()
-            .filter_map(component)
-            .find(|component| taken.contains(component));
-        if let Some(component) = clash {
+        let mut components = moved.iter().map(|(_, component, _)| component);
+        if let Some(component) = components.find(|it| target.snapshots.get(it).is_some()) {
             let origin = self.name_of(origin).unwrap_or_default();
-            return Err(Reason::ConflictingSnapshot(component, origin.into()));
+            return Err(Reason::ConflictingSnapshot(
+                component.clone(),
+                origin.into(),
+            ));
         }
         let above = source.origin;
         // `dsl_bookmark_node_add` asserts that the name is free, and no check made sure of it.
         let stays = |bookmark: &DatasetId| self.marks_after(*bookmark, origin);
-        let mut moved = source.bookmarks.iter().filter(|(_, it)| !stays(it));
-        if moved.any(|(component, _)| target.bookmarks.contains_key(component)) {
+        let mut marks = source.bookmarks.iter().filter(|(_, it)| !stays(it));
+        if marks.any(|(component, _)| target.bookmarks.contains_key(component)) {
             return Err(Reason::KernelPanic);
         }
 
@@ -59,24 +58,27 @@ impl State {
         let Some(source) = self.filesystem_mut(home) else {
             return Err(Reason::NotAClone);
         };
-        let mut moved: Vec<_> = source.snapshots.drain(..through).collect();
+        for (txg, component, _) in &moved {
+            source.snapshots.remove(*txg, component);
+        }
         source.origin = Some(origin);
         source.snapshots_changed = Some(now);
-        for &id in &moved {
-            if let Some(snapshot) = self.snapshot_mut(id) {
+        for (_, _, id) in &moved {
+            if let Some(snapshot) = self.snapshot_mut(*id) {
                 snapshot.filesystem = clone;
             }
         }
         let leaves = self.faulty(Fault::PromoteLeavesOrigin);
         if let Some(target) = self.filesystem_mut(clone) {
-            moved.append(&mut target.snapshots);
-            target.snapshots = moved;
+            for (txg, component, id) in moved {
+                target.snapshots.insert(txg, component, id);
+            }
             if !leaves {
                 target.origin = above;
             }
         }
         if let Some(snapshot) = self.snapshot_mut(origin) {
-            snapshot.clones.insert(home);
+            snapshot.clones.insert(home, ());
             if !leaves {
                 snapshot.clones.remove(&clone);
             }
@@ -84,7 +86,7 @@ impl State {
         self.move_bookmarks(origin, home, clone);
         if let Some(snapshot) = above.and_then(|above| self.snapshot_mut(above)) {
             snapshot.clones.remove(&home);
-            snapshot.clones.insert(clone);
+            snapshot.clones.insert(clone, ());
         }
         if let Some(pool) = self.pool_of_mut(clone) {
             pool.close_txg();

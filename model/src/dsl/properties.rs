@@ -364,7 +364,7 @@ impl State {
     fn resize_snapshots(&mut self, id: DatasetId) {
         let size = self.dataset(id).and_then(Dataset::volume).map(|it| it.size);
         let snapshots = self.filesystem(id).map(|it| it.snapshots.clone());
-        for snapshot in snapshots.unwrap_or_default() {
+        for snapshot in snapshots.unwrap_or_default().iter() {
             if let (Some(size), Some(snapshot)) = (size, self.dataset_mut(snapshot)) {
                 snapshot.objset.resize(size);
             }

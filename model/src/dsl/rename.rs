@@ -82,8 +82,8 @@ impl State {
             let longest = self
                 .filesystem(below)
                 .into_iter()
-                .flat_map(|it| &it.snapshots)
-                .filter_map(|&snapshot| self.dataset(snapshot))
+                .flat_map(|it| it.snapshots.iter())
+                .filter_map(|snapshot| self.dataset(snapshot))
                 .map(|snapshot| snapshot.component.len() + 1)
                 .max()
                 .unwrap_or(0);
@@ -158,12 +158,15 @@ impl State {
             return Err(Reason::NoSuchDataset);
         }
         for id in renamed {
-            if let Some(dataset) = self.dataset_mut(id) {
-                dataset.component = to.into();
-            }
-            let now = self.now;
-            let home = self.filesystem_of(id);
+            let (now, home) = (self.now, self.filesystem_of(id));
+            let Some(dataset) = self.dataset_mut(id) else {
+                continue;
+            };
+            dataset.component = to.into();
+            let txg = dataset.creation_txg;
             if let Some(home) = home.and_then(|home| self.filesystem_mut(home)) {
+                home.snapshots.remove(txg, from);
+                home.snapshots.insert(txg, to.into(), id);
                 home.snapshots_changed = Some(now);
             }
         }

@@ -17,7 +17,7 @@ impl State {
         let Some((home, filesystem)) = home.and_then(|id| Some((id, self.filesystem(id)?))) else {
             return Err(Reason::WrongType);
         };
-        if filesystem.snapshots.last() != Some(&snapshot) && !self.faulty(Fault::RollbackKeepsNewer)
+        if filesystem.snapshots.last() != Some(snapshot) && !self.faulty(Fault::RollbackKeepsNewer)
         {
             return Err(Reason::NewerSnapshot(to.into()));
         }

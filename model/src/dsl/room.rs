@@ -267,7 +267,7 @@ impl State {
                 let since = origin.map_or(0, |origin| origin.creation_txg);
                 let snapshots = filesystem.snapshots.iter();
                 let of_snapshots: u64 = snapshots
-                    .filter_map(|&snapshot| self.dataset(snapshot))
+                    .filter_map(|snapshot| self.dataset(snapshot))
                     .map(|snapshot| content(&snapshot.objset, since))
                     .sum();
                 least + content(&dataset.objset, since) + of_snapshots + (64 << 10)

@@ -68,10 +68,11 @@ impl State {
         let Some(pool) = self.pool_of_mut(of) else {
             return;
         };
+        let (txg, component) = (pool.open_txg, Arc::from(names::component(name)));
         let dataset = Dataset {
             id,
-            component: names::component(name).into(),
-            creation_txg: pool.open_txg,
+            component: Arc::clone(&component),
+            creation_txg: txg,
             created: now,
             settings: settings.iter().cloned().collect(),
             objset,
@@ -83,7 +84,7 @@ impl State {
         };
         pool.datasets.insert(id, Arc::new(dataset));
         if let Some(filesystem) = self.filesystem_mut(of) {
-            filesystem.snapshots.push(id);
+            filesystem.snapshots.insert(txg, component, id);
             filesystem.snapshots_changed = Some(now);
         }
     }

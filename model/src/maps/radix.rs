@@ -254,6 +254,18 @@ impl<K: Copy + Into<u64> + From<u64>, V> Radix<K, V> {
         self.iter().map(|(_, value)| value)
     }
 
+    /// What is under the largest key.
+    #[must_use]
+    pub fn last(&self) -> Option<&V> {
+        let mut node = self.root.as_deref()?;
+        loop {
+            match node {
+                Node::Values(slots) => return slots.items.last(),
+                Node::Nodes(slots) => node = slots.items.last()?,
+            }
+        }
+    }
+
     /// What is under the keys of a range, in their order.
     pub fn range(&self, keys: impl RangeBounds<K>) -> Range<'_, K, V> {
         let mut range = Range {

@@ -1,6 +1,5 @@
 //! What each system call does: the checks of Linux's VFS in their order, then those of ZFS.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::dmu::data::Piece;
@@ -872,9 +871,7 @@ fn unmount(state: &mut State, path: &str, how: Unmount) -> Result {
     if asks && state.mounts.is_busy(mount, &state.open_files) {
         return Err(Errno::EBUSY);
     }
-    let before: BTreeSet<DatasetId> = state.mounts.iter().map(|it| it.dataset).collect();
-    state.mounts.detach(mount);
-    for id in before {
+    for id in state.mounts.detach(mount) {
         if !state.mounts.is_mounted(id) {
             state.read_again(id);
         }

@@ -3,16 +3,32 @@
 //! Outside of all mounts lies a file system of which the model knows nothing: every directory
 //! there exists when it is asked for, and changes there leave no trace.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use crate::dmu::ObjectId;
 use crate::dsl::dataset::DatasetId;
 use crate::dsl::property::{Property, Value};
 use crate::fault::Fault;
 use crate::machine::State;
+use crate::maps::{Names, Radix};
 use crate::zpl::open::OpenFiles;
 
 /// The number of a mount, never used twice on a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MountId(pub u64);
+
+impl From<MountId> for u64 {
+    fn from(id: MountId) -> u64 {
+        id.0
+    }
+}
+
+impl From<u64> for MountId {
+    fn from(number: u64) -> MountId {
+        MountId(number)
+    }
+}
 
 /// A dataset mounted somewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,9 +155,16 @@ pub struct Place<'m, 'p> {
 /// The mounted datasets, in the order in which they were mounted.
 #[derive(Clone, Debug, Default)]
 pub struct Mounts {
-    table: Vec<Mount>,
+    table: Radix<MountId, Arc<Mount>>,
+    by_dataset: Radix<DatasetId, Set>,
+    by_path: Names<Set>,
+    /// What stands on a mount, by the directory that it covers.
+    standing: Radix<MountId, Radix<ObjectId, Set>>,
     next: u64,
 }
+
+/// Mounts, oldest first.
+type Set = Radix<MountId, ()>;
 
 /// What of `path` lies beneath `top`: `/` for `top` itself.
 fn beneath<'a>(path: &'a str, top: &str) -> Option<&'a str> {
@@ -159,20 +182,23 @@ fn beneath<'a>(path: &'a str, top: &str) -> Option<&'a str> {
 impl Mounts {
     /// All mounts, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &Mount> {
-        self.table.iter()
+        self.table.values().map(|mount| &**mount)
     }
 
     /// A mount by its number.
     #[must_use]
     pub fn get(&self, id: MountId) -> Option<&Mount> {
-        self.table.iter().find(|mount| mount.id == id)
+        self.table.get(&id).map(|mount| &**mount)
+    }
+
+    fn those<'a>(&'a self, set: Option<&'a Set>) -> impl Iterator<Item = &'a Mount> {
+        let ids = set.into_iter().flat_map(Radix::keys);
+        ids.filter_map(|id| self.get(id))
     }
 
     /// The mounts of a dataset, oldest first.
     pub fn of(&self, dataset: DatasetId) -> impl Iterator<Item = &Mount> {
-        self.table
-            .iter()
-            .filter(move |mount| mount.dataset == dataset)
+        self.those(self.by_dataset.get(&dataset))
     }
 
     /// The oldest mount of a dataset: the one through which file steps reach it.
@@ -194,25 +220,21 @@ impl Mounts {
             mount: None,
             inside: path,
         };
-        loop {
-            let current = place.mount.map(|mount| mount.id);
-            // A walk along the path meets the shortest mountpoint first.
-            let next = self
-                .table
-                .iter()
-                .filter(|mount| mount.on.map(|(below, _)| below) == current)
-                .filter_map(|mount| Some((mount, beneath(path, &mount.path)?)))
-                .min_by_key(|(mount, _)| mount.path.len());
-            match next {
-                Some((mount, inside)) => {
-                    place = Place {
-                        mount: Some(mount),
-                        inside,
-                    }
-                }
-                None => return place,
+        // A walk along the path meets the shortest mountpoint first.
+        let ends = path.match_indices('/').map(|(end, _)| end.max(1));
+        for end in ends.chain([path.len()]) {
+            let at = &path[..end];
+            while let Some(mount) = self
+                .those(self.by_path.get(at))
+                .find(|mount| mount.on.map(|(below, _)| below) == place.mount.map(|mount| mount.id))
+            {
+                place = Place {
+                    mount: Some(mount),
+                    inside: beneath(path, at).unwrap_or("/"),
+                };
             }
         }
+        place
     }
 
     /// The topmost mount whose root is at `path`.
@@ -226,31 +248,21 @@ impl Mounts {
     /// flag is then refused with `EBUSY`.
     #[must_use]
     pub fn is_busy(&self, id: MountId, open: &OpenFiles) -> bool {
-        self.table
-            .iter()
-            .any(|mount| mount.on.is_some_and(|(below, _)| below == id))
-            || open.through(id)
+        self.standing.contains_key(&id) || open.through(id)
     }
 
     /// Whether something is mounted on this directory of a dataset, through any of its mounts.
     #[must_use]
     pub fn covers(&self, dataset: DatasetId, directory: ObjectId) -> bool {
-        self.table.iter().any(|mount| {
-            mount.on.is_some_and(|(below, covered)| {
-                covered == directory
-                    && self
-                        .get(below)
-                        .is_some_and(|below| below.dataset == dataset)
-            })
-        })
+        self.of(dataset)
+            .any(|below| self.crosses(below.id, directory))
     }
 
     /// Whether something is mounted on this directory as seen through this mount.
     #[must_use]
     pub fn crosses(&self, through: MountId, directory: ObjectId) -> bool {
-        self.table
-            .iter()
-            .any(|mount| mount.on == Some((through, directory)))
+        let standing = self.standing.get(&through);
+        standing.is_some_and(|standing| standing.contains_key(&directory))
     }
 
     /// Adds a mount; the rules were checked before.
@@ -264,7 +276,7 @@ impl Mounts {
     ) -> MountId {
         let id = MountId(self.next);
         self.next += 1;
-        self.table.push(Mount {
+        let mount = Arc::new(Mount {
             id,
             dataset,
             path: path.to_owned(),
@@ -273,28 +285,68 @@ impl Mounts {
             beside,
             on,
         });
+        self.find_by(&mount, true);
+        self.table.insert(id, mount);
         id
+    }
+
+    /// Lets a mount be found by all that it can be found by, or no longer.
+    fn find_by(&mut self, mount: &Mount, there: bool) {
+        let with = |set: Option<&Set>| {
+            let mut set = set.cloned().unwrap_or_default();
+            if there {
+                set.insert(mount.id, ());
+            } else {
+                set.remove(&mount.id);
+            }
+            Some(set).filter(|set| !set.is_empty())
+        };
+        match with(self.by_dataset.get(&mount.dataset)) {
+            Some(set) => self.by_dataset.insert(mount.dataset, set),
+            None => self.by_dataset.remove(&mount.dataset),
+        };
+        match with(self.by_path.get(&mount.path)) {
+            Some(set) => self.by_path.insert(mount.path.as_str().into(), set),
+            None => self.by_path.remove(&mount.path),
+        };
+        let Some((below, directory)) = mount.on else {
+            return;
+        };
+        let mut standing = self.standing.get(&below).cloned().unwrap_or_default();
+        match with(standing.get(&directory)) {
+            Some(set) => standing.insert(directory, set),
+            None => standing.remove(&directory),
+        };
+        if standing.is_empty() {
+            self.standing.remove(&below);
+        } else {
+            self.standing.insert(below, standing);
+        }
     }
 
     /// Gives a mount other options.
     pub(crate) fn remount(&mut self, id: MountId, options: MountOptions) {
-        let mut mounts = self.table.iter_mut();
-        if let Some(mount) = mounts.find(|mount| mount.id == id) {
-            mount.options = options;
+        if let Some(mount) = self.table.get_mut(&id) {
+            Arc::make_mut(mount).options = options;
         }
     }
 
-    /// Takes a mount off, with all that stand on it.
-    pub(crate) fn detach(&mut self, id: MountId) {
+    /// Takes a mount off, with all that stand on it. Gives the datasets that were mounted there.
+    pub(crate) fn detach(&mut self, id: MountId) -> BTreeSet<DatasetId> {
         let mut gone = vec![id];
-        while let Some(id) = gone.pop() {
-            self.table.retain(|mount| {
-                let on_it = mount.on.is_some_and(|(below, _)| below == id);
-                if on_it {
-                    gone.push(mount.id);
-                }
-                !on_it && mount.id != id
-            });
+        let mut at = 0;
+        while let Some(&id) = gone.get(at) {
+            let standing = self.standing.get(&id).into_iter().flat_map(Radix::values);
+            gone.extend(standing.flat_map(Radix::keys));
+            at += 1;
         }
+        let mut datasets = BTreeSet::new();
+        for id in gone {
+            if let Some(mount) = self.table.remove(&id) {
+                self.find_by(&mount, false);
+                datasets.insert(mount.dataset);
+            }
+        }
+        datasets
     }
 }

@@ -38,9 +38,7 @@ impl Console<'_> {
     /// The snapshots of a filesystem, oldest first.
     pub fn snapshots(&self, id: DatasetId) -> Vec<DatasetId> {
         let filesystem = self.state().filesystem(id).into_iter();
-        filesystem
-            .flat_map(|it| it.snapshots.iter().copied())
-            .collect()
+        filesystem.flat_map(|it| it.snapshots.iter()).collect()
     }
 
     /// The bookmarks of a filesystem. ZFS meets them in the order of their names.
@@ -54,7 +52,7 @@ impl Console<'_> {
     /// The clones of a snapshot.
     pub fn clones(&self, id: DatasetId) -> Vec<DatasetId> {
         let snapshot = self.state().snapshot(id).into_iter();
-        self.meet(snapshot.flat_map(|it| it.clones.iter().copied()).collect())
+        self.meet(snapshot.flat_map(|it| it.clones.keys()).collect())
     }
 
     /// A list whose order is that of a hash with a random salt, in the order that is being tried.

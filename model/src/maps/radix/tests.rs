@@ -46,6 +46,7 @@ fn same((radix, map): &Pair) {
             .iter()
             .eq(map.iter().map(|(&key, value)| (key, value)))
     );
+    assert_eq!(radix.last(), map.values().last());
     assert_eq!((radix.len(), radix.is_empty()), (map.len(), map.is_empty()));
     // However it came about.
     assert_eq!(
