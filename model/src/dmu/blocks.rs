@@ -1,6 +1,6 @@
 //! The level-0 blocks of a file: block size, births, holes, copy on write.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -87,11 +87,11 @@ pub struct Block {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Pending {
     /// Numbers of blocks that were written.
-    written: BTreeSet<u64>,
-    /// Levels and numbers of the indirect blocks above them.
-    above: BTreeSet<(u32, u64)>,
+    written: Radix<u64, ()>,
+    /// The indirect blocks above them.
+    above: Radix<Place, ()>,
     /// Blocks that were on disk and are given up.
-    freed: Vec<(u64, Weight)>,
+    freed: Radix<u64, (u64, Weight)>,
 }
 
 /// The content of a file. Cloning shares every block.
@@ -199,15 +199,19 @@ impl Blocks {
 
     /// Writes a block.
     fn put(&mut self, number: u64, pieces: Arc<[Piece]>, terms: Terms) {
-        self.give_up(number..=number);
         let block = Block {
             birth: terms.txg,
             pieces,
             policy: terms.policy,
             weight: None,
         };
-        self.allocated.insert(number, block);
-        self.pending().written.insert(number);
+        let old = self.allocated.insert(number, block);
+        let freed = old.and_then(|old| Some((old.birth, old.weight?)));
+        let pending = self.pending();
+        pending.written.insert(number, ());
+        if let Some(freed) = freed {
+            pending.freed.push(freed);
+        }
     }
 
     /// Frees the blocks of a range.
@@ -217,7 +221,9 @@ impl Blocks {
         for number in numbers {
             let block = self.allocated.remove(&number);
             let freed = block.and_then(|block| Some((block.birth, block.weight?)));
-            self.pending().freed.extend(freed);
+            if let Some(freed) = freed {
+                self.pending().freed.push(freed);
+            }
         }
     }
 
@@ -259,11 +265,13 @@ impl Blocks {
                     copies: terms.policy.copies_at(place.level),
                     weight: None,
                 };
-                pending.above.insert((place.level, place.number));
+                pending.above.insert(place, ());
                 self.indirect.insert(place, new)
             };
             let freed = old.and_then(|old| Some((old.birth, old.weight?)));
-            pending.freed.extend(freed);
+            if let Some(freed) = freed {
+                pending.freed.push(freed);
+            }
         }
     }
 
@@ -278,8 +286,8 @@ impl Blocks {
             return;
         };
         let mut born = Weight::default();
-        for number in &pending.written {
-            if let Some(block) = self.allocated.get_mut(number) {
+        for number in pending.written.keys() {
+            if let Some(block) = self.allocated.get_mut(&number) {
                 let (how, embeds) = (block.policy.compression, block.policy.embeds);
                 let stored = compress::stored(&block.pieces, self.block_size, how, embeds, on);
                 let weight = Weight::of_data(stored, self.block_size, block.policy.copies, on);
@@ -287,8 +295,13 @@ impl Blocks {
                 born += weight;
             }
         }
-        for &(level, number) in &pending.above {
-            let place = Place { level, number };
+        let above = |level| {
+            pending
+                .above
+                .keys()
+                .filter(move |place| place.level == level)
+        };
+        for place in (1..self.levels).flat_map(above) {
             let (pointers, size) = self.pointers(place);
             if let Some(block) = self.indirect.get_mut(&place) {
                 let stored = indirect::stored(&pointers, size, on);
@@ -297,10 +310,10 @@ impl Blocks {
                 born += weight;
             }
         }
-        let freed: Weight = pending.freed.iter().map(|&(_, weight)| weight).sum();
+        let freed: Weight = pending.freed.values().map(|&(_, weight)| weight).sum();
         self.used = (self.used + born.size).without(freed.size);
         synced.born += born;
-        synced.freed.extend(pending.freed);
+        synced.freed.extend(pending.freed.values());
     }
 
     /// The number of the last block there was.
@@ -363,7 +376,7 @@ impl Blocks {
             .chain(above)
             .filter_map(|(birth, weight)| weight.map(|weight| Held { birth, weight }));
         // What was given up since the last sync is still there.
-        let pending = self.pending.iter().flat_map(|it| &it.freed);
+        let pending = self.pending.iter().flat_map(|it| it.freed.values());
         synced.chain(pending.map(|&(birth, weight)| Held { birth, weight }))
     }
 

@@ -30,26 +30,29 @@ pub(super) struct Metadata {
     /// The blocks of objects that are no files.
     others: Radix<ObjectId, Arc<[Held]>>,
     /// The objects whose dnodes have changed.
-    dirty: BTreeSet<ObjectId>,
+    dirty: Radix<ObjectId, ()>,
     /// Blocks of objects that are gone.
-    freed: Vec<(u64, Weight)>,
+    freed: Radix<u64, (u64, Weight)>,
 }
 
 impl Metadata {
     /// The dnode of an object changes.
     pub(super) fn dirty(&mut self, object: ObjectId) {
-        self.dirty.insert(object);
+        self.dirty.insert(object, ());
     }
 
     /// An object goes, with all that it has on disk.
     pub(super) fn free(&mut self, object: ObjectId, znode: &Znode) {
-        self.dirty.insert(object);
+        self.dirty.insert(object, ());
         let freed = |held: Held| (held.birth, held.weight);
-        if let Some(others) = self.others.remove(&object) {
-            self.freed.extend(others.iter().copied().map(freed));
+        let others = self.others.remove(&object);
+        for &held in others.iter().flat_map(|blocks| blocks.iter()) {
+            self.freed.push(freed(held));
         }
         if let Body::File(blocks) = &znode.body {
-            self.freed.extend(blocks.held().map(freed));
+            for held in blocks.held() {
+                self.freed.push(freed(held));
+            }
         }
     }
 
@@ -67,7 +70,7 @@ impl Metadata {
     pub(super) fn held(&self) -> impl Iterator<Item = Held> {
         let others = self.others.values().flat_map(|blocks| blocks.iter());
         let all = self.objset.iter().chain(self.dnodes.values()).chain(others);
-        let freed = self.freed.iter();
+        let freed = self.freed.values();
         let freed = freed.map(|&(birth, weight)| Held { birth, weight });
         all.copied().chain(freed)
     }
@@ -170,16 +173,19 @@ pub(super) fn sync(objset: &mut Inner, txg: u64, on: &Storage, how: &Policy) -> 
     if !objset.metadata.is_dirty() {
         return synced;
     }
-    synced.freed.append(&mut objset.metadata.freed);
+    let freed = std::mem::take(&mut objset.metadata.freed);
+    synced.freed.extend(freed.values());
     let mut dirty = std::mem::take(&mut objset.metadata.dirty);
     if objset.metadata.objset.is_none() && objset.volume.is_none() {
         tables(objset, txg, on, how, &mut synced);
-        dirty.extend(dnode::TABLES.map(|(object, ..)| object));
+        for (object, ..) in dnode::TABLES {
+            dirty.insert(object, ());
+        }
     }
-    for &object in &dirty {
+    for object in dirty.keys() {
         sync_object(objset, object, txg, on, how, &mut synced);
     }
-    let mut numbers: BTreeSet<u64> = dirty.iter().map(|&id| dnode::block(id)).collect();
+    let mut numbers: BTreeSet<u64> = dirty.keys().map(dnode::block).collect();
     for level in 0..LEVELS {
         for &number in &numbers {
             let stored = if level == 0 {

@@ -134,7 +134,12 @@ impl State {
     /// values of its filesystem, as far as they are inherited at all (`dsl_prop_get_all_impl`).
     #[must_use]
     pub fn property(&self, id: DatasetId, property: Property) -> (Value, Source) {
-        let volume = self.dataset(id).and_then(Dataset::volume);
+        let volume = match property {
+            Property::Volsize | Property::Volblocksize => {
+                self.dataset(id).and_then(Dataset::volume)
+            }
+            _ => None,
+        };
         match (property, volume) {
             (Property::Volsize, Some(volume)) => {
                 return (Value::Number(volume.size), Source::Local);

@@ -8,8 +8,9 @@ use std::marker::PhantomData;
 use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 
-/// A node has `1 << BITS` slots. Measured against 4 bits: docs/performance.md.
-const BITS: u32 = 6;
+/// A node has `1 << BITS` slots. With 6 bits what is shared costs twice as much to change, and nothing costs
+/// clearly less (docs/performance.md).
+const BITS: u32 = 4;
 
 /// A map by number, in the order of the numbers. Cloning is O(1).
 ///
@@ -269,18 +270,20 @@ impl<K: Copy + Into<u64> + From<u64>, V> Radix<K, V> {
     /// What is under the keys of a range, in their order.
     pub fn range(&self, keys: impl RangeBounds<K>) -> Range<'_, K, V> {
         let mut range = Range {
-            stack: Vec::new(),
-            first: 0,
-            last: u64::MAX,
-            keys: PhantomData,
+            radix: self,
+            leaf: None,
+            last: 0,
         };
         if let Some((first, last)) = bounds(&keys) {
-            (range.first, range.last) = (first, last);
-            if let Some(root) = &self.root {
-                range.enter(root, self.levels - 1, 0);
-            }
+            range.last = last;
+            range.leaf = self.leaf(first);
         }
         range
+    }
+
+    /// The first node of values that has any under this key or behind it.
+    fn leaf(&self, first: u64) -> Option<Leaf<'_, V>> {
+        leaf(self.root.as_ref()?, self.levels - 1, 0, first)
     }
 
     /// Where this one and a `newer` one differ, in the order of the keys: what was there, and what is now.
@@ -386,6 +389,13 @@ impl<K: Copy + Into<u64> + From<u64>, V: Clone> Radix<K, V> {
     }
 }
 
+impl<V: Clone> Radix<u64, V> {
+    /// Puts something behind all there is: a list is a map from 0 on.
+    pub fn push(&mut self, value: V) {
+        self.insert(self.len() as u64, value);
+    }
+}
+
 /// The first and the last key of a range, unless it is empty.
 fn bounds<K: Copy + Into<u64>>(keys: &impl RangeBounds<K>) -> Option<(u64, u64)> {
     let first = match keys.start_bound() {
@@ -460,49 +470,59 @@ fn compare<'a, K: From<u64>, V: PartialEq>(
     }
 }
 
-/// What is under the keys of a range, in their order.
-pub struct Range<'a, K, V> {
-    /// The nodes on the way to the next key: with their level, their first key, and the slots still to go.
-    stack: Vec<(&'a Node<V>, u32, u64, u64)>,
-    first: u64,
-    last: u64,
-    keys: PhantomData<K>,
+/// A node of values that is gone through.
+struct Leaf<'a, V> {
+    slots: &'a Slots<V>,
+    /// The key of its first slot.
+    base: u64,
+    /// A bit for each slot that is still to go.
+    left: u64,
 }
 
-impl<'a, V, K> Range<'a, K, V> {
-    fn enter(&mut self, node: &'a Node<V>, level: u32, base: u64) {
-        // Slots before the first key are left out.
-        let before = self.first.saturating_sub(base) >> (level * BITS);
-        let left = u32::try_from(before)
-            .ok()
-            .and_then(|it| u64::MAX.checked_shl(it));
-        let left = node.present() & left.unwrap_or(0);
-        self.stack.push((node, level, base, left));
+fn leaf<V>(node: &Node<V>, level: u32, base: u64, first: u64) -> Option<Leaf<'_, V>> {
+    let before = first.saturating_sub(base) >> (level * BITS);
+    let behind = |before| u64::MAX.checked_shl(before);
+    let mut left = node.present() & u32::try_from(before).ok().and_then(behind)?;
+    match node {
+        Node::Values(slots) => (left != 0).then_some(Leaf { slots, base, left }),
+        Node::Nodes(slots) => loop {
+            if left == 0 {
+                return None;
+            }
+            let slot = left.trailing_zeros();
+            left &= left - 1;
+            let base = base + (u64::from(slot) << (level * BITS));
+            let found = leaf(slots.get(slot)?, level - 1, base, first);
+            if found.is_some() {
+                return found;
+            }
+        },
     }
 }
 
-impl<'a, K: From<u64>, V> Iterator for Range<'a, K, V> {
+/// What is under the keys of a range, in their order.
+pub struct Range<'a, K, V> {
+    radix: &'a Radix<K, V>,
+    leaf: Option<Leaf<'a, V>>,
+    last: u64,
+}
+
+impl<'a, K: Copy + Into<u64> + From<u64>, V> Iterator for Range<'a, K, V> {
     type Item = (K, &'a V);
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let (node, level, base, left) = self.stack.last_mut()?;
-            if *left == 0 {
-                self.stack.pop();
-                continue;
-            }
-            let slot = left.trailing_zeros();
-            *left &= *left - 1;
-            let (level, key) = (*level, *base + (u64::from(slot) << (*level * BITS)));
-            if key > self.last {
-                self.stack.clear();
-                return None;
-            }
-            match *node {
-                Node::Values(slots) => return Some((key.into(), slots.get(slot)?)),
-                Node::Nodes(slots) => self.enter(slots.get(slot)?, level - 1, key),
-            }
+        let mut at = self.leaf.take()?;
+        if at.left == 0 {
+            at = self.radix.leaf(at.base.checked_add(1 << BITS)?)?;
         }
+        let slot = at.left.trailing_zeros();
+        at.left &= at.left - 1;
+        let (key, slots) = (at.base + u64::from(slot), at.slots);
+        if key > self.last {
+            return None;
+        }
+        self.leaf = Some(at);
+        Some((key.into(), slots.get(slot)?))
     }
 }
 

@@ -257,8 +257,7 @@ impl PoolOp {
                 // One that was just exported or destroyed has it, too.
                 let mut pools = state.pools.values_mut().chain(&mut state.exported);
                 if let Some(pool) = pools.find(|pool| pool.root == *root) {
-                    let history = &mut Arc::make_mut(pool).history;
-                    history.insert(history.len() as u64, (now, command.clone()));
+                    Arc::make_mut(pool).history.push((now, command.clone()));
                 }
                 Ok(())
             }

@@ -52,7 +52,7 @@ impl Walk<'_> {
 
     /// Follows a path up to its last name. With `follow`, a symbolic link that is the last name is
     /// followed too, so that the result names what it leads to, be it there or not.
-    fn go(&self, path: &str, follow: bool) -> Result<Name, Errno> {
+    fn go<'p>(&'p self, path: &'p str, follow: bool) -> Result<Name, Errno> {
         if path.len() > MAX_PATH {
             return Err(Errno::ENAMETOOLONG);
         }
@@ -64,7 +64,7 @@ impl Walk<'_> {
             let Body::Directory { parent, .. } = self.entries(directory)? else {
                 return Err(Errno::ENOTDIR);
             };
-            match component.as_str() {
+            match component {
                 "." => continue,
                 ".." => {
                     directory = *parent;
@@ -73,7 +73,7 @@ impl Walk<'_> {
                 _ => {}
             }
             let last = rest.is_empty();
-            let found = self.lookup(directory, &component)?;
+            let found = self.lookup(directory, component)?;
             let link = found.and_then(|id| match &self.objset.get(id)?.body {
                 Body::Link(target) => Some(target),
                 _ => None,
@@ -101,7 +101,7 @@ impl Walk<'_> {
                     }
                     return Ok(Name {
                         directory,
-                        name: Some(component),
+                        name: Some(component.to_owned()),
                     });
                 }
                 (None, _) => return Err(Errno::ENOENT),
@@ -168,14 +168,10 @@ impl Walk<'_> {
 }
 
 /// The components of a path, the first one last. A slash at the end asks for a directory.
-fn components(path: &str) -> Vec<String> {
-    let mut components: Vec<String> = path
-        .split('/')
-        .filter(|name| !name.is_empty())
-        .map(str::to_owned)
-        .collect();
+fn components(path: &str) -> Vec<&str> {
+    let mut components: Vec<_> = path.split('/').filter(|name| !name.is_empty()).collect();
     if path.ends_with('/') && !components.is_empty() {
-        components.push(".".to_owned());
+        components.push(".");
     }
     components.reverse();
     components
