@@ -330,7 +330,12 @@ impl Blocks {
     pub(super) fn top(&self) -> Option<(Pointer, u64)> {
         let level = self.levels;
         let (pointers, size) = self.pointers(Place { level, number: 0 });
-        pointers.first().map(|&(_, pointer)| (pointer, size))
+        let (_, mut pointer) = *pointers.first()?;
+        if pointer.stored.most == 0 {
+            let block = self.allocated.get(&0)?;
+            pointer.holds = compress::held(&block.pieces, block.policy.compression);
+        }
+        Some((pointer, size))
     }
 
     /// The pointers of an indirect block, and the size of what they point to.
@@ -340,6 +345,7 @@ impl Blocks {
                 let stored = block.weight.unwrap_or_default().physical;
                 let pointer = Pointer {
                     stored,
+                    holds: 0,
                     copies: block.copies,
                     birth: block.birth,
                     content: u64::MAX - at,
@@ -355,6 +361,7 @@ impl Blocks {
             let next = contents.len() as u64 + 1;
             let pointer = Pointer {
                 stored: block.weight.unwrap_or_default().physical,
+                holds: compress::EMBEDDED,
                 copies: block.policy.copies,
                 birth: block.birth,
                 content: if zero {

@@ -23,7 +23,7 @@ pub enum Compression {
 }
 
 /// What fits into a block pointer, in bytes (`BPE_PAYLOAD_SIZE`).
-const EMBEDDED: u64 = 112;
+pub(super) const EMBEDDED: u64 = 112;
 
 /// The size at which a block that is no hole is stored, in bytes; 0 when its pointer holds it
 /// (`zio_write_compress`). `embeds` tells whether pointers may.
@@ -57,6 +57,16 @@ pub(super) fn stored(
         Some(bytes) => bytes.next_multiple_of(on.sector()).min(size),
         None => size,
     })
+}
+
+/// How many bytes its pointer holds of a block that it has room for.
+pub(super) fn held(pieces: &[Piece], how: Compression) -> u64 {
+    let bytes = to_bytes(pieces);
+    let size = match how {
+        Compression::Zle => zle::size(&bytes, EMBEDDED),
+        _ => lz4::size(&bytes, EMBEDDED),
+    };
+    size.unwrap_or(EMBEDDED)
 }
 
 /// The size at which a block of metadata is stored that compresses to so many bytes.

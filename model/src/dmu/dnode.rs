@@ -2,7 +2,7 @@
 
 use super::indirect::{self, Pointer};
 use super::storage::{Figure, Storage};
-use super::{Inner, ObjectId, compress, lz4};
+use super::{Inner, ObjectId, compress, directory, lz4};
 use crate::zpl::znode::{Body, Znode};
 
 /// The dnodes in a block, as a power of two (`DNODES_PER_BLOCK_SHIFT`).
@@ -16,6 +16,15 @@ const SLOT: usize = 512;
 
 /// Where in a dnode its block pointer stands.
 const POINTER: usize = 64;
+
+/// Somewhere on disk, in sectors of 512 bytes.
+const PLACE: u64 = 0x0021_8768;
+
+/// How many bytes of a table its pointer holds, more or less.
+const HELD: u64 = 40;
+
+/// The type of the data of a volume.
+const DATA: u8 = 23;
 
 /// Where its attributes stand.
 const BONUS: usize = 192;
@@ -31,6 +40,9 @@ pub(super) const TABLES: [(ObjectId, u8, u8); 5] = [
     (36, 47, 32),
 ];
 
+/// The same of a volume: its data, and its size.
+const OF_VOLUME: [(ObjectId, u8, u8); 2] = [(1, DATA, 16), (2, 24, 1)];
+
 /// By how many bytes the compressed size of a block of dnodes is off at most, for each of them.
 const UNSURE: u64 = 12;
 
@@ -44,14 +56,27 @@ fn objects(block: u64) -> std::ops::Range<ObjectId> {
     block << SHIFT..(block + 1) << SHIFT
 }
 
+/// The objects that are no files.
+pub(super) fn tables(objset: &Inner) -> impl Iterator<Item = ObjectId> + use<> {
+    all_tables(objset).iter().map(|&(id, ..)| id)
+}
+
+fn all_tables(objset: &Inner) -> &'static [(ObjectId, u8, u8)] {
+    match objset.volume {
+        Some(_) => &OF_VOLUME,
+        None => &TABLES,
+    }
+}
+
+/// Those of a block.
+fn tables_in(block: u64, objset: &Inner) -> impl Iterator<Item = (ObjectId, u8, u8)> + use<> {
+    let here = move |(id, ..): &(ObjectId, u8, u8)| objects(block).contains(id);
+    all_tables(objset).iter().copied().filter(here)
+}
+
 /// The size at which a block of dnodes is stored; none when there is no dnode in it.
 pub(super) fn stored(block: u64, objset: &Inner, on: &Storage) -> Option<Figure> {
-    let tables = TABLES.iter().filter(|(id, ..)| objects(block).contains(id));
-    let tables = if objset.volume.is_some() {
-        0
-    } else {
-        tables.count() as u64
-    };
+    let tables = tables_in(block, objset).count() as u64;
     let znodes = objset.objects.range(objects(block)).count() as u64;
     if tables + znodes == 0 {
         return None;
@@ -59,7 +84,7 @@ pub(super) fn stored(block: u64, objset: &Inner, on: &Storage) -> Option<Figure>
     let fits = |compressed| compress::metadata(compressed, SIZE, false, on);
     let surely = fits(Figure {
         least: 100 + 20 * (tables + znodes),
-        most: 150 + 60 * tables + 200 * znodes,
+        most: 200 + 150 * tables + 420 * znodes,
     });
     if surely.least == surely.most || !on.metadata_lz4 {
         return Some(surely);
@@ -76,19 +101,27 @@ pub(super) fn stored(block: u64, objset: &Inner, on: &Storage) -> Option<Figure>
 fn image(block: u64, objset: &Inner, on: &Storage) -> Vec<u8> {
     let mut image = vec![0; 32 * SLOT];
     let start = |id: ObjectId| usize::try_from(id % 32).map_or(0, |at| at * SLOT);
-    for (id, kind, sectors) in TABLES {
-        if objects(block).contains(&id) {
-            let dnode = &mut image[start(id)..];
-            head(dnode, kind, 0, u64::from(sectors), 1);
+    for (id, kind, sectors) in tables_in(block, objset) {
+        let dnode = &mut image[start(id)..];
+        let size = u64::from(sectors) << 9;
+        let blocks = objset.metadata.blocks(id);
+        for (at, block) in (POINTER..).step_by(128).zip(blocks) {
+            let pointer = block.pointer(id + at as u64);
+            pointer.print(&mut dnode[at..at + 128], size, PLACE, on);
         }
+        if blocks.is_empty() && kind != DATA {
+            let pointer = Pointer::holding(HELD, id);
+            pointer.print(&mut dnode[POINTER..BONUS], size, PLACE, on);
+        }
+        head(dnode, kind, 0, u64::from(sectors), 1);
     }
     for (id, znode) in objset.objects.range(objects(block)) {
-        fill(&mut image[start(id)..], id, znode, on);
+        fill(&mut image[start(id)..], id, znode, objset, on);
     }
     image
 }
 
-fn fill(dnode: &mut [u8], id: ObjectId, znode: &Znode, on: &Storage) {
+fn fill(dnode: &mut [u8], id: ObjectId, znode: &Znode, objset: &Inner, on: &Storage) {
     let mut put = |at: usize, word: u64| dnode[at..at + 8].copy_from_slice(&word.to_le_bytes());
     let (mode, parent) = match &znode.body {
         Body::File(_) => (0o100_000, 0),
@@ -127,7 +160,7 @@ fn fill(dnode: &mut [u8], id: ObjectId, znode: &Znode, on: &Storage) {
     for (word, value) in rights.into_iter().enumerate() {
         put(BONUS + 128 + 8 * word, value);
     }
-    let place = 0x0021_8768 + (indirect::noise(id, 9) >> 46);
+    let place = PLACE + (indirect::noise(id, 9) >> 46);
     match &znode.body {
         Body::File(blocks) => {
             put(16, blocks.last_on_disk());
@@ -141,12 +174,12 @@ fn fill(dnode: &mut [u8], id: ObjectId, znode: &Znode, on: &Storage) {
             }
             head(dnode, 19, 176, blocks.block_size() >> 9, blocks.levels());
         }
-        Body::Directory { .. } => {
-            let pointer = Pointer {
-                stored: Figure::default(),
-                copies: 0,
-                birth: znode.generation,
-                content: id,
+        Body::Directory { entries, table, .. } => {
+            let pointer = match objset.metadata.blocks(id).last() {
+                Some(block) => block.pointer(id),
+                None => {
+                    Pointer::holding(directory::likely(id, entries, *table, &objset.objects), id)
+                }
             };
             pointer.print(&mut dnode[POINTER..BONUS], 512, place, on);
             head(dnode, 20, 176, 1, 1);

@@ -4,8 +4,8 @@ use std::ops::RangeInclusive;
 
 use super::Weight;
 use super::data::Source;
-use super::lz4;
 use super::storage::{Figure, Storage};
+use super::{compress, lz4};
 use crate::fault::Fault;
 use crate::maps::Radix;
 
@@ -97,6 +97,8 @@ impl From<u64> for Place {
 pub(super) struct Pointer {
     /// The size of the block as it is stored; 0 when the pointer holds it.
     pub stored: Figure,
+    /// How many bytes it then holds.
+    pub holds: u64,
     /// How often it is stored.
     pub copies: u64,
     /// The transaction group that wrote it.
@@ -158,6 +160,17 @@ fn image(pointers: &[(u64, Pointer)], size: u64, on: &Storage) -> Vec<u8> {
 }
 
 impl Pointer {
+    /// One that holds so many bytes instead.
+    pub(super) fn holding(holds: u64, content: u64) -> Pointer {
+        Pointer {
+            stored: Figure::ZERO,
+            holds: holds.min(compress::EMBEDDED),
+            copies: 0,
+            birth: 0,
+            content,
+        }
+    }
+
     /// Writes it as it may stand on disk (`blkptr_t`), to a block of `size` bytes that lies at `place`.
     pub(super) fn print(&self, to: &mut [u8], size: u64, place: u64, on: &Storage) {
         let mut words = [0_u64; 16];
@@ -167,7 +180,11 @@ impl Pointer {
         if stored == 0 {
             // The block itself stands where places and checksum do.
             let payload = (0..6).chain(7..10).chain(11..16);
-            payload.for_each(|word| words[word] = noise(word as u64));
+            let payload = payload.zip((0..self.holds).step_by(8));
+            for (word, before) in payload {
+                let bits = 8 * (self.holds - before).min(8);
+                words[word] = noise(word as u64) >> (64 - bits);
+            }
         } else {
             for copy in 0..usize::try_from(self.copies.min(3)).unwrap_or(1) {
                 words[2 * copy] = sectors;

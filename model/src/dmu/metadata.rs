@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::blocks::Policy;
-use super::indirect::{self, Place, Pointer};
+use super::indirect::{self, Place};
 use super::space::{Held, Synced};
 use super::storage::{Figure, Storage};
 use super::{Inner, ObjectId, Weight, compress, directory, dnode};
@@ -16,9 +16,24 @@ use crate::zpl::znode::{Body, Znode};
 /// The levels of the object that holds the dnodes (`dn_nlevels` of the meta-dnode).
 const LEVELS: u32 = 6;
 
-/// The size of the block of the objset itself, in bytes: with the accounting of projects, of users only,
-/// and without (`objset_phys_t`).
+/// The size of the block of the objset itself, in bytes (`objset_phys_t`).
 const OBJSET: u64 = 4096;
+
+/// The object that holds the numbers of those without a name.
+pub(super) const DELETE_QUEUE: ObjectId = 33;
+
+/// The object of a volume that holds its size.
+pub(super) const VOLUME_SIZE: ObjectId = 2;
+
+/// The object that tells which attributes stand where, layout by layout.
+const LAYOUTS: ObjectId = 36;
+
+/// The longest target of a link that fits into its dnode, in bytes.
+const TARGET: usize = 144;
+
+/// The objects that tell how much each user and each group uses (`DMU_USERUSED_OBJECT`,
+/// `DMU_GROUPUSED_OBJECT`). Their dnodes stand in the block of the objset.
+const USED: [ObjectId; 2] = [u64::MAX, u64::MAX - 1];
 
 /// What an objset has on disk besides the blocks of files, and what the next sync has to do.
 #[derive(Clone, Debug, Default)]
@@ -33,12 +48,25 @@ pub(super) struct Metadata {
     dirty: Radix<ObjectId, ()>,
     /// Blocks of objects that are gone.
     freed: Radix<u64, (u64, Weight)>,
+    /// Whether there ever was a link with a short target, and with a long one: each has a layout of its own.
+    links: [bool; 2],
+    /// The users and the groups that ever owned something.
+    owners: [BTreeSet<u32>; 2],
 }
 
 impl Metadata {
     /// The dnode of an object changes.
     pub(super) fn dirty(&mut self, object: ObjectId) {
         self.dirty.insert(object, ());
+    }
+
+    /// A link is made.
+    pub(super) fn adds_link(&mut self, target: &str) {
+        let known = &mut self.links[usize::from(target.len() > TARGET)];
+        if !*known {
+            *known = true;
+            self.dirty(LAYOUTS);
+        }
     }
 
     /// An object goes, with all that it has on disk.
@@ -54,6 +82,11 @@ impl Metadata {
                 self.freed.push(freed(held));
             }
         }
+    }
+
+    /// The blocks of an object that is no file.
+    pub(super) fn blocks(&self, object: ObjectId) -> &[Held] {
+        self.others.get(&object).map_or(&[], |blocks| blocks)
     }
 
     /// Whether one of these objects has gone since the last sync.
@@ -76,34 +109,66 @@ impl Metadata {
     }
 }
 
-/// The blocks of the tables of a new filesystem, which hardly ever change: a master node, and the registry and
-/// layouts of attributes. The others fit into pointers.
-fn tables(objset: &mut Inner, txg: u64, on: &Storage, how: &Policy, synced: &mut Synced) {
-    let all = |size| Figure {
-        least: 113,
-        most: size,
+/// The sizes at which the blocks of an object that is no file are stored, and how often.
+fn blocks(objset: &Inner, object: ObjectId, on: &Storage, how: &Policy) -> (Vec<Figure>, u64) {
+    let fits = |compressed, size| compress::metadata(compressed, size, how.embeds, on);
+    let raw = |size| fits(Figure::exact(size), size);
+    let body = objset.objects.get(&object).map(|znode| &znode.body);
+    let sizes = match (object, body) {
+        (_, Some(Body::Directory { entries, table, .. })) => {
+            let objects = &objset.objects;
+            directory::stored(object, entries, *table, objects, how.embeds, on)
+        }
+        (_, Some(Body::Link(target))) if target.len() > TARGET => {
+            let size = (target.len() as u64 + 8).next_multiple_of(512);
+            vec![fits(
+                Figure {
+                    least: 20,
+                    most: size,
+                },
+                size,
+            )]
+        }
+        (_, Some(_)) => Vec::new(),
+        _ if objset.volume.is_some() => Vec::new(),
+        // A master node, and the registry of attributes with their layouts: a header and a leaf.
+        (1, _) => vec![raw(512)],
+        (35, _) => vec![fits(Figure::exact(500), 1536)],
+        (LAYOUTS, _) => vec![
+            fits(Figure::exact(500), 16 << 10),
+            fits(Figure::exact(3500), 16 << 10),
+        ],
+        (DELETE_QUEUE, _) => table(objset.unlinked.len(), 4, how, on),
+        (id, _) if id == USED[0] => table(2 * objset.metadata.owners[0].len(), 2, how, on),
+        (id, _) if id == USED[1] => table(2 * objset.metadata.owners[1].len(), 2, how, on),
+        _ => Vec::new(),
     };
-    let blocks = [
-        (1, 512, Figure::exact(512)),
-        (35, 1536, all(1536)),
-        (36, 16384, all(4096)),
-        (36, 16384, all(4096)),
-    ];
-    for (object, size, compressed) in blocks {
-        let stored = compress::metadata(compressed, size, how.embeds, on);
-        let held = Held {
-            birth: txg,
-            weight: Weight::of_metadata(stored, how.copies_of_tables, on),
-        };
-        synced.replace(None, Some(held));
-        let others = &mut objset.metadata.others;
-        let before = others.get(&object).map_or(&[][..], |before| before);
-        let blocks = before.iter().copied().chain([held]).collect();
-        others.insert(object, blocks);
-    }
+    let copies = if body.is_some() {
+        how.copies_of_metadata
+    } else {
+        how.copies_of_tables
+    };
+    (sizes, copies)
 }
 
-/// The blocks of an object.
+/// A table of at most so many entries, of which so many surely fit into a pointer.
+fn table(entries: usize, fit: usize, how: &Policy, on: &Storage) -> Vec<Figure> {
+    if entries <= fit {
+        return Vec::new();
+    }
+    let size = (64 * (entries as u64 + 1)).next_multiple_of(512);
+    vec![compress::metadata(
+        Figure {
+            least: 20,
+            most: size,
+        },
+        size,
+        how.embeds,
+        on,
+    )]
+}
+
+/// Writes the blocks of an object anew.
 fn sync_object(
     objset: &mut Inner,
     object: ObjectId,
@@ -112,36 +177,44 @@ fn sync_object(
     how: &Policy,
     synced: &mut Synced,
 ) {
-    let Some(znode) = objset.objects.get_mut(&object) else {
-        return;
-    };
-    let directory = match &znode.body {
-        Body::File(blocks) => {
-            if blocks.is_dirty()
-                && let Body::File(blocks) = &mut Arc::make_mut(znode).body
-            {
-                blocks.sync(on, synced);
-            }
+    if let Some(znode) = objset.objects.get_mut(&object) {
+        let (uid, gid) = (znode.uid, znode.gid);
+        let [users, groups] = &mut objset.metadata.owners;
+        users.insert(uid);
+        groups.insert(gid);
+        // The dnode may have changed alone.
+        let is_there = objset.metadata.others.contains_key(&object);
+        let is_dirty = match &znode.body {
+            Body::File(blocks) => blocks.is_dirty(),
+            Body::Directory { table, .. } => table.dirty || !is_there,
+            Body::Link(_) => !is_there,
+        };
+        if !is_dirty {
             return;
         }
-        Body::Directory { entries, .. } => entries.clone(),
-        Body::Link(_) => return,
+        match &mut Arc::make_mut(znode).body {
+            Body::File(blocks) => return blocks.sync(on, synced),
+            Body::Directory { table, .. } => table.dirty = false,
+            Body::Link(_) => {}
+        }
+    }
+    let (sizes, copies) = blocks(objset, object, on, how);
+    let hold = |stored| Held {
+        birth: txg,
+        weight: Weight::of_metadata(stored, copies, on),
     };
-    let sizes = directory::stored(object, &directory, &objset.objects, how.embeds, on);
-    let new: Arc<[Held]> = sizes
-        .into_iter()
-        .map(|stored| Held {
-            birth: txg,
-            weight: Weight::of_metadata(stored, how.copies_of_metadata, on),
-        })
-        .collect();
+    let new: Arc<[Held]> = sizes.into_iter().map(hold).collect();
     for &held in &*new {
         synced.replace(None, Some(held));
     }
-    if let Some(old) = objset.metadata.others.insert(object, new) {
-        for &held in &*old {
-            synced.replace(Some(held), None);
-        }
+    let others = &mut objset.metadata.others;
+    let old = if new.is_empty() {
+        others.remove(&object)
+    } else {
+        others.insert(object, new)
+    };
+    for &held in old.iter().flat_map(|old| &**old) {
+        synced.replace(Some(held), None);
     }
 }
 
@@ -149,15 +222,7 @@ fn sync_object(
 fn indirect_stored(metadata: &Metadata, level: u32, number: u64, on: &Storage) -> Option<Figure> {
     let above = Place { level, number };
     let pointers: Vec<_> = indirect::children(&metadata.dnodes, above)
-        .map(|(at, held)| {
-            let pointer = Pointer {
-                stored: held.weight.physical,
-                copies: 2,
-                birth: held.birth,
-                content: at + 1,
-            };
-            (at, pointer)
-        })
+        .map(|(at, held)| (at, held.pointer(at + 1)))
         .collect();
     let size = if level == 1 {
         dnode::SIZE
@@ -176,13 +241,12 @@ pub(super) fn sync(objset: &mut Inner, txg: u64, on: &Storage, how: &Policy) -> 
     let freed = std::mem::take(&mut objset.metadata.freed);
     synced.freed.extend(freed.values());
     let mut dirty = std::mem::take(&mut objset.metadata.dirty);
-    if objset.metadata.objset.is_none() && objset.volume.is_none() {
-        tables(objset, txg, on, how, &mut synced);
-        for (object, ..) in dnode::TABLES {
+    if objset.metadata.objset.is_none() {
+        for object in dnode::tables(objset) {
             dirty.insert(object, ());
         }
     }
-    for object in dirty.keys() {
+    for object in dirty.keys().chain(USED) {
         sync_object(objset, object, txg, on, how, &mut synced);
     }
     let mut numbers: BTreeSet<u64> = dirty.keys().map(dnode::block).collect();
@@ -211,15 +275,8 @@ pub(super) fn sync(objset: &mut Inner, txg: u64, on: &Storage, how: &Policy) -> 
         }
         numbers = numbers.iter().map(|&it| indirect::above(it, 1)).collect();
     }
-    let stored = compress::metadata(
-        Figure {
-            least: 300,
-            most: OBJSET,
-        },
-        OBJSET,
-        false,
-        on,
-    );
+    // Its four dnodes and the header of the intent log are short.
+    let stored = compress::metadata(Figure::exact(500), OBJSET, false, on);
     let new = Held {
         birth: txg,
         weight: Weight::of_metadata(stored, how.copies_of_tables, on),

@@ -27,6 +27,7 @@ use space::Synced;
 use storage::Storage;
 
 pub use blocks::{Block, Blocks, Policy, Terms};
+pub use directory::Table;
 pub use weight::Weight;
 
 /// The number of an object in its objset.
@@ -98,8 +99,10 @@ impl Objset {
 
     /// Gives a volume another size.
     pub(crate) fn resize(&mut self, size: u64) {
-        if let Some(volume) = &mut Arc::make_mut(&mut self.inner).volume {
+        let inner = Arc::make_mut(&mut self.inner);
+        if let Some(volume) = &mut inner.volume {
             volume.size = size;
+            inner.metadata.dirty(metadata::VOLUME_SIZE);
         }
     }
 
@@ -125,6 +128,9 @@ impl Objset {
         }
         let id = cursor.allocate(znode.slots, inner);
         inner.cursor = cursor;
+        if let Body::Link(target) = &znode.body {
+            inner.metadata.adds_link(target);
+        }
         inner.metadata.dirty(id);
         inner.objects.insert(id, Arc::new(znode));
         id
@@ -134,6 +140,8 @@ impl Objset {
     pub fn free(&mut self, id: ObjectId) {
         let inner = Arc::make_mut(&mut self.inner);
         inner.unlinked.remove(&id);
+        // What goes is in the delete queue, be it for a moment.
+        inner.metadata.dirty(metadata::DELETE_QUEUE);
         if let Some(znode) = inner.objects.remove(&id) {
             inner.metadata.free(id, &znode);
         }
@@ -170,7 +178,9 @@ impl Objset {
 
     /// Puts an object without a name into the delete queue: it lives until its last close.
     pub fn queue(&mut self, id: ObjectId) {
-        Arc::make_mut(&mut self.inner).unlinked.insert(id);
+        let inner = Arc::make_mut(&mut self.inner);
+        inner.unlinked.insert(id);
+        inner.metadata.dirty(metadata::DELETE_QUEUE);
     }
 
     /// Whether an object waits in the delete queue.

@@ -1,6 +1,7 @@
 //! Which blocks a transaction group writes, and which it gives up.
 
 use super::Weight;
+use super::indirect::Pointer;
 
 /// A block on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -8,6 +9,19 @@ pub(super) struct Held {
     /// The transaction group that wrote it.
     pub birth: u64,
     pub weight: Weight,
+}
+
+impl Held {
+    /// The pointer to it, as a block of metadata with this content, which is another one for each number.
+    pub(super) fn pointer(&self, content: u64) -> Pointer {
+        Pointer {
+            stored: self.weight.physical,
+            holds: 0,
+            copies: 2,
+            birth: self.birth,
+            content,
+        }
+    }
 }
 
 /// What one transaction group did to a dataset. A block that was written and given up within it never counts.

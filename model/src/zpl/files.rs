@@ -9,7 +9,6 @@ use crate::dsl::dataset::{Dataset, DatasetId};
 use crate::dsl::property::{Property, Value};
 use crate::fault::Fault;
 use crate::machine::State;
-use crate::maps::Names;
 use crate::outcome::Errno;
 use crate::release::Release;
 use crate::zpl::mount::{MountId, MountOptions};
@@ -297,18 +296,6 @@ fn open_file(state: &State, handle: &Handle) -> Result<OpenFile> {
     Ok(file.clone())
 }
 
-/// The entries of a directory, to be changed.
-fn entries_mut(
-    objset: &mut Objset,
-    directory: ObjectId,
-) -> Result<(&mut Names<ObjectId>, &mut u64)> {
-    let znode = objset.get_mut(directory).ok_or(Errno::ENOENT)?;
-    match &mut znode.body {
-        Body::Directory { entries, .. } => Ok((entries, &mut znode.links)),
-        _ => Err(Errno::ENOTDIR),
-    }
-}
-
 /// Adds a name to a directory.
 fn enter(
     objset: &mut Objset,
@@ -318,9 +305,14 @@ fn enter(
     now: u64,
 ) -> Result<()> {
     let is_directory = objset.get(object).is_some_and(Znode::is_directory);
-    let (entries, links) = entries_mut(objset, directory)?;
+    let znode = objset.get_mut(directory).ok_or(Errno::ENOENT)?;
+    let Body::Directory { entries, table, .. } = &mut znode.body else {
+        return Err(Errno::ENOTDIR);
+    };
     entries.insert(name.into(), object);
-    *links += u64::from(is_directory);
+    table.enter(name, entries.len());
+    znode.links += u64::from(is_directory);
+    znode.mtime = now;
     if let Some(Znode {
         body: Body::Directory { parent, .. },
         ..
@@ -328,16 +320,17 @@ fn enter(
     {
         *parent = directory;
     }
-    if let Some(znode) = objset.get_mut(directory) {
-        znode.mtime = now;
-    }
     Ok(())
 }
 
 /// Takes a name out of a directory. The object stays.
 fn leave(objset: &mut Objset, directory: ObjectId, name: &str, now: u64) -> Result<ObjectId> {
-    let (entries, _) = entries_mut(objset, directory)?;
+    let znode = objset.get_mut(directory).ok_or(Errno::ENOENT)?;
+    let Body::Directory { entries, table, .. } = &mut znode.body else {
+        return Err(Errno::ENOTDIR);
+    };
     let object = entries.remove(name).ok_or(Errno::ENOENT)?;
+    table.leave(name);
     let is_directory = objset.get(object).is_some_and(Znode::is_directory);
     if let Some(znode) = objset.get_mut(directory) {
         znode.links -= u64::from(is_directory);
@@ -491,14 +484,15 @@ fn write_object(
     {
         blocks.write(offset, data, terms);
     }
+    if data.len == 0 {
+        return Ok(None);
+    }
     let znode = znode_mut(state, id, object)?;
     let Body::File(blocks) = &mut znode.body else {
         return Err(Errno::EISDIR);
     };
     blocks.write(offset, data, terms);
-    if data.len > 0 {
-        znode.mtime = terms.now;
-    }
+    znode.mtime = terms.now;
     Ok(None)
 }
 
@@ -672,8 +666,9 @@ fn rename(state: &mut State, from: &At, to: &At) -> Result {
     if replaced.is_some() {
         leave(objset, new.directory, new_name, now)?;
     }
-    leave(objset, old.directory, old_name, now)?;
+    // For a moment it has both names.
     enter(objset, new.directory, new_name, object, now)?;
+    leave(objset, old.directory, old_name, now)?;
     if let Some(replaced) = replaced {
         drop_link(state, id, replaced)?;
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::dmu::{Blocks, ObjectId};
+use crate::dmu::{Blocks, ObjectId, Table};
 use crate::maps::Names;
 
 /// A file, directory or symbolic link.
@@ -37,6 +37,8 @@ pub enum Body {
         entries: Names<ObjectId>,
         /// The directory above it; the root's is itself.
         parent: ObjectId,
+        /// What it has grown to on disk.
+        table: Table,
     },
     /// A symbolic link, with its target.
     Link(Arc<str>),
@@ -49,6 +51,7 @@ impl Body {
         Body::Directory {
             entries: Names::new(),
             parent,
+            table: Table::default(),
         }
     }
 }
