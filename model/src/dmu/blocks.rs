@@ -244,10 +244,14 @@ impl Blocks {
             // What is freed may reach far; where nothing is nothing changes.
             let (low, high) = (indirect::above(first, level), indirect::above(last, level));
             let place = |number| Place { level, number };
-            let there = self.indirect.range(place(low)..=place(high));
-            wrong.extend(there.map(|(place, _)| place).filter(|it| it.level == level));
-            let blocks = self.allocated.range(first..=last);
-            wrong.extend(blocks.map(|(number, _)| place(indirect::above(number, level))));
+            if first == last && self.allocated.contains_key(&first) {
+                wrong.push(place(low));
+            } else {
+                let there = self.indirect.range(place(low)..=place(high));
+                wrong.extend(there.map(|(place, _)| place).filter(|it| it.level == level));
+                let blocks = self.allocated.range(first..=last);
+                wrong.extend(blocks.map(|(number, _)| place(indirect::above(number, level))));
+            }
             // A file that grows in levels has what it was under the first block of the new ones.
             if level >= before {
                 wrong.push(place(0));
@@ -399,27 +403,27 @@ impl Blocks {
         synced.used
     }
 
-    /// Replaces `len` bytes of block `number` from `offset` within it on by `with`.
-    fn splice(&mut self, number: u64, offset: u64, len: u64, with: &[Piece], terms: Terms) {
+    /// Replaces bytes of block `number`, from `offset` within it on, by `with`.
+    fn splice(&mut self, number: u64, offset: u64, with: Piece, terms: Terms) {
         let size = self.block_size;
-        let hole = [Piece::zeros(size)];
-        let mut pieces = Vec::new();
-        {
-            let old = self
-                .allocated
-                .get(&number)
-                .map_or(&hole[..], |block| &block.pieces);
+        let pieces: Arc<[Piece]> = if with.len == size {
+            [with].into()
+        } else {
+            let hole = [Piece::zeros(size)];
+            let old = self.allocated.get(&number);
+            let old = old.map_or(&hole[..], |block| &block.pieces);
+            let behind = offset + with.len;
+            let mut pieces = Vec::new();
             push_range(&mut pieces, old, 0, offset);
-            for piece in with {
-                push(&mut pieces, piece.clone());
-            }
-            push_range(&mut pieces, old, offset + len, size - offset - len);
-        }
+            push(&mut pieces, with);
+            push_range(&mut pieces, old, behind, size - behind);
+            pieces.into()
+        };
         let holes = terms.policy.compression != Compression::Off;
         if holes && pieces.iter().all(Piece::is_zero) {
             self.give_up(number..=number);
         } else {
-            self.put(number, pieces.into(), terms);
+            self.put(number, pieces, terms);
         }
         self.last = self.last.max(number);
         self.last_on_disk = self.last_on_disk.max(number);
@@ -439,7 +443,7 @@ impl Blocks {
             let number = at / size;
             let within = at % size;
             let len = (size - within).min(end - at);
-            self.splice(number, within, len, &[data.slice(at - offset, len)], terms);
+            self.splice(number, within, data.slice(at - offset, len), terms);
             at += len;
         }
         self.settle(offset / size, (end - 1) / size, terms);
@@ -475,7 +479,7 @@ impl Blocks {
     /// Writes zeros over a part of a block, unless it is a hole (`dnode_partial_zero`).
     fn clear(&mut self, number: u64, offset: u64, len: u64, terms: Terms) {
         if self.allocated.contains_key(&number) {
-            self.splice(number, offset, len, &[Piece::zeros(len)], terms);
+            self.splice(number, offset, Piece::zeros(len), terms);
             self.settle(number, number, terms);
         }
     }

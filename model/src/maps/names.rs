@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// The most entries of a node. A change copies a node of each level.
-const MOST: usize = 32;
+const MOST: usize = 16;
 
 /// A node with fewer is joined with the one beside it.
 const FEW: usize = MOST / 4;

@@ -65,7 +65,7 @@ fn same((names, map): &Pair) {
             .collect()
     );
     if let Some(root) = &names.root {
-        assert!(check_shape(root) < 3);
+        assert!(check_shape(root) < 4);
     }
 }
 
