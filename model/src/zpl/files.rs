@@ -528,6 +528,10 @@ fn punch(state: &mut State, at: &At, offset: u64, len: u64) -> Result {
         return Err(Errno::EINVAL);
     }
     check_range(offset, len)?;
+    // Behind the end there is nothing (`zpl_fallocate_common`).
+    if offset > znode(state, reached.dataset, object)?.size() {
+        return Ok(None);
+    }
     let terms = terms(state, reached.dataset);
     let zeros = state.faulty(Fault::PunchWritesZeros);
     let znode = znode_mut(state, reached.dataset, object)?;
