@@ -258,8 +258,8 @@ pub(super) fn sync(objset: &mut Inner, txg: u64, on: &Storage, how: &Policy) -> 
                 indirect_stored(&objset.metadata, level, number, on)
             };
             let copies = match level {
-                0 if on.release >= Release::V2_3 => how.copies_of_metadata,
-                _ => how.copies_of_tables,
+                1.. if on.release >= Release::V2_3 => how.copies_of_tables,
+                _ => how.copies_of_metadata,
             };
             let new = stored.map(|stored| Held {
                 birth: txg,
