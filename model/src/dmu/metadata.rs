@@ -8,7 +8,7 @@ use super::blocks::Policy;
 use super::indirect::{self, Place};
 use super::space::{Held, Synced};
 use super::storage::{Figure, Storage};
-use super::{Inner, ObjectId, Weight, compress, directory, dnode};
+use super::{Inner, ObjectId, Weight, compress, directory, dnode, lz4};
 use crate::maps::Radix;
 use crate::release::Release;
 use crate::zpl::znode::{Body, Znode};
@@ -120,14 +120,8 @@ fn blocks(objset: &Inner, object: ObjectId, on: &Storage, how: &Policy) -> (Vec<
             directory::stored(object, entries, *table, objects, how.embeds, on)
         }
         (_, Some(Body::Link(target))) if target.len() > TARGET => {
-            let size = (target.len() as u64 + 8).next_multiple_of(512);
-            vec![fits(
-                Figure {
-                    least: 20,
-                    most: size,
-                },
-                size,
-            )]
+            let (compressed, size) = spilled(target);
+            vec![fits(compressed, size)]
         }
         (_, Some(_)) => Vec::new(),
         _ if objset.volume.is_some() => Vec::new(),
@@ -149,6 +143,21 @@ fn blocks(objset: &Inner, object: ObjectId, on: &Storage, how: &Policy) -> (Vec<
         how.copies_of_tables
     };
     (sizes, copies)
+}
+
+/// What the block compresses to that holds the long target of a link behind a short header (`sa_hdr_phys`), and
+/// its size.
+fn spilled(target: &str) -> (Figure, u64) {
+    let mut bytes = vec![0x5a, 0x50, 0x2f, 0, 5, 4, 0, 0];
+    bytes.extend(target.as_bytes());
+    bytes.resize(bytes.len().next_multiple_of(512), 0);
+    let size = bytes.len() as u64;
+    let likely = lz4::size(&bytes, size).unwrap_or(size);
+    let compressed = Figure {
+        least: likely.saturating_sub(2),
+        most: likely + 2,
+    };
+    (compressed, size)
 }
 
 /// A table of at most so many entries, of which so many surely fit into a pointer.
