@@ -1,7 +1,7 @@
 //! What a program runs on: the machine, and its two streams.
 
-use std::cell::Cell;
-use std::collections::BTreeSet;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 
 use ztwin_model::dsl::dataset::DatasetId;
 use ztwin_model::dsl::names::{self, Expected};
@@ -46,8 +46,8 @@ pub(super) struct Console<'m> {
     pub failures: &'m mut Failures,
     /// Whether an operation that changes something succeeded.
     pub changed: bool,
-    /// What the program has taken off ([`Console::first_mount`]).
-    pub taken_off: BTreeSet<DatasetId>,
+    /// Where the program believes that datasets are mounted ([`Console::first_mount`]).
+    pub mnttab: RefCell<BTreeMap<DatasetId, String>>,
     /// Whether the kernel panicked below it.
     pub panicked: bool,
     /// The root of the pool whose history tells of this program, if it ends well: that of the last change.
@@ -79,7 +79,7 @@ impl<'m> Console<'m> {
             panicked: false,
             logged: None,
             order: Order::default(),
-            taken_off: BTreeSet::new(),
+            mnttab: RefCell::default(),
         }
     }
 

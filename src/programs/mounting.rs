@@ -73,7 +73,11 @@ impl Console<'_> {
         };
         match mounted {
             Ok(_) => {
-                self.taken_off.remove(&id);
+                // `libzfs_mnttab_add`
+                let mnttab = self.mnttab.get_mut();
+                if !mnttab.is_empty() {
+                    mnttab.entry(id).or_insert_with(|| path.to_owned());
+                }
                 true
             }
             Err(errno) => {
@@ -188,14 +192,17 @@ impl Console<'_> {
         }
     }
 
-    /// `libzfs_mnttab_find`: where it is mounted first. The program reads the mount table once, and strikes
-    /// from its copy what it takes off, other mounts of it too, until nothing is left of the copy.
+    /// `libzfs_mnttab_find`: where it is mounted first. The program reads the mount table once, and keeps its
+    /// copy by what it mounts and takes off by name, until nothing is left of the copy. What is mounted more than
+    /// once, or over another, may be elsewhere than the copy says.
     pub fn first_mount(&self, id: DatasetId) -> Option<String> {
-        let mounts = &self.state().mounts;
-        let is_left = |id| !self.taken_off.contains(&id);
-        let is_read_again = || !mounts.iter().any(|mount| is_left(mount.dataset));
-        let path = mounts.first(id)?.path.clone();
-        (is_left(id) || is_read_again()).then_some(path)
+        let mut mnttab = self.mnttab.borrow_mut();
+        if mnttab.is_empty() {
+            for mount in self.state().mounts.iter() {
+                mnttab.entry(mount.dataset).or_insert(mount.path.clone());
+            }
+        }
+        mnttab.get(&id).cloned()
     }
 
     /// `zfs_unmount` without a mountpoint: takes its first mount off; none is fine.
@@ -205,7 +212,7 @@ impl Console<'_> {
         };
         let done = self.unmount_path(&path, force);
         if done {
-            self.taken_off.insert(id);
+            self.mnttab.get_mut().remove(&id);
         }
         done
     }

@@ -38,7 +38,12 @@ impl State {
             .filter_map(|id| self.dataset(id))
             .map(|it| (it.creation_txg, it.component.clone(), it.id))
             .collect();
-        let mut components = moved.iter().map(|(_, component, _)| component);
+        // The newest first (`snaplist_make`).
+        let mut components = moved.iter().rev().map(|(_, component, _)| component);
+        let longest = components.clone().map(|it| it.len()).max().unwrap_or(0);
+        if name.len() + 1 + longest > names::MAX_NAME {
+            return Err(Reason::TooLongOrDeep);
+        }
         if let Some(component) = components.find(|it| target.snapshots.get(it).is_some()) {
             let origin = self.name_of(origin).unwrap_or_default();
             return Err(Reason::ConflictingSnapshot(

@@ -198,19 +198,32 @@ fn compare(
         };
         return turn(key(left).cmp(&key(right)));
     }
-    let (left, right) = (
+    // A number has each that could be of the type of dataset that has it, be it none: 0.
+    let can_have = |id: DatasetId, known: bool| match column {
+        Column::Native(property) if column.is_right() => {
+            let dataset = console.state().dataset(id);
+            known || dataset.is_some_and(|it| it.kinds() & property.kinds() != 0)
+        }
+        _ => known,
+    };
+    let (ids, left, right) = (
+        (left, right),
         console.cell(left, column, true),
         console.cell(right, column, true),
     );
     // Those that have a value stand first, in either direction.
-    match (left.known, right.known) {
+    match (can_have(ids.0, left.known), can_have(ids.1, right.known)) {
         (true, false) => return Ordering::Less,
         (false, true) => return Ordering::Greater,
         (false, false) => return Ordering::Equal,
         (true, true) => {}
     }
-    match (left.text.parse::<u64>(), right.text.parse::<u64>()) {
-        (Ok(left), Ok(right)) if column.is_right() => turn(left.cmp(&right)),
+    let number = |text: &str| match text {
+        "-" => Some(0),
+        text => text.parse::<u64>().ok(),
+    };
+    match (number(&left.text), number(&right.text)) {
+        (Some(left), Some(right)) if column.is_right() => turn(left.cmp(&right)),
         _ => turn(left.text.cmp(&right.text)),
     }
 }

@@ -277,17 +277,15 @@ fn unmount_path(console: &mut Console<'_>, path: &str, force: bool) -> Ended {
         Some(Ok(())) => {}
     }
     let heading = format!("cannot unmount '{path}'");
-    let resolved = console.state().resolve(path, true).unwrap_or_default();
-    let mounts = &console.state().mounts;
-    let Some(mount) = mounts.locate(&resolved).mount else {
+    let Some(found) = entry_of(console, path) else {
         return Ok(1);
     };
-    let (id, place) = (mount.dataset, mount.path.clone());
-    let first = mounts.first(id).is_none_or(|first| first.path == place);
-    let Some(id) = console.open_filesystem(&console.name(id)) else {
+    let first = console.first_mount(found.dataset);
+    let first = first.is_none_or(|first| first == found.path);
+    let Some(id) = console.open_filesystem(&console.name(found.dataset)) else {
         return Ok(1);
     };
-    if place != resolved {
+    if !found.is_same {
         console.refuse(&heading, &Reason::NotAMountpoint);
         return Ok(1);
     }
@@ -307,4 +305,48 @@ fn unmount_path(console: &mut Console<'_>, path: &str, force: bool) -> Ended {
     Ok(u8::from(
         !Changelist::of_mounted(console, id, force).prefix(console),
     ))
+}
+
+/// What the mount table says of a path.
+struct Entry {
+    dataset: DatasetId,
+    path: String,
+    /// Whether the path leads to where the entry does.
+    is_same: bool,
+}
+
+/// `getextmntent`: the first in the mount table whose place leads today into the mount that `path` leads into;
+/// until 2.1 into the same filesystem. What was mounted over plays no part.
+fn entry_of(console: &mut Console<'_>, path: &str) -> Option<Entry> {
+    let whole = |console: &Console<'_>, path: &str| {
+        let resolved = console.state().resolve(path, true).ok()?;
+        let place = console.state().mounts.locate(&resolved);
+        let mount = place.mount?;
+        Some((mount.id, mount.dataset, place.inside.to_owned()))
+    };
+    let (id, dataset, inside) = whole(console, path)?;
+    let table = console.state().mounts.iter();
+    let table: Vec<_> = table
+        .map(|mount| (mount.dataset, mount.path.clone()))
+        .collect();
+    for (mounted, place) in table {
+        if console.stat(&place, true) != Some(Ok(())) {
+            continue;
+        }
+        let Some((at, of, there)) = whole(console, &place) else {
+            continue;
+        };
+        let leads_there = match console.release() {
+            Release::V2_1 => of == dataset,
+            _ => at == id,
+        };
+        if leads_there {
+            return Some(Entry {
+                dataset: mounted,
+                is_same: there == inside,
+                path: place,
+            });
+        }
+    }
+    None
 }

@@ -76,16 +76,15 @@ impl Console<'_> {
     pub(super) fn in_any_order(&mut self, mut run: impl FnMut(&mut Self) -> Ended) -> Ended {
         const TRIED: usize = 5;
         let before = (self.machine.clone(), self.failures.clone());
-        let taken_off = self.taken_off.clone();
+        let mnttab = self.mnttab.clone();
         let (out, err, reasons) = (self.out.len(), self.err.len(), self.reasons.len());
         let mut others: Vec<Outcome> = Vec::new();
         for tried in (0..TRIED).rev() {
             (*self.machine, *self.failures) = before.clone();
-            self.taken_off.clone_from(&taken_off);
+            self.mnttab.clone_from(&mnttab);
             self.out.truncate(out);
             self.err.truncate(err);
             self.reasons.truncate(reasons);
-            self.taken_off.clone_from(&taken_off);
             self.order.tried = tried;
             let code = run(self)?;
             if tried == 0 || !self.order.met_many.get() {
