@@ -144,6 +144,8 @@ fn is_unknown_to_the_model(column: &Column) -> bool {
                         | Property::Origin
                         | Property::Clones
                         | Property::DeferDestroy
+                        | Property::FilesystemCount
+                        | Property::SnapshotCount
                         | Property::Userrefs
                 )
         }
