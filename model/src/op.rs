@@ -21,7 +21,7 @@ pub enum Op {
 
 impl Op {
     pub(crate) fn apply(&self, state: &mut State) -> Outcome {
-        match self {
+        let outcome = match self {
             Op::Pool(op) => op.apply(state),
             Op::Dataset(op) => op.apply(state),
             Op::File(op) => op.apply(state),
@@ -29,6 +29,8 @@ impl Op {
                 state.now = state.now.saturating_add(*seconds);
                 Outcome::Done
             }
-        }
+        };
+        state.write_closed();
+        outcome
     }
 }

@@ -26,8 +26,8 @@ pub(super) struct Marker<'a> {
     pub text: &'a str,
 }
 
-/// Space figures: `used`, `available`, `referenced`, `written`, `usedby*`, `logical*`, sizes and free
-/// space of pools, fragmentation, capacity and ratios.
+/// Space figures that hang on what a pool takes for itself: `used` of its root, `available` without a quota, sizes
+/// and free space of pools, fragmentation, capacity and ratios.
 ///
 /// Accepts plain digits, a size such as `1.23M`, `12%`, `1.00x`, `-` and `none`.
 pub const SPACE: Class = Class {
@@ -122,15 +122,16 @@ pub const FEATURE: Class = Class {
     accepts: |words| usize::from(matches!(words.first(), Some(&"enabled" | &"active"))),
 };
 
-/// A figure of which the model knows two bounds, which stand in its marker: `<between:515..517>`. What a file
-/// takes on disk is one where it depends on how well checksums compress, or on an algorithm that the model
-/// does not have.
+/// A figure of which the model knows two bounds, which stand in its marker: `<between:515..517>`. What a file or a
+/// dataset takes on disk is one where it depends on how well metadata compress, or on an algorithm that the
+/// model does not have.
 ///
-/// Accepts a decimal number within the bounds, both included.
+/// Accepts an amount within the bounds, both included: a decimal number, a size such as `1.23M`, or a ratio
+/// such as `1.00x`. The bounds are written as the value would be: `<between:24K..96K>`.
 pub const BETWEEN: Class = Class {
     name: "between",
     marker: "<between:",
-    accepts: |words| usize::from(words.first().is_some_and(|word| is_number(word))),
+    accepts: |words| usize::from(words.first().is_some_and(|word| amount(word).is_some())),
 };
 
 /// The name of the machine on which a command ran, as `zpool history -l` prints it.
@@ -192,25 +193,41 @@ impl<'a> Marker<'a> {
     pub(super) fn accepts(&self, words: &[&str]) -> usize {
         let count = (self.class.accepts)(words);
         let inside = self.bounds().is_none_or(|(least, most)| {
-            let number = words.first().and_then(|word| word.parse::<u64>().ok());
-            number.is_some_and(|number| (least..=most).contains(&number))
+            let amount = words.first().and_then(|word| amount(word));
+            amount.is_some_and(|amount| (least..=most).contains(&amount))
         });
         if inside { count } else { 0 }
     }
 
-    /// The bounds that stand in it.
-    fn bounds(&self) -> Option<(u64, u64)> {
+    /// The bounds that stand in it, in hundredths.
+    fn bounds(&self) -> Option<(u128, u128)> {
         let bounds = self
             .text
             .strip_prefix(self.class.marker)?
             .strip_suffix('>')?;
         let (least, most) = bounds.split_once("..")?;
-        Some((least.parse().ok()?, most.parse().ok()?))
+        Some((amount(least)?, amount(most)?))
     }
 }
 
 fn is_number(word: &str) -> bool {
     word.bytes().all(|byte| byte.is_ascii_digit()) && word.parse::<u64>().is_ok()
+}
+
+/// A number, a size in units of 1024, or a ratio, in hundredths.
+fn amount(word: &str) -> Option<u128> {
+    const UNITS: &str = "BKMGTPE";
+    let number = word.trim_end_matches(|c: char| UNITS.contains(c) || c == 'x');
+    let power = match &word[number.len()..] {
+        "" | "x" => 0,
+        unit => UNITS.find(unit)?,
+    };
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    if !is_number(whole) || fraction.len() > 2 || !fraction.bytes().all(|it| it.is_ascii_digit()) {
+        return None;
+    }
+    let hundredths = format!("{fraction:0<2}").parse::<u128>().ok()?;
+    Some((whole.parse::<u128>().ok()? * 100 + hundredths) << (10 * power))
 }
 
 fn is_space(word: &str) -> bool {
@@ -402,6 +419,19 @@ mod tests {
             assert_eq!(between("<between:515..517>", value), inside, "{value}");
         }
         assert!(!between("<between:515>", "x") && Class::find("<between:").is_none());
+        for (value, inside) in [
+            ("24K", true),
+            ("1.2M", true),
+            ("23.9K", false),
+            ("1.21M", false),
+            ("24G", false),
+        ] {
+            assert_eq!(between("<between:24K..1.20M>", value), inside, "{value}");
+        }
+        assert!(
+            between("<between:1.00x..1.05x>", "1.04x")
+                && !between("<between:1.00x..1.05x>", "1.06x")
+        );
         for value in ["00:00:00", "23:59:59"] {
             assert!(accepts(&DURATION, value), "{value}");
         }

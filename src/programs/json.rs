@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::console::{Console, NotModelled};
-use crate::compare::{GUID, SPACE, TIME, TXG};
+use crate::compare::{BETWEEN, GUID, SPACE, TIME, TXG};
 
 /// What stands for the long options that have no letter: the last byte of their number, so that a complaint
 /// shows what `printf` makes of it. `--json-int` has two numbers: of `zpool`, and of `zfs`.
@@ -88,7 +88,10 @@ pub(super) enum Source {
 /// some. No text is one too, and nobody knows which.
 fn number(value: &str) -> Option<String> {
     let classes = [&SPACE, &TIME, &GUID, &TXG];
-    if value.is_empty() || classes.iter().any(|class| class.marker == value) {
+    if value.is_empty()
+        || value.starts_with(BETWEEN.marker)
+        || classes.iter().any(|class| class.marker == value)
+    {
         return Some(value.to_owned());
     }
     let digits = value.bytes().all(|byte| byte.is_ascii_digit());

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use ztwin_model::Release;
+use ztwin_model::dmu::storage::Figure;
 use ztwin_model::dsl::dataset::DatasetId;
 use ztwin_model::dsl::properties::{Property, Value};
 use ztwin_model::machine::State;
@@ -10,7 +11,10 @@ use ztwin_model::spa::{Guid, Pool, Shape, Vdev};
 use ztwin_model::zpl::znode::Body;
 
 use super::console::Console;
-use crate::compare::{Class, DURATION, GUID, HOST, ORDER, SPACE, TIME, TXG, USAGE, VERSION};
+use super::zfs::{nice_bytes, nice_number};
+use crate::compare::{
+    BETWEEN, Class, DURATION, GUID, HOST, ORDER, SPACE, TIME, TXG, USAGE, VERSION,
+};
 
 /// Seconds from 1970 to the machine's epoch: 2026-01-01 00:00 UTC.
 pub const EPOCH: u64 = 1_767_225_600;
@@ -26,10 +30,10 @@ pub enum Values {
     /// Markers stand for them, for the comparison with a real pool ([`crate::compare`]).
     #[default]
     Marked,
-    /// The machine's own counters and clock, for programs that want to run; a space figure ends the
-    /// step as not modelled.
+    /// The machine's own counters and clock, for programs that want to run; a space figure that is not known
+    /// ends the step as not modelled.
     Own,
-    /// As [`Values::Own`], with estimates of space figures.
+    /// As [`Values::Own`], with estimates of such figures.
     Estimated,
 }
 
@@ -136,6 +140,9 @@ impl Console<'_> {
     pub(super) fn width(&self, text: &str, clock: Clock) -> (usize, usize) {
         let length = text.len();
         let marked = |class: &Class| self.values == Values::Marked && text == class.marker;
+        if self.values == Values::Marked && text.starts_with(BETWEEN.marker) {
+            return (1, 5);
+        }
         if marked(&TIME) {
             let length = match clock {
                 Clock::Exact => EPOCH.to_string().len(),
@@ -192,8 +199,43 @@ impl Console<'_> {
         }
     }
 
+    /// A figure in bytes of which the model knows at least bounds.
+    pub(super) fn figure(&self, figure: Option<Figure>, exact: bool) -> Option<String> {
+        self.within(figure?, |bytes| size(bytes, exact))
+    }
+
+    /// A figure as it is printed; between bounds where they are not printed alike.
+    fn within(&self, figure: Figure, print: impl Fn(u64) -> String) -> Option<String> {
+        let (least, most) = (print(figure.least), print(figure.most));
+        if least == most {
+            Some(least)
+        } else if self.values == Values::Marked {
+            Some(format!("{}{least}..{most}>", BETWEEN.marker))
+        } else {
+            None
+        }
+    }
+
     /// A dataset's property that is a space figure.
     pub(super) fn space_of(&self, id: DatasetId, property: Property, exact: bool) -> String {
+        let known = self.state().figure(id, property);
+        let known = match property {
+            Property::Compressratio | Property::Refcompressratio => {
+                let unit = if exact { "" } else { "x" };
+                let print = |ratio| format!("{}.{:02}{unit}", ratio / 100, ratio % 100);
+                known.and_then(|known| self.within(known, print))
+            }
+            // `zfs_nicenum`, not `zfs_nicebytes`.
+            Property::Written | Property::Logicalused | Property::Logicalreferenced if !exact => {
+                known.and_then(|known| self.within(known, nice_number))
+            }
+            _ => self.figure(known, exact),
+        };
+        known.unwrap_or_else(|| self.estimated(id, property, exact))
+    }
+
+    /// What stands for a figure that the model does not know.
+    fn estimated(&self, id: DatasetId, property: Property, exact: bool) -> String {
         self.space(|state| {
             let bytes = match property {
                 Property::Used => used(state, id),
@@ -261,7 +303,7 @@ fn size(bytes: u64, exact: bool) -> String {
     } else if bytes == 0 {
         "0B".to_owned()
     } else {
-        super::zfs::nice_bytes(bytes)
+        nice_bytes(bytes)
     }
 }
 

@@ -46,6 +46,8 @@ pub(super) struct Metadata {
     others: Radix<ObjectId, Arc<[Held]>>,
     /// The objects whose dnodes have changed.
     dirty: Radix<ObjectId, ()>,
+    /// Whether the header of the intent log in the objset's own block has changed.
+    header: bool,
     /// Blocks of objects that are gone.
     freed: Radix<u64, (u64, Weight)>,
     /// Whether there ever was a link with a short target, and with a long one: each has a layout of its own.
@@ -96,7 +98,17 @@ impl Metadata {
 
     /// Whether a sync would write anything.
     pub(super) fn is_dirty(&self) -> bool {
-        !self.dirty.is_empty() || self.objset.is_none()
+        !self.dirty.is_empty() || self.header || self.objset.is_none()
+    }
+
+    /// Whether an object has changed, which the intent log tells of, too.
+    pub(super) fn has_dirty_objects(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
+    /// The header of the intent log changes.
+    pub(super) fn dirty_header(&mut self) {
+        self.header = true;
     }
 
     /// All that is on disk.
@@ -126,6 +138,8 @@ fn blocks(objset: &Inner, object: ObjectId, on: &Storage, how: &Policy) -> (Vec<
         (_, Some(_)) => Vec::new(),
         _ if objset.volume.is_some() => Vec::new(),
         // A master node, and the registry of attributes with their layouts: a header and a leaf.
+        // Since 2.4 with the quotas that users get.
+        (1, _) if on.release >= Release::V2_4 => vec![fits(Figure::exact(500), 1024)],
         (1, _) => vec![raw(512)],
         (35, _) => vec![fits(Figure::exact(500), 1536)],
         (LAYOUTS, _) => vec![
@@ -250,6 +264,7 @@ pub(super) fn sync(objset: &mut Inner, txg: u64, on: &Storage, how: &Policy) -> 
     let freed = std::mem::take(&mut objset.metadata.freed);
     synced.freed.extend(freed.values());
     let mut dirty = std::mem::take(&mut objset.metadata.dirty);
+    objset.metadata.header = false;
     if objset.metadata.objset.is_none() {
         for object in dnode::tables(objset) {
             dirty.insert(object, ());

@@ -65,6 +65,8 @@ struct Inner {
     cursor: Cursor,
     /// It is a volume's, and has no files.
     volume: Option<Volume>,
+    /// Whether the intent log has a block (`zh_log`).
+    has_log: bool,
 }
 
 impl Objset {
@@ -159,6 +161,31 @@ impl Objset {
             return Synced::default();
         }
         metadata::sync(Arc::make_mut(&mut self.inner), txg, on, how)
+    }
+
+    /// Commits what changed since it was last brought to disk to the intent log, as an unmount does
+    /// (`zil_close`). The log then has a block for good.
+    pub(crate) fn commit(&mut self) {
+        if self.inner.metadata.has_dirty_objects() {
+            let inner = Arc::make_mut(&mut self.inner);
+            inner.has_log = true;
+            inner.metadata.dirty_header();
+        }
+    }
+
+    /// Begins the log anew, as a mount does (`zil_destroy`). Whether that changes anything.
+    pub(crate) fn begin_log(&mut self) -> bool {
+        if self.inner.has_log {
+            Arc::make_mut(&mut self.inner).metadata.dirty_header();
+        }
+        self.inner.has_log
+    }
+
+    /// Takes the log's block away, as a clone and a rollback do (`dsl_dataset_zero_zil`).
+    pub(crate) fn clear_log(&mut self) {
+        if self.begin_log() {
+            Arc::make_mut(&mut self.inner).has_log = false;
+        }
     }
 
     /// What all blocks on disk weigh. This looks at each of them.

@@ -66,6 +66,7 @@ impl State {
         bookmark.id = id;
         if let Some(pool) = self.pool_of_mut(filesystem) {
             pool.datasets.insert(id, Arc::new(bookmark));
+            pool.space.bookmark(id, filesystem, source);
             pool.close_txg();
         }
         if let Some(filesystem) = self.filesystem_mut(filesystem) {
@@ -88,6 +89,9 @@ impl State {
         }
         if let Some(pool) = self.pool_of_mut(id) {
             pool.datasets.remove(&id);
+            if let Some(filesystem) = filesystem {
+                pool.space.destroy_bookmark(id, filesystem);
+            }
             pool.close_txg();
         }
         Ok(())

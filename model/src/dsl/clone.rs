@@ -34,6 +34,7 @@ impl State {
         if self.faulty(Fault::CloneCopies) {
             objset = objset.copied(pool.open_txg);
         }
+        objset.clear_log();
         self.add_filesystem(parent, name, settings, objset, Some(origin));
         Ok(())
     }

@@ -92,7 +92,7 @@ impl State {
             component: component.clone(),
             creation_txg: pool.open_txg,
             created: now,
-            settings,
+            settings: BTreeMap::new(),
             objset,
             kind: Kind::Filesystem(Filesystem {
                 parent: Some(parent),
@@ -103,12 +103,25 @@ impl State {
             }),
         };
         pool.datasets.insert(id, Arc::new(dataset));
-        pool.close_txg();
+        match origin {
+            Some(origin) => pool.space.clone_of(origin, id, Some(parent)),
+            None => pool.space.create(id, Some(parent)),
+        }
+        pool.dirty(id);
         if let Some(above) = self.filesystem_mut(parent) {
             above.children.insert(component, id);
         }
         if let Some(snapshot) = origin.and_then(|origin| self.snapshot_mut(origin)) {
             snapshot.clones.insert(id, ());
+        }
+        // It is there before anything is set on it (`zfs_ioc_create`).
+        self.write_open(id);
+        if let Some(dataset) = self.dataset_mut(id) {
+            dataset.settings = settings;
+        }
+        self.reserve(id);
+        if let Some(pool) = self.pool_of_mut(id) {
+            pool.close_txg();
         }
     }
 }

@@ -33,6 +33,8 @@ impl State {
         let bookmarks: Vec<DatasetId> = filesystem.bookmarks.values().copied().collect();
         if let Some(pool) = self.pool_of_mut(id) {
             pool.datasets.remove(&id);
+            pool.dirty.remove(&id);
+            pool.space.destroy(id);
             for bookmark in bookmarks {
                 pool.datasets.remove(&bookmark);
             }
@@ -118,6 +120,7 @@ impl State {
         let now = self.now;
         if let Some(pool) = self.pool_of_mut(id) {
             pool.datasets.remove(&id);
+            pool.space.destroy_snapshot(id);
         }
         if let Some(filesystem) = self.filesystem_mut(home) {
             filesystem.snapshots.remove(txg, &component);

@@ -8,6 +8,7 @@ pub mod clone;
 pub mod create;
 pub mod dataset;
 pub mod destroy;
+mod figures;
 mod find;
 pub mod hold;
 pub mod limit;

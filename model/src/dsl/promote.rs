@@ -94,6 +94,7 @@ impl State {
             snapshot.clones.insert(clone, ());
         }
         if let Some(pool) = self.pool_of_mut(clone) {
+            pool.space.promote(clone);
             pool.close_txg();
         }
         Ok(())

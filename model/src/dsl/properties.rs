@@ -334,7 +334,11 @@ impl State {
             return Err(Reason::NotOnSnapshots);
         }
         for (key, value) in settings {
-            self.check_size(id, key, value)?;
+            if let Err(reason) = self.check_size(id, key, value) {
+                // What was dirty is on disk by now, as far as it took that to tell.
+                self.close_dirty(id);
+                return Err(reason);
+            }
             self.check_feature(id, key, value)?;
             // `zvol_set_volsize`
             if *key == Key::Native(Property::Volsize) && self.is_readonly(id) {
@@ -343,6 +347,14 @@ impl State {
         }
         if settings.iter().any(|(key, value)| is_limit(key, value)) {
             self.count_below(id);
+        }
+        self.write_open(id);
+        if settings
+            .iter()
+            .any(|(key, _)| *key == Key::Native(Property::Volsize))
+            && let Some(pool) = self.pool_of_mut(id)
+        {
+            pool.dirty(id);
         }
         if let Some(dataset) = self.dataset_mut(id) {
             for (key, value) in settings {
@@ -359,6 +371,7 @@ impl State {
         if self.faulty(Fault::ResizeReachesSnapshots) {
             self.resize_snapshots(id);
         }
+        self.reserve(id);
         if let Some(pool) = self.pool_of_mut(id) {
             pool.close_txg();
         }
@@ -389,9 +402,11 @@ impl State {
             self.check_feature(id, key, &Value::Number(0))?;
             self.count_below(id);
         }
+        self.write_open(id);
         if let Some(dataset) = self.dataset_mut(id) {
             dataset.settings.remove(key);
         }
+        self.reserve(id);
         if let Some(pool) = self.pool_of_mut(id) {
             pool.close_txg();
         }

@@ -45,6 +45,7 @@ impl State {
             return Err(Reason::OutOfSpace);
         }
 
+        self.write_open(id);
         let sticky = self
             .faulty(Fault::InheritedSticksAfterRename)
             .then(|| self.inherited(id));
@@ -69,6 +70,7 @@ impl State {
             self.leave_children(id, old_parent);
         }
         if let Some(pool) = self.pool_of_mut(id) {
+            pool.space.rename(id, parent);
             pool.close_txg();
         }
         Ok(())

@@ -29,6 +29,7 @@ impl State {
         let Some(mut objset) = self.dataset(snapshot).map(|it| it.objset.clone()) else {
             return Err(Reason::NoSuchDataset);
         };
+        objset.clear_log();
         if self.faulty(Fault::RollbackKeepsSize)
             && let Some(volume) = self.dataset(home).and_then(Dataset::volume)
         {
@@ -39,6 +40,10 @@ impl State {
         }
         self.read_again(home);
         if let Some(pool) = self.pool_of_mut(home) {
+            // What was dirty is on disk and gone.
+            pool.dirty.remove(&home);
+            pool.space.rollback(home);
+            pool.dirty(home);
             pool.close_txg();
         }
         Ok(())

@@ -50,6 +50,7 @@ impl State {
             found.pop();
         }
         for (id, name) in &found {
+            self.write_open(*id);
             self.add_snapshot(*id, name, settings);
         }
         if let Some(pool) = found.first().and_then(|(id, _)| self.pool_of_mut(*id)) {
@@ -83,6 +84,7 @@ impl State {
             }),
         };
         pool.datasets.insert(id, Arc::new(dataset));
+        pool.space.snapshot(of, id, pool.open_txg);
         if let Some(filesystem) = self.filesystem_mut(of) {
             filesystem.snapshots.insert(txg, component, id);
             filesystem.snapshots_changed = Some(now);

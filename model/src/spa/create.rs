@@ -10,6 +10,7 @@ use crate::dsl::op::Result;
 use crate::dsl::properties::{Key, needed_feature};
 use crate::dsl::property::{Property, Value};
 use crate::dsl::reason::Reason;
+use crate::dsl::space::Space;
 use crate::machine::State;
 use crate::maps::Radix;
 use crate::spa::feature::Feature;
@@ -76,7 +77,7 @@ impl State {
             component: name.into(),
             creation_txg: 1,
             created: self.now,
-            settings: settings.iter().cloned().collect(),
+            settings: BTreeMap::new(),
             objset: Objset::new_filesystem(1, self.now),
             kind: Kind::Filesystem(Filesystem::default()),
         };
@@ -88,6 +89,8 @@ impl State {
             on_devices: None,
             open_txg: FIRST_TXG,
             datasets: Radix::from_iter([(root, Arc::new(dataset))]),
+            dirty: BTreeMap::from([(root, FIRST_TXG - 1)]),
+            space: Space::default(),
             root,
             vdevs: vdevs.to_vec(),
             first_vdevs: vdevs.len(),
@@ -104,6 +107,7 @@ impl State {
             counts: false,
             raw_size,
         };
+        pool.space.create(root, None);
         for (name, text) in properties {
             pool.set(name, text, self.release);
         }
@@ -113,6 +117,11 @@ impl State {
         let devices = vdevs.iter().flat_map(|vdev| vdev.devices.clone());
         self.take_devices(&devices.collect::<Vec<_>>());
         self.pools.insert(name.to_owned(), Arc::new(pool));
+        self.write_open(root);
+        if let Some(root) = self.dataset_mut(root) {
+            root.settings = settings.iter().cloned().collect();
+        }
+        self.reserve(root);
         Ok(())
     }
 

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::dmu::storage::Figure;
 use crate::dsl::dataset::{Dataset, DatasetId};
+use crate::dsl::space::Space;
 use crate::maps::Radix;
 use import::Checkpoint;
 use scan::Scan;
@@ -14,6 +16,7 @@ pub mod import;
 pub mod op;
 pub mod property;
 pub mod scan;
+pub mod txg;
 pub mod vdev;
 
 /// How vdevs stand together.
@@ -70,6 +73,10 @@ pub struct Pool {
     pub on_devices: Option<Arc<Pool>>,
     /// The open transaction group; what is written now is born in it. Counts from 1.
     pub open_txg: u64,
+    /// The datasets that have changed since they were last brought to disk, with the transaction group of that.
+    pub dirty: BTreeMap<DatasetId, u64>,
+    /// What its datasets take on disk.
+    pub space: Space,
     /// Every dataset, snapshots included.
     pub datasets: Radix<DatasetId, Arc<Dataset>>,
     /// The filesystem that carries the pool's name.
@@ -137,11 +144,6 @@ impl Pool {
         datasets.any(|it| it.filesystem().is_some_and(|it| it.lists_bookmarks))
     }
 
-    /// Closes the open transaction group: what is written from now on is born in the next one.
-    pub fn close_txg(&mut self) {
-        self.open_txg += 1;
-    }
-
     /// A bound, in bytes, of what can be stored: redundancy, the slop and room for the pool itself taken off.
     #[must_use]
     pub fn usable_at_least(&self) -> u64 {
@@ -154,6 +156,15 @@ impl Pool {
             self.raw_size
         };
         size.saturating_sub(size / 16 + (160 << 20))
+    }
+
+    /// What the pool takes for itself: what it knows of its datasets, its history, and the maps of its space.
+    #[must_use]
+    pub fn own_metadata(&self) -> Figure {
+        Figure {
+            least: 8 << self.ashift,
+            most: (2048 << self.ashift).max(16 << 20),
+        }
     }
 
     /// What an empty filesystem takes, in bytes: twelve blocks of metadata, each twice. Small sectors let

@@ -231,6 +231,9 @@ fn objset(state: &State, id: DatasetId) -> Result<&Objset> {
 }
 
 fn objset_mut(state: &mut State, id: DatasetId) -> Result<&mut Objset> {
+    if let Some(pool) = state.pool_of_mut(id) {
+        pool.dirty(id);
+    }
     state
         .dataset_mut(id)
         .map(|dataset| &mut dataset.objset)
@@ -836,6 +839,17 @@ fn mount(state: &mut State, name: &str, path: &str, options: MountOptions, besid
         return Err(Errno::EBUSY);
     }
     let beside = beside.then_some(state.now);
+    if superblock.is_none()
+        && !is_snapshot
+        && state.pool_of(id).is_some_and(|it| !it.is_read_only())
+    {
+        let begun = state
+            .dataset_mut(id)
+            .is_some_and(|it| it.objset.begin_log());
+        if let Some(pool) = state.pool_of_mut(id).filter(|_| begun) {
+            pool.dirty(id);
+        }
+    }
     state.mounts.add(id, path, options, on, beside);
     Ok(None)
 }
@@ -872,10 +886,28 @@ fn unmount(state: &mut State, path: &str, how: Unmount) -> Result {
     }
     for id in state.mounts.detach(mount) {
         if !state.mounts.is_mounted(id) {
+            settle(state, id);
             state.read_again(id);
         }
     }
     Ok(None)
+}
+
+/// What is dirty is committed to the intent log, and brought to disk (`zil_close`, `zfsvfs_teardown`).
+fn settle(state: &mut State, id: DatasetId) {
+    let logs = state.property(id, Property::Sync).0 != Value::Word("disabled");
+    let is_dirty = state
+        .pool_of(id)
+        .is_some_and(|pool| pool.dirty.contains_key(&id));
+    if !is_dirty {
+        return;
+    }
+    if logs && let Ok(objset) = objset_mut(state, id) {
+        objset.commit();
+    }
+    if let Some(pool) = state.pool_of_mut(id) {
+        pool.close_txg();
+    }
 }
 
 /// `mkdirp`: every directory on the way that is missing.

@@ -20,7 +20,7 @@ pub(super) enum Column {
     Native(Property),
     /// A user's property.
     User(String),
-    /// `written@SNAPSHOT`: the space written since then.
+    /// `written@SNAPSHOT` or `written#BOOKMARK`, by its whole name: the space written since then.
     WrittenSince(String),
 }
 
@@ -57,8 +57,9 @@ impl Column {
         if let Some(property) = Property::by_name(name, release) {
             return Some(Column::Native(property));
         }
-        if let Some(snapshot) = name.strip_prefix("written@") {
-            return Some(Column::WrittenSince(snapshot.to_owned()));
+        // `zfs_prop_written`
+        if name.starts_with("written@") || name.starts_with("written#") {
+            return Some(Column::WrittenSince(name.to_owned()));
         }
         ztwin_model::dsl::value::is_user(name).then(|| Column::User(name.to_owned()))
     }
@@ -94,8 +95,7 @@ impl Column {
         match self {
             Column::Name => "name".to_owned(),
             Column::Native(property) => property.name().to_owned(),
-            Column::User(name) => name.clone(),
-            Column::WrittenSince(snapshot) => format!("written@{snapshot}"),
+            Column::User(name) | Column::WrittenSince(name) => name.clone(),
         }
     }
 
@@ -213,13 +213,12 @@ fn short_name(property: Property) -> &'static str {
     }
 }
 
-/// Whether ZFS knows the property and the model does not: figures of users, groups and projects, the
-/// space written since a bookmark, and what is never listed.
+/// Whether ZFS knows the property and the model does not: figures of users, groups and projects, and what is
+/// never listed.
 fn is_not_modelled(name: &str) -> bool {
     name.contains("used@")
         || name.contains("quota@")
         || name.contains("objused@")
-        || name.starts_with("written#")
         || Hidden::by_name(name).is_some()
 }
 
@@ -247,7 +246,7 @@ fn is_in_bytes(property: Property) -> bool {
 }
 
 /// A number as ZFS prints it, without a unit below 1024 (`zfs_nicenum`).
-fn nice_number(number: u64) -> String {
+pub(in crate::programs) fn nice_number(number: u64) -> String {
     if number < 1024 {
         number.to_string()
     } else {
@@ -303,16 +302,27 @@ impl Console<'_> {
                     ..Cell::default()
                 },
             },
-            Column::WrittenSince(snapshot) => {
-                let home = self.state().filesystem_of(id).map(|home| self.name(home));
-                let since = if snapshot.contains('@') {
-                    self.state().find(snapshot)
+            Column::WrittenSince(name) => {
+                // `zfs_prop_get_written_int`
+                let since = &name["written@".len()..];
+                let since = if since.contains(['@', '#']) {
+                    self.state().find(since)
                 } else {
-                    home.and_then(|home| self.state().find(&format!("{home}@{snapshot}")))
+                    let home = self.state().filesystem_of(id).map(|home| self.name(home));
+                    let short = &name["written".len()..];
+                    home.and_then(|home| self.state().find(&format!("{home}{short}")))
+                };
+                // A snapshot is no later than a bookmark of itself (`dsl_bookmark_lookup`).
+                let txg = |id| self.state().dataset(id).map(|it| it.creation_txg);
+                let is_older = |since| {
+                    let is_snapshot = self.state().snapshot(id).is_some();
+                    self.state().is_before(since, id) && !(is_snapshot && txg(since) >= txg(id))
                 };
                 match since {
-                    Some(since) if self.state().is_before(since, id) => Cell {
-                        text: self.space(|_| nothing(exact).to_owned()),
+                    Some(since) if is_older(since) => Cell {
+                        text: self
+                            .figure(self.state().written_since(id, since), exact)
+                            .unwrap_or_else(|| self.space(|_| nothing(exact).to_owned())),
                         source: Some(Source::Local),
                         known: true,
                         ..Cell::default()
@@ -441,7 +451,9 @@ impl Console<'_> {
             Property::Createtxg => self.txg(dataset.creation_txg),
             Property::Guid => self.guid(bookmark.snapshot),
             Property::Referenced | Property::Logicalreferenced => {
-                self.unknown("what a bookmark refers to", SPACE.marker)
+                let figure = self.state().figure(dataset.id, property);
+                let text = self.figure(figure, exact);
+                text.unwrap_or_else(|| self.unknown("what a bookmark refers to", SPACE.marker))
             }
             _ => return None,
         };

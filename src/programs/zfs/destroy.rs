@@ -84,7 +84,8 @@ impl Destroy {
         }
         if self.verbose {
             let nothing = if self.parsable { "0" } else { "0B" };
-            let space = console.space(|_| nothing.to_owned());
+            let freed = console.figure(console.state().reclaimed(&found), self.parsable);
+            let space = freed.unwrap_or_else(|| console.space(|_| nothing.to_owned()));
             console.say(&match (self.parsable, self.dry) {
                 (true, _) => format!("reclaim\t{space}"),
                 (false, true) => format!("would reclaim {space}"),

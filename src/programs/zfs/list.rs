@@ -79,13 +79,13 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
             return Ok(console.usage(&format!("bad property list: {wrong}")));
         }
     };
+    let (mut found, failed) = iterate::walk(console, &args.operands, &walk);
     if order
         .iter()
-        .any(|(column, _)| is_unknown_to_the_model(column))
+        .any(|(column, _)| !has_known_order(console, &found, column))
     {
         return Err(NotModelled("the order of space figures".to_owned()));
     }
-    let (mut found, failed) = iterate::walk(console, &args.operands, &walk);
     let shuffled = sort(console, &mut found, &order);
     if found.is_empty() && !failed && !scripted {
         console.complain("no datasets available");
@@ -130,12 +130,13 @@ fn every(release: Release) -> Vec<Column> {
     std::iter::once(Column::Name).chain(native).collect()
 }
 
-fn is_unknown_to_the_model(column: &Column) -> bool {
+/// Whether the model knows each value of a column to the last digit.
+fn has_known_order(console: &Console<'_>, found: &[DatasetId], column: &Column) -> bool {
     match column {
-        Column::WrittenSince(_) | Column::Native(Property::Guid | Property::Objsetid) => true,
+        Column::WrittenSince(_) | Column::Native(Property::Guid | Property::Objsetid) => false,
         Column::Native(property) => {
-            property.class() == ztwin_model::dsl::property::Class::Status
-                && !matches!(
+            property.class() != ztwin_model::dsl::property::Class::Status
+                || matches!(
                     property,
                     Property::Type
                         | Property::Creation
@@ -148,8 +149,12 @@ fn is_unknown_to_the_model(column: &Column) -> bool {
                         | Property::SnapshotCount
                         | Property::Userrefs
                 )
+                || found.iter().all(|&id| {
+                    let cell = console.cell(id, column, true);
+                    !cell.known || digits(&cell.text).is_some()
+                })
         }
-        _ => false,
+        _ => true,
     }
 }
 
@@ -172,6 +177,11 @@ fn sort(console: &Console<'_>, found: &mut [DatasetId], order: &[Key]) -> bool {
     by(&mut within_a_second, &others);
     by(found, &order.iter().collect::<Vec<_>>());
     found != within_a_second
+}
+
+/// A number, or a ratio in hundredths.
+fn digits(text: &str) -> Option<u64> {
+    text.replacen('.', "", 1).parse().ok()
 }
 
 fn compare(
@@ -222,7 +232,7 @@ fn compare(
     }
     let number = |text: &str| match text {
         "-" => Some(0),
-        text => text.parse::<u64>().ok(),
+        text => digits(text),
     };
     match (number(&left.text), number(&right.text)) {
         (Some(left), Some(right)) if column.is_right() => turn(left.cmp(&right)),

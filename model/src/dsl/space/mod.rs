@@ -25,6 +25,8 @@ pub struct Space {
     datasets: BTreeMap<DatasetId, Arc<Account>>,
     /// Of each filesystem and volume, with its snapshots and with what is below it.
     dirs: BTreeMap<DatasetId, Arc<Dir>>,
+    /// Nobody knows which vdev takes a block, nor what it takes there.
+    lost: bool,
 }
 
 /// A filesystem, a volume or a snapshot by itself (`dsl_dataset_phys_t`).
@@ -120,7 +122,7 @@ impl Space {
     /// Whether it keeps account of a dataset.
     #[must_use]
     pub fn contains(&self, id: DatasetId) -> bool {
-        self.datasets.contains_key(&id)
+        !self.lost && self.datasets.contains_key(&id)
     }
 
     /// `referenced`, `logicalreferenced`, and what `refcompressratio` comes from.
@@ -221,6 +223,9 @@ impl Space {
     /// What a bookmark's snapshot had.
     #[must_use]
     pub fn marked(&self, filesystem: DatasetId, bookmark: DatasetId) -> Option<Weight> {
+        if self.lost {
+            return None;
+        }
         let mark = self.dir(filesystem).bookmarks.get(&bookmark)?;
         Some(mark.referenced)
     }
@@ -356,6 +361,11 @@ impl Space {
             above = dir.parent;
             (before, after) = (share, self.share(id));
         }
+    }
+
+    /// Gives up: something is written that nobody knows the size of.
+    pub fn lose(&mut self) {
+        self.lost = true;
     }
 
     /// A filesystem without blocks.

@@ -1,0 +1,108 @@
+//! The space figures of a dataset as ZFS tells them (`dsl_get_used`, `dsl_get_referenced` and their like). They
+//! are those of the last transaction group that was closed.
+
+use std::collections::BTreeSet;
+
+use crate::dmu::Weight;
+use crate::dmu::storage::Figure;
+use crate::dsl::dataset::{Dataset, DatasetId};
+use crate::dsl::property::Property;
+use crate::machine::State;
+
+impl State {
+    /// A figure in bytes, or a ratio in hundredths; none where nothing is known of it. What a pool needs for
+    /// itself is charged to its root, and not modelled.
+    #[must_use]
+    pub fn figure(&self, id: DatasetId, property: Property) -> Option<Figure> {
+        let pool = self.pool_of(id)?;
+        let space = &pool.space;
+        if let Some(bookmark) = pool.dataset(id)?.bookmark() {
+            let marked = space.marked(bookmark.filesystem, id)?;
+            return match property {
+                Property::Referenced => Some(marked.size),
+                Property::Logicalreferenced => Some(marked.logical),
+                _ => None,
+            };
+        }
+        if !space.contains(id) {
+            return None;
+        }
+        let of_pool = matches!(
+            property,
+            Property::Used
+                | Property::Usedbychildren
+                | Property::Logicalused
+                | Property::Compressratio
+        );
+        if id == pool.root && of_pool {
+            return None;
+        }
+        Some(match property {
+            Property::Used => space.used(id),
+            // What the pool has left is as unknown as what it takes.
+            Property::Available => Some(self.available(id)).filter(|it| it.known().is_some())?,
+            Property::Referenced => space.referenced(id).size,
+            Property::Written => space.written(id),
+            Property::Usedbydataset => space.used_by_dataset(id),
+            Property::Usedbysnapshots => space.used_by_snapshots(id),
+            Property::Usedbychildren => space.used_by_children(id),
+            Property::Usedbyrefreservation => space.used_by_refreservation(id),
+            Property::Logicalused => space.blocks(id).logical,
+            Property::Logicalreferenced => space.referenced(id).logical,
+            Property::Compressratio if self.dataset(id).is_some_and(Dataset::is_snapshot) => {
+                ratio(space.referenced(id))?
+            }
+            Property::Compressratio => ratio(space.blocks(id))?,
+            Property::Refcompressratio => ratio(space.referenced(id))?,
+            _ => return None,
+        })
+    }
+}
+
+impl State {
+    /// What was written since a snapshot (`written@`) or since a bookmark (`written#`); none where nothing is
+    /// known of it.
+    #[must_use]
+    pub fn written_since(&self, id: DatasetId, since: DatasetId) -> Option<Figure> {
+        let pool = self.pool_of(id).filter(|pool| pool.space.contains(id))?;
+        match pool.dataset(since)?.bookmark() {
+            Some(bookmark) => {
+                let home = bookmark.filesystem;
+                pool.space.written_since_bookmark(id, home, since)
+            }
+            None => Some(pool.space.written_since(id, since)),
+        }
+    }
+
+    /// What destroying these snapshots would free, as far as it is told: of each filesystem those that follow
+    /// each other (`destroy_print_snapshots`, `dsl_dataset_space_wouldfree`).
+    #[must_use]
+    pub fn reclaimed(&self, snapshots: &[DatasetId]) -> Option<Figure> {
+        let homes = snapshots.iter().filter_map(|&id| self.filesystem_of(id));
+        let mut freed = Figure::ZERO;
+        for home in homes.collect::<BTreeSet<_>>() {
+            let pool = self
+                .pool_of(home)
+                .filter(|pool| pool.space.contains(home))?;
+            let all: Vec<DatasetId> = pool.dataset(home)?.filesystem()?.snapshots.iter().collect();
+            for run in all.split(|id| !snapshots.contains(id)) {
+                if let (Some(&first), Some(&last)) = (run.first(), run.last()) {
+                    freed = freed + pool.space.reclaimed(first, last);
+                }
+            }
+        }
+        Some(freed)
+    }
+}
+
+/// How well blocks are compressed, in hundredths (`dsl_get_refratio`).
+fn ratio(blocks: Weight) -> Option<Figure> {
+    let hundredths = |logical: u64, physical: u64| match physical {
+        0 => (logical == 0).then_some(100),
+        _ => Some(logical.saturating_mul(100) / physical),
+    };
+    Some(Figure {
+        least: hundredths(blocks.logical.least, blocks.physical.most)?,
+        most: hundredths(blocks.logical.most, blocks.physical.least)?,
+    })
+}

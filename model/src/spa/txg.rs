@@ -1,0 +1,72 @@
+//! Transaction groups: what is open, and what is on disk (`txg_sync_thread`, `dsl_pool_sync`).
+
+use std::sync::Arc;
+
+use crate::dmu::storage::Storage;
+use crate::dsl::dataset::DatasetId;
+use crate::machine::State;
+use crate::spa::Pool;
+
+impl Pool {
+    /// Closes the open transaction group: what is written from now on is born in the next one.
+    pub fn close_txg(&mut self) {
+        self.open_txg += 1;
+    }
+
+    /// A dataset changes in the open transaction group.
+    pub(crate) fn dirty(&mut self, id: DatasetId) {
+        self.dirty.entry(id).or_insert(self.open_txg);
+    }
+}
+
+impl State {
+    /// Brings to disk what changed in transaction groups that are closed by now.
+    pub(crate) fn write_closed(&mut self) {
+        let pools = self.pools.values();
+        let due = pools.flat_map(|pool| {
+            let closed = pool.dirty.iter().filter(|(_, txg)| **txg < pool.open_txg);
+            closed.map(|(&id, _)| id)
+        });
+        for id in due.collect::<Vec<_>>() {
+            self.write(id);
+        }
+    }
+
+    /// Brings all of a pool to disk, before a sync task in the open transaction group sees it.
+    pub(crate) fn write_open(&mut self, dataset: DatasetId) {
+        let dirty = self.pool_of(dataset).map(|pool| pool.dirty.clone());
+        for (id, _) in dirty.into_iter().flatten() {
+            self.write(id);
+        }
+    }
+
+    /// Closes the open transaction group if something is dirty.
+    pub(crate) fn close_dirty(&mut self, dataset: DatasetId) {
+        if let Some(pool) = self
+            .pool_of_mut(dataset)
+            .filter(|pool| !pool.dirty.is_empty())
+        {
+            pool.close_txg();
+        }
+    }
+
+    fn write(&mut self, id: DatasetId) {
+        let on = Storage::of(self, id);
+        let how = self.policy(id);
+        let Some(pool) = self.pool_of_mut(id) else {
+            return;
+        };
+        let Some(txg) = pool.dirty.remove(&id) else {
+            return;
+        };
+        let (Some(on), Some(dataset)) = (on, pool.datasets.get_mut(&id)) else {
+            pool.space.lose();
+            return;
+        };
+        let synced = Arc::make_mut(dataset).objset.sync(txg, &on, &how);
+        pool.space.born(id, synced.born);
+        for (birth, weight) in synced.freed {
+            pool.space.kill(id, birth, weight);
+        }
+    }
+}
