@@ -5,6 +5,7 @@ pub mod cli;
 pub mod compare;
 pub mod drivers;
 pub mod exit;
+pub mod explain;
 pub mod generate;
 pub mod guest;
 pub mod pools;

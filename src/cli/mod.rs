@@ -4,6 +4,7 @@ mod agent;
 mod capture;
 mod check;
 mod diff;
+mod explain;
 mod failure;
 mod input;
 mod interrupt;
@@ -45,6 +46,7 @@ enum Command {
     Check(check::Check),
     Diff(diff::Diff),
     Record(record::Record),
+    Explain(explain::Explain),
     Capture(capture::Capture),
     Sim(sim::Sim),
     Vm(vm::Vm),
@@ -111,6 +113,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Check(check) => check.run(&mut context),
         Command::Diff(diff) => diff.run(&mut context),
         Command::Record(record) => record.run(&mut context),
+        Command::Explain(explain) => explain.run(&mut context),
         Command::Capture(capture) => capture.run(&mut context),
         Command::Sim(sim) => return sim.run(),
         Command::SimNamespace(trial) => return trial.run(),

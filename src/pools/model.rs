@@ -77,6 +77,20 @@ impl ModelPools {
         Ok(grown)
     }
 
+    /// Runs steps, and shows the machine behind each.
+    pub fn watch(
+        &self,
+        commands: &[Command],
+        seen: &mut dyn FnMut(usize, &Printed, &State),
+    ) -> Result<(), Unavailable> {
+        let mut runner = self.runner();
+        for (index, command) in commands.iter().enumerate() {
+            let printed = runner.step(command)?;
+            seen(index, &printed, runner.arm.machine.state());
+        }
+        Ok(())
+    }
+
     fn runner(&self) -> Runner<ModelArm> {
         let machine = Machine::new(self.release);
         #[cfg(feature = "faults")]

@@ -33,6 +33,8 @@ mod zfs;
 #[allow(clippy::unnecessary_wraps, reason = "as for `zfs`")]
 mod zpool;
 
+pub(crate) use zfs::nice_bytes;
+
 /// What a program did.
 #[derive(Clone, Debug)]
 pub struct Ran {

@@ -319,7 +319,10 @@ impl State {
                 pool.settings.insert(property.name.into(), text.into());
             }
         }
-        pool.close_txg();
+        // That is nothing on disk (`spa_prop_set`).
+        if property.is_none_or(|it| it.rule != Rule::Cachefile) {
+            pool.close_txg();
+        }
         Ok(())
     }
 }

@@ -255,7 +255,7 @@ pub(in crate::programs) fn nice_number(number: u64) -> String {
 }
 
 /// A size as ZFS prints it, in at most five characters (`zfs_nicenum_format`).
-pub(in crate::programs) fn nice_bytes(bytes: u64) -> String {
+pub(crate) fn nice_bytes(bytes: u64) -> String {
     const UNITS: [&str; 7] = ["B", "K", "M", "G", "T", "P", "E"];
     let power = (1..UNITS.len())
         .take_while(|&power| bytes >> (10 * power) > 0)

@@ -29,7 +29,8 @@ mod volume;
 mod wait;
 mod walk;
 
-pub(super) use column::{nice_bytes, nice_number};
+pub(crate) use column::nice_bytes;
+pub(super) use column::nice_number;
 pub(super) use mount::mount_all;
 
 /// Subcommands that exist and are not modelled.

@@ -9,7 +9,7 @@ use ztwin_model::fault::Fault;
 
 use super::destroy::destroy;
 use super::volume;
-use super::walk::{Handle, Recursion};
+use super::walk::{Handle, Met, Recursion};
 use crate::programs::console::{Console, Ended, NotModelled, WRONG_USE};
 use crate::programs::mounting::Changelist;
 
@@ -79,7 +79,7 @@ fn destroy_younger(
     let spared = usize::from(console.state().faulty(Fault::RollbackKeepsNewer));
     let newer = newer.into_iter().skip(spared).collect();
     let mut done = true;
-    for snapshot in console.meet(newer) {
+    for snapshot in console.meet(newer, Met::Children) {
         let Some(snapshot) = console.handle(snapshot) else {
             continue;
         };

@@ -26,13 +26,22 @@ impl Dependents {
     }
 }
 
+/// What is met in an order that nobody can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Met {
+    /// What is right below a filesystem: others, or snapshots.
+    Children,
+    /// The clones of a snapshot.
+    Clones,
+}
+
 impl Console<'_> {
     /// The filesystems right below one. ZFS meets them in the order of a hash with a random salt; here
     /// it is that of their names.
     pub fn children(&self, id: DatasetId) -> Vec<DatasetId> {
         let filesystem = self.state().filesystem(id).into_iter();
         let children = filesystem.flat_map(|it| it.children.values().copied());
-        self.meet(children.collect())
+        self.meet(children.collect(), Met::Children)
     }
 
     /// The snapshots of a filesystem, oldest first.
@@ -52,18 +61,21 @@ impl Console<'_> {
     /// The clones of a snapshot.
     pub fn clones(&self, id: DatasetId) -> Vec<DatasetId> {
         let snapshot = self.state().snapshot(id).into_iter();
-        self.meet(snapshot.flat_map(|it| it.clones.keys()).collect())
+        self.meet(
+            snapshot.flat_map(|it| it.clones.keys()).collect(),
+            Met::Clones,
+        )
     }
 
     /// A list whose order is that of a hash with a random salt, in the order that is being tried.
-    pub(super) fn meet(&self, mut list: Vec<DatasetId>) -> Vec<DatasetId> {
+    pub(super) fn meet(&self, mut list: Vec<DatasetId>, met: Met) -> Vec<DatasetId> {
         if list.len() > 1 {
             self.order.met_many.set(true);
-            match self.order.tried {
-                0 => {}
-                1 => list.reverse(),
-                by => {
-                    let by = (by - 1) % list.len();
+            match (self.order.tried, met) {
+                (0, _) | (2, Met::Clones) | (3, Met::Children) => {}
+                (1, _) | (2, Met::Children) | (3, Met::Clones) => list.reverse(),
+                (by, _) => {
+                    let by = (by - 3) % list.len();
                     list.rotate_left(by);
                 }
             }
@@ -74,7 +86,7 @@ impl Console<'_> {
     /// Runs what goes by lists whose order nobody can tell: in several orders where it met such a list. What
     /// it does is known if it comes to the same in each, apart from the order of the lines.
     pub(super) fn in_any_order(&mut self, mut run: impl FnMut(&mut Self) -> Ended) -> Ended {
-        const TRIED: usize = 5;
+        const TRIED: usize = 7;
         let before = (self.machine.clone(), self.failures.clone());
         let mnttab = self.mnttab.clone();
         let (out, err, reasons) = (self.out.len(), self.err.len(), self.reasons.len());
@@ -346,7 +358,7 @@ impl DependentWalk {
     fn snapshots(&mut self, console: &mut Console<'_>, of: &Handle, each: &mut Each<'_>) -> bool {
         let snapshots = console.snapshots(of.id);
         if console.release() == Release::V2_1 {
-            let mut snapshots = console.meet(snapshots).into_iter();
+            let mut snapshots = console.meet(snapshots, Met::Children).into_iter();
             return snapshots.all(|snapshot| self.visit_if_there(console, snapshot, each));
         }
         // To sort them, all are opened first, and none is left out when one fails
