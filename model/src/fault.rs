@@ -79,11 +79,21 @@ pub enum Fault {
     PunchWritesZeros,
     /// A pool that was imported read-only is changed all the same.
     ReadOnlyPoolChanges,
+    /// A dataset is charged a sector too much for each block.
+    BlockIsSectorTooLarge,
+    /// What a head lets go of goes to the deadlist of the snapshot before it.
+    DeadlistOfWrongSnapshot,
+    /// A clone is charged for what it shares.
+    CloneIsCharged,
+    /// A reservation is charged twice.
+    ReservationIsChargedTwice,
+    /// A promotion leaves the origin what it had alone.
+    PromoteKeepsUnique,
 }
 
 impl Fault {
     /// All planted faults.
-    pub const ALL: [Fault; 38] = [
+    pub const ALL: [Fault; 43] = [
         Fault::CloneCopies,
         Fault::DeferredNeverFires,
         Fault::DeferredFiresEarly,
@@ -122,5 +132,10 @@ impl Fault {
         Fault::RaidzPadsNothing,
         Fault::PunchWritesZeros,
         Fault::ReadOnlyPoolChanges,
+        Fault::BlockIsSectorTooLarge,
+        Fault::DeadlistOfWrongSnapshot,
+        Fault::CloneIsCharged,
+        Fault::ReservationIsChargedTwice,
+        Fault::PromoteKeepsUnique,
     ];
 }

@@ -203,7 +203,12 @@ fn scenario(fault: Fault) -> Option<Vec<DslOp>> {
         | Fault::EmbeddedIsCharged
         | Fault::RaidzPadsNothing
         | Fault::PunchWritesZeros
-        | Fault::ReadOnlyPoolChanges => return None,
+        | Fault::ReadOnlyPoolChanges
+        | Fault::BlockIsSectorTooLarge
+        | Fault::DeadlistOfWrongSnapshot
+        | Fault::CloneIsCharged
+        | Fault::ReservationIsChargedTwice
+        | Fault::PromoteKeepsUnique => return None,
     })
 }
 

@@ -52,6 +52,9 @@ pub(super) struct Metadata {
     freed: Radix<u64, (u64, Weight)>,
     /// Whether there ever was a link with a short target, and with a long one: each has a layout of its own.
     links: [bool; 2],
+    /// Whether its root directory has fewer attributes than what will be made in it, of which the first gets
+    /// another layout.
+    pub(super) grows: bool,
     /// The users and the groups that ever owned something.
     owners: [BTreeSet<u32>; 2],
 }
@@ -60,6 +63,13 @@ impl Metadata {
     /// The dnode of an object changes.
     pub(super) fn dirty(&mut self, object: ObjectId) {
         self.dirty.insert(object, ());
+    }
+
+    /// Something is made.
+    pub(super) fn adds(&mut self) {
+        if std::mem::take(&mut self.grows) {
+            self.dirty(LAYOUTS);
+        }
     }
 
     /// A link is made.

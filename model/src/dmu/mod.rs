@@ -82,6 +82,12 @@ impl Objset {
         }
     }
 
+    /// Lets what is made in a filesystem have one attribute more than its root directory: the project, where that
+    /// was made before the pool got its features (`spa_create`, `zfs_mknode`).
+    pub(crate) fn grow_attributes(&mut self) {
+        Arc::make_mut(&mut self.inner).metadata.grows = true;
+    }
+
     /// The objset of a new volume.
     #[must_use]
     pub fn new_volume(volume: Volume) -> Self {
@@ -130,6 +136,7 @@ impl Objset {
         }
         let id = cursor.allocate(znode.slots, inner);
         inner.cursor = cursor;
+        inner.metadata.adds();
         if let Body::Link(target) = &znode.body {
             inner.metadata.adds_link(target);
         }

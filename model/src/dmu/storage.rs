@@ -154,6 +154,11 @@ impl Storage {
     #[must_use]
     pub fn charged(&self, bytes: u64) -> u64 {
         let ratio = (1 << 17) / (self.allocated(1 << 17) >> 9);
+        let bytes = if bytes > 0 && self.faulty(Fault::BlockIsSectorTooLarge) {
+            bytes + self.sector()
+        } else {
+            bytes
+        };
         (self.allocated(bytes) >> 9) * ratio
     }
 }

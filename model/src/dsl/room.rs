@@ -6,6 +6,7 @@ use crate::dsl::op::Result;
 use crate::dsl::properties::Key;
 use crate::dsl::property::{Property, Value};
 use crate::dsl::reason::Reason;
+use crate::fault::Fault;
 use crate::machine::State;
 use crate::spa::Pool;
 
@@ -194,7 +195,10 @@ impl State {
 
     /// Keeps account of what is reserved for a filesystem.
     pub(crate) fn reserve(&mut self, id: DatasetId) {
-        let reservation = self.size_property(id, Property::Reservation);
+        let mut reservation = self.size_property(id, Property::Reservation);
+        if self.faulty(Fault::ReservationIsChargedTwice) {
+            reservation = reservation.saturating_mul(2);
+        }
         let refreservation = self.size_property(id, Property::Refreservation);
         if let Some(pool) = self.pool_of_mut(id) {
             pool.space.reserve(id, reservation);

@@ -90,7 +90,7 @@ impl State {
             open_txg: FIRST_TXG,
             datasets: Radix::from_iter([(root, Arc::new(dataset))]),
             dirty: BTreeMap::from([(root, FIRST_TXG - 1)]),
-            space: Space::default(),
+            space: Space::new(self.fault),
             root,
             vdevs: vdevs.to_vec(),
             first_vdevs: vdevs.len(),
@@ -113,6 +113,11 @@ impl State {
         }
         for feature in Feature::all(self.release).filter(|it| features.contains(it.name)) {
             feature.enable(&mut pool.features, self.release);
+        }
+        if pool.features.contains("project_quota")
+            && let Some(root) = pool.datasets.get_mut(&root)
+        {
+            Arc::make_mut(root).objset.grow_attributes();
         }
         let devices = vdevs.iter().flat_map(|vdev| vdev.devices.clone());
         self.take_devices(&devices.collect::<Vec<_>>());

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use crate::dmu::Weight;
 use crate::dmu::storage::Figure;
 use crate::dsl::dataset::DatasetId;
+use crate::fault::Fault;
 use deadlist::Deadlist;
 
 mod deadlist;
@@ -27,6 +28,8 @@ pub struct Space {
     dirs: BTreeMap<DatasetId, Arc<Dir>>,
     /// Nobody knows which vdev takes a block, nor what it takes there.
     lost: bool,
+    /// The planted fault, if any.
+    fault: Option<Fault>,
 }
 
 /// A filesystem, a volume or a snapshot by itself (`dsl_dataset_phys_t`).
@@ -91,6 +94,19 @@ struct Share {
 
 // The figures. An unknown dataset takes nothing.
 impl Space {
+    /// Of a pool without datasets.
+    #[must_use]
+    pub fn new(fault: Option<Fault>) -> Space {
+        Space {
+            fault,
+            ..Space::default()
+        }
+    }
+
+    fn faulty(&self, fault: Fault) -> bool {
+        cfg!(feature = "faults") && self.fault == Some(fault)
+    }
+
     fn account(&self, id: DatasetId) -> &Account {
         const NONE: &Account = &Account {
             home: DatasetId(0),
@@ -401,8 +417,14 @@ impl Space {
                 dir.head -= weight;
             });
         } else {
+            let faulty = self.faulty(Fault::DeadlistOfWrongSnapshot);
+            if faulty && let Some(before) = previous.and_then(|it| self.account_mut(it)) {
+                before.deadlist.insert(birth, weight);
+            }
             self.change(id, |account, dir| {
-                account.deadlist.insert(birth, weight);
+                if !faulty {
+                    account.deadlist.insert(birth, weight);
+                }
                 if birth > dir.origin_txg {
                     dir.head -= weight;
                     dir.snapshots += weight;
@@ -462,6 +484,9 @@ impl Space {
             account.referenced = referenced;
             dir.origin_txg = txg;
         });
+        if self.faulty(Fault::CloneIsCharged) {
+            self.change(id, |_, dir| dir.head = referenced);
+        }
     }
 
     /// A clone takes over its origin and the snapshots before that (`dsl_dataset_promote_sync`).
@@ -482,7 +507,11 @@ impl Space {
         let charged = self.promoted(id);
         let of_clone = dead(self, &moved, above_txg) + dead(self, &joined, above_txg);
         let of_home = dead(self, &stay, txg);
-        let unique = dead(self, &[next], self.previous_txg(origin));
+        let unique = if self.faulty(Fault::PromoteKeepsUnique) {
+            self.unique(origin)
+        } else {
+            dead(self, &[next], self.previous_txg(origin))
+        };
         if let Some(origin) = self.account_mut(origin) {
             origin.next = Some(next);
             origin.unique = unique;
