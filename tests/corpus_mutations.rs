@@ -145,6 +145,6 @@ fn a_changed_character_is_noticed_unless_a_named_looseness_covers_it() {
     );
     insta::assert_snapshot!(
         format!("{:?}", all.unnoticed),
-        @r#"{"between": 144, "guid": 5781, "space": 42021, "time": 13756, "txg": 591, "version": 960}"#
+        @r#"{"between": 2726, "guid": 5971, "space": 52041, "time": 14950, "txg": 650, "version": 960}"#
     );
 }

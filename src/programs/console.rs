@@ -160,12 +160,21 @@ impl<'m> Console<'m> {
         }
     }
 
+    /// Higher by one for each transaction group that is closed.
+    fn open_txgs(&self) -> u64 {
+        let pools = self.state().pools.values();
+        pools.map(|pool| pool.open_txg).sum()
+    }
+
     /// Runs an operation on datasets.
     #[allow(clippy::needless_pass_by_value, reason = "callers make it on the spot")]
     pub fn dataset(&mut self, op: DslOp) -> Result<(), Reason> {
         let before = self.before_failure();
+        let txgs = self.open_txgs();
         if let Outcome::Refused(reason) = self.machine.apply(&Op::Dataset(op.clone())) {
             self.panicked |= reason == Reason::KernelPanic;
+            // What is refused while a transaction group is synced has closed it.
+            self.changed |= self.open_txgs() != txgs;
             return Err(reason);
         }
         let fails = |before: &Machine| self.failures.of_dataset(&op, before.state());
