@@ -145,6 +145,11 @@ fn what_cannot_be_shown() {
     let (code, out, told) = ztwin(&["explain", "traces/space"]);
     assert_eq!((code, out.as_str()), (2, ""));
     assert_eq!(told, "ztwin: traces/space is a directory; name one trace\n");
+    let (code, _, told) = ztwin(&["explain", "--line", "1", GIVEN_BACK]);
+    assert_eq!(
+        (code, told),
+        (2, format!("ztwin: {GIVEN_BACK}: no step stands there\n"))
+    );
     let (code, _, told) = ztwin(&["explain", "nowhere.trace"]);
     assert_eq!(code, 2);
     assert!(

@@ -84,6 +84,12 @@ impl Explain {
         let shown = shown.take_while(|step| self.line.is_none_or(|line| step.line.0 <= line));
         let mut commands = loaded.trace.commands();
         commands.truncate(shown.count());
+        if commands.is_empty() {
+            return Err(Failure::Usage(format!(
+                "{}: no step stands there",
+                loaded.name
+            )));
+        }
         let (mut picture, mut exit) = (String::new(), Exit::Agree);
         model.watch(&commands, &mut |index, printed, state| {
             if printed.end == End::NotModelled {

@@ -217,7 +217,8 @@ fn is_number(word: &str) -> bool {
 /// A number, a size in units of 1024, or a ratio, in hundredths.
 fn amount(word: &str) -> Option<u128> {
     const UNITS: &str = "BKMGTPE";
-    let number = word.trim_end_matches(|c: char| UNITS.contains(c) || c == 'x');
+    let number = word.strip_suffix(|c: char| UNITS.contains(c) || c == 'x');
+    let number = number.unwrap_or(word);
     let power = match &word[number.len()..] {
         "" | "x" => 0,
         unit => UNITS.find(unit)?,
@@ -425,6 +426,8 @@ mod tests {
             ("23.9K", false),
             ("1.21M", false),
             ("24G", false),
+            ("24KM", false),
+            ("24Kx", false),
         ] {
             assert_eq!(between("<between:24K..1.20M>", value), inside, "{value}");
         }
