@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use ztwin::compare::{
-    Comparer, Excused, Names, Picture, check_on, compare_recorded, diff_trace, record_trace,
+    Comparer, Excused, Looks, Names, Picture, check_on, compare_recorded, diff_trace, record_trace,
     verify_recorded,
 };
 use ztwin::pools::{Command, End, Pools, Printed, Unavailable};
@@ -524,9 +524,21 @@ fn diff_compares_the_state_at_every_sync_and_at_the_end() {
             ("state -v", printed(state, "", 0)),
         ])
     };
-    let report = diff_trace(&trace, &mut steps("tank\n"), &mut steps("tank\n")).expect("answers");
+    let report = diff_trace(
+        &trace,
+        Looks::default(),
+        &mut steps("tank\n"),
+        &mut steps("tank\n"),
+    )
+    .expect("answers");
     assert_eq!((report.steps, report.divergences.len()), (5, 0));
-    let report = diff_trace(&trace, &mut steps("tank\n"), &mut steps("tonk\n")).expect("answers");
+    let report = diff_trace(
+        &trace,
+        Looks::default(),
+        &mut steps("tank\n"),
+        &mut steps("tonk\n"),
+    )
+    .expect("answers");
     let at: Vec<_> = report
         .divergences
         .iter()

@@ -10,7 +10,7 @@ use super::input::{self, Selection};
 use super::progress::Progress;
 use super::results::{Form, Found};
 use super::{Context, Exit, Failure};
-use crate::compare::{Excused, Names, diff_trace};
+use crate::compare::{Excused, Figures, Looks, Names, diff_trace};
 use crate::generate::Mix;
 use crate::pools::{self, Pools};
 use crate::trace::quote;
@@ -31,6 +31,9 @@ pub struct Diff {
     /// Give the kernel's pools loop devices instead of files
     #[arg(long = "loop")]
     pub loop_devices: bool,
+    /// Compare all space figures of all datasets too, behind every step; so do the mixes `space-...`
+    #[arg(long)]
+    pub figures: bool,
     #[command(flatten)]
     pub selection: Selection,
     #[command(flatten)]
@@ -87,6 +90,10 @@ impl Diff {
             expected: format!("OpenZFS {} in {}", real.version(), self.pool),
             got: "the model".to_owned(),
         };
+        let of_mix = self.drawn.generate.is_some_and(Mix::has_figures);
+        let looks = Looks {
+            figures: self.figures || of_mix,
+        };
         let mut found = Vec::with_capacity(loaded.len());
         let progress = Progress::start(context.progress, loaded.len());
         for (index, loaded) in loaded.iter().enumerate() {
@@ -107,7 +114,7 @@ impl Diff {
                 names: names.clone(),
                 replay: self.replay(index, &loaded.name),
                 recorded: false,
-                report: diff_trace(&loaded.trace, model.as_mut(), real.as_mut())?,
+                report: diff_trace(&loaded.trace, looks, model.as_mut(), real.as_mut())?,
             };
             if !self.form.json {
                 progress.suspend(|| {
@@ -139,7 +146,8 @@ impl Diff {
     fn replay(&self, index: usize, name: &str) -> String {
         let pool = quote(&self.pool);
         let Some(mix) = self.drawn.generate else {
-            return format!("ztwin diff --pool {pool} {}", quote(name));
+            let figures = if self.figures { " --figures" } else { "" };
+            return format!("ztwin diff --pool {pool}{figures} {}", quote(name));
         };
         let steps = self.drawn.steps.map(|steps| format!(" --steps {steps}"));
         format!(
@@ -156,29 +164,27 @@ impl Diff {
         let (Some(directory), Some(mix)) = (&self.drawn.ledger, self.drawn.generate) else {
             return Ok(());
         };
-        let mut excused = Excused::default();
+        let (mut excused, mut figures) = (Excused::default(), Figures::default());
         for found in found {
             excused.add(&found.report.excused);
+            figures.add(&found.report.figures);
         }
-        let by_class: serde_json::Map<_, _> = excused
-            .by_class()
-            .map(|(class, number)| (class.name.to_owned(), number.into()))
-            .collect();
         let sum = |of: fn(&Found<'_>) -> usize| found.iter().map(of).sum::<usize>();
         let first = self.selection.seed;
         let steps = self.drawn.steps.map(|steps| format!(" --steps {steps}"));
         let version = real.version();
-        let document = serde_json::json!({
+        let mut document = serde_json::json!({
             "openzfs": version,
             "system": real.system(),
             "ztwin": env!("CARGO_PKG_VERSION"),
             "mix": mix.name(),
             "seed": first,
             "runs": found.len(),
+            "drawn": sum(|it| it.loaded.trace.steps().count()),
             "steps": sum(|it| it.report.steps),
             "succeeded": sum(|it| it.report.succeeded),
             "divergences": sum(|it| it.report.divergences.len()),
-            "not_compared": by_class,
+            "not_compared": by_class(&excused),
             "command": format!(
                 "ztwin diff --pool {} --generate {} --seed {first} --runs {}{}",
                 quote(&self.pool),
@@ -187,9 +193,23 @@ impl Diff {
                 steps.unwrap_or_default()
             ),
         });
+        if figures.printed > 0 {
+            document["figures"] = serde_json::json!({
+                "printed": figures.printed,
+                "exact": figures.exact(),
+                "not_compared": by_class(&figures.excused),
+            });
+        }
         let name = format!("{}-{version}-{first}-{}.json", mix.name(), found.len());
         write(directory, &name, format!("{document:#}\n").as_bytes())
     }
+}
+
+fn by_class(excused: &Excused) -> serde_json::Map<String, serde_json::Value> {
+    let classes = excused.by_class();
+    classes
+        .map(|(class, number)| (class.name.to_owned(), number.into()))
+        .collect()
 }
 
 /// Writes a file into a directory, which is made where it is missing.

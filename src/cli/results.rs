@@ -11,7 +11,7 @@ use super::input::Loaded;
 use super::junit::{self, Case};
 use super::show::Frame;
 use super::{Context, Exit, Failure};
-use crate::compare::{DifferentLine, Excused, Names, Report};
+use crate::compare::{DifferentLine, Excused, Figures, Names, Report};
 
 /// The form of the results.
 #[derive(Clone, Debug, Default, Args)]
@@ -93,9 +93,10 @@ impl Form {
         found: &[Found<'_>],
         shown: bool,
     ) -> Result<Exit, Failure> {
-        let mut excused = Excused::default();
+        let (mut excused, mut figures) = (Excused::default(), Figures::default());
         for found in found {
             excused.add(&found.report.excused);
+            figures.add(&found.report.figures);
         }
         let steps: usize = found.iter().map(|it| it.report.steps).sum();
         let divergences: usize = found.iter().map(|it| it.report.divergences.len()).sum();
@@ -128,6 +129,9 @@ impl Form {
         } else {
             for found in found.iter().filter(|_| !shown) {
                 found.show(context.out, context.colour)?;
+            }
+            if figures.printed > 0 {
+                writeln!(context.out, "{figures}")?;
             }
             if excused.total() > 0 {
                 writeln!(context.out, "values not compared: {excused}")?;

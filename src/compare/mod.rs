@@ -19,8 +19,8 @@ pub use class::{
 };
 pub use picture::{Names, Picture};
 pub use replay::{
-    Divergence, Report, check_on, check_trace, compare_recorded, diff_trace, play, record_trace,
-    verify_recorded, with_states,
+    Divergence, Figures, Looks, Report, check_on, check_trace, compare_recorded, diff_trace, play,
+    record_trace, verify_recorded, with_looks,
 };
 
 use line::{Bound, Cell, Got};

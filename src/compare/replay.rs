@@ -1,5 +1,8 @@
 //! Whole traces, step by step: recorded outcomes against the model, and the model against a real pool.
 
+use std::collections::BTreeSet;
+use std::fmt;
+
 use ztwin_model::Release;
 use ztwin_model::fault::Fault;
 
@@ -7,7 +10,7 @@ use super::{Comparer, Difference, Excused};
 use crate::pools::blobs::Blobs;
 use crate::pools::model::ModelPools;
 use crate::pools::{Command, End, Pools, Printed, Unavailable};
-use crate::trace::{Ending, Expected, Line, Recorded, Trace, without_usage};
+use crate::trace::{Content, Ending, Expected, Line, Placed, Recorded, Trace, without_usage};
 
 /// What a comparison of a whole trace found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +25,45 @@ pub struct Report {
     pub divergences: Vec<Divergence>,
     /// How many values were not compared.
     pub excused: Excused,
+    /// What the listings of space figures told that [`diff_trace`] inserted.
+    pub figures: Figures,
+}
+
+/// The numbers in listings of space figures that agree.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// How many there were.
+    pub printed: u64,
+    /// How many of them were not compared to the last digit.
+    pub excused: Excused,
+}
+
+impl Figures {
+    /// Adds those of `other`.
+    pub fn add(&mut self, other: &Figures) {
+        self.printed += other.printed;
+        self.excused.add(&other.excused);
+    }
+
+    /// How many were compared to the last digit.
+    #[must_use]
+    pub fn exact(&self) -> u64 {
+        self.printed.saturating_sub(self.excused.total())
+    }
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let share = self.exact().saturating_mul(10_000) / self.printed.max(1);
+        write!(
+            f,
+            "{} figures, {} of them to the last digit ({}.{:02} %)",
+            self.printed,
+            self.exact(),
+            share / 100,
+            share % 100
+        )
+    }
 }
 
 /// A step that differs.
@@ -44,6 +86,7 @@ impl Report {
             succeeded: 0,
             divergences: Vec::new(),
             excused: Excused::default(),
+            figures: Figures::default(),
         }
     }
 
@@ -58,6 +101,12 @@ impl Report {
         self.steps += 1;
         self.succeeded += usize::from(expected.end == End::Exit(0));
         self.excused.add(&verdict.excused);
+        if inserted.is_some_and(is_figures) && verdict.difference.is_none() {
+            self.figures.add(&Figures {
+                printed: numbers(expected),
+                excused: verdict.excused,
+            });
+        }
         if let Some(difference) = verdict.difference {
             self.divergences.push(Divergence {
                 step,
@@ -143,18 +192,76 @@ fn state() -> Command {
     }
 }
 
-/// The steps of `trace`, with `state -v` behind every `zpool sync` and at the end. With each: the step
-/// of the trace that it is, or stands behind, and whether it was inserted.
+/// The step that lists the space figures of all datasets, with what was written since each snapshot of
+/// which a step of `trace` tells the name.
+fn figures(trace: &Trace) -> Command {
+    let words = trace.steps().flat_map(|step| &step.command.words);
+    let names: BTreeSet<&str> = words
+        .filter_map(|word| word.split_once('@'))
+        .map(|(_, name)| name)
+        .filter(|name| !name.is_empty() && name.bytes().all(is_plain))
+        .collect();
+    let since = names.iter().map(|name| format!(",written@{name}"));
+    let columns = format!("{FIGURES}{}", since.collect::<String>());
+    let words = ["zfs", "list", "-Hp", "-t", "all", "-o", &columns];
+    Command {
+        words: words.map(str::to_owned).to_vec(),
+        ..Command::default()
+    }
+}
+
+/// The columns of [`figures`].
+const FIGURES: &str = "name,used,available,referenced,usedbydataset,usedbysnapshots,usedbychildren,\
+    usedbyrefreservation,written,logicalused,logicalreferenced,compressratio,refcompressratio,\
+    quota,refquota,reservation,refreservation";
+
+fn is_figures(command: &Command) -> bool {
+    let columns = command.words.last();
+    columns.is_some_and(|columns| columns.starts_with(FIGURES))
+}
+
+/// How many numbers stand in a listing.
+fn numbers(listing: &Expected) -> u64 {
+    let count = |line: &Placed| match &line.text.content {
+        Content::Literal(bytes) => {
+            let cells = bytes.split(|&byte| byte == b'\t').skip(1);
+            cells
+                .filter(|cell| cell.first().is_some_and(u8::is_ascii_digit))
+                .count() as u64
+        }
+        Content::Pattern(_) => 0,
+    };
+    listing.out.iter().map(count).sum()
+}
+
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte)
+}
+
+/// What [`diff_trace`] looks at besides what the steps of a trace print.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Looks {
+    /// All space figures of all datasets, behind every step.
+    pub figures: bool,
+}
+
+/// The steps of `trace`, with `state -v` behind every `zpool sync` and at the end, and what `looks` says. With
+/// each: the step of the trace that it is, or stands behind, and whether it was inserted.
 #[must_use]
-pub fn with_states(trace: &Trace) -> Vec<(usize, bool, Command)> {
+pub fn with_looks(trace: &Trace, looks: Looks) -> Vec<(usize, bool, Command)> {
     let mut commands = Vec::new();
     let count = trace.steps().count();
+    let figures = looks.figures.then(|| figures(trace));
     for (i, step) in trace.steps().enumerate() {
         let is_sync =
             |command: &Command| command.words.starts_with(&["zpool".into(), "sync".into()]);
         let wanted = is_sync(&step.command) || i + 1 == count;
         let is_state = step.command.words == state().words;
+        let is_vdev = step.command.words.first().is_some_and(|it| it == "vdev");
         commands.push((i, false, step.command.clone()));
+        if let Some(figures) = figures.as_ref().filter(|_| !is_vdev) {
+            commands.push((i, true, figures.clone()));
+        }
         if wanted && !is_state {
             commands.push((i, true, state()));
         }
@@ -162,14 +269,15 @@ pub fn with_states(trace: &Trace) -> Vec<(usize, bool, Command)> {
     commands
 }
 
-/// Runs `trace` on both pools, with [`with_states`], and compares each outcome: what `real` prints is
+/// Runs `trace` on both pools, with [`with_looks`], and compares each outcome: what `real` prints is
 /// expected of `model`. What the trace has recorded plays no part.
 pub fn diff_trace(
     trace: &Trace,
+    looks: Looks,
     model: &mut dyn Pools,
     real: &mut dyn Pools,
 ) -> Result<Report, Unavailable> {
-    let steps = with_states(trace);
+    let steps = with_looks(trace, looks);
     let commands: Vec<Command> = steps
         .iter()
         .map(|(_, _, command)| command.clone())

@@ -4,6 +4,7 @@ use ztwin_model::dsl::dataset::DatasetId;
 use ztwin_model::machine::State;
 
 use super::draw::Draw;
+use super::words;
 
 mod pool;
 
@@ -204,10 +205,6 @@ const RULES: &[(u64, Rule)] = &[
     (2, |it| it.set_of_pool()),
     (1, |it| it.wrong_use()),
 ];
-
-fn words(line: &str) -> Vec<String> {
-    line.split(' ').map(str::to_owned).collect()
-}
 
 impl Sequence {
     pub fn new(mut draw: Draw, length: usize) -> Self {

@@ -7,8 +7,10 @@
 
 mod administration;
 mod draw;
+mod space;
 
 use ztwin_model::Release;
+use ztwin_model::machine::State;
 
 use crate::pools::{Blobs, Command, ModelPools, Unavailable};
 use crate::trace::{Item, Step, Trace};
@@ -20,6 +22,16 @@ use draw::Draw;
 pub enum Mix {
     /// `zfs` and `zpool` commands, refusals among them, and a few files
     Administration,
+    /// What changes how much datasets take, on one device with sectors of 4K
+    #[value(name = "space-12")]
+    Space12,
+    /// The same with sectors of 16K
+    #[value(name = "space-14")]
+    Space14,
+    /// The same on a mirror
+    SpaceMirror,
+    /// The same on raidz1
+    SpaceRaidz,
 }
 
 impl Mix {
@@ -28,8 +40,33 @@ impl Mix {
     pub fn name(self) -> &'static str {
         match self {
             Mix::Administration => "administration",
+            Mix::Space12 => "space-12",
+            Mix::Space14 => "space-14",
+            Mix::SpaceMirror => "space-mirror",
+            Mix::SpaceRaidz => "space-raidz",
         }
     }
+
+    /// Whether the space figures of all datasets are what it is about.
+    #[must_use]
+    pub fn has_figures(self) -> bool {
+        self.layout().is_some()
+    }
+
+    /// The pool of a mix about space.
+    fn layout(self) -> Option<&'static [&'static str]> {
+        match self {
+            Mix::Administration => None,
+            Mix::Space12 => Some(space::ONE_DEVICE_12),
+            Mix::Space14 => Some(space::ONE_DEVICE_14),
+            Mix::SpaceMirror => Some(space::MIRROR),
+            Mix::SpaceRaidz => Some(space::RAIDZ),
+        }
+    }
+}
+
+fn words(line: &str) -> Vec<String> {
+    line.split(' ').map(str::to_owned).collect()
 }
 
 /// The fewest and the most steps of a sequence, before the last ones that look at the result.
@@ -47,12 +84,19 @@ pub fn trace(
     let mut draw = Draw::new(seed);
     let drawn = LENGTH.0 + draw.below(LENGTH.1 - LENGTH.0 + 1);
     let length = length.unwrap_or(usize::try_from(drawn).unwrap_or(usize::MAX));
-    let mut sequence = match mix {
-        Mix::Administration => administration::Sequence::new(draw, length),
+    let mut next: Box<dyn FnMut(&State) -> Option<Vec<String>>> = match mix.layout() {
+        None => {
+            let mut sequence = administration::Sequence::new(draw, length);
+            Box::new(move |state| sequence.next(state))
+        }
+        Some(layout) => {
+            let mut sequence = space::Sequence::new(draw, length, layout);
+            Box::new(move |state| sequence.next(state))
+        }
     };
     let model = ModelPools::new(release, Blobs::default());
     let steps = model.grow(&mut |state| {
-        let words = sequence.next(state)?;
+        let words = next(state)?;
         Some(Command {
             words,
             ..Command::default()

@@ -1,6 +1,7 @@
 //! What is drawn of pools.
 
-use super::{World, words};
+use super::World;
+use crate::generate::words;
 
 /// Properties of pools with values to set; some of them are refused.
 const SETTINGS: [&str; 18] = [
