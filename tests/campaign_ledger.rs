@@ -4,49 +4,87 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use serde_json::Value;
+
+/// The number at a path of keys.
+fn number(run: &Value, path: &str) -> u64 {
+    let number = run.pointer(path).and_then(Value::as_u64);
+    number.unwrap_or_else(|| panic!("no number {path} in {run}"))
+}
+
+/// Adds up the numbers at these paths, by what `key` tells of a run.
+fn sums<'a, const N: usize>(
+    runs: impl Iterator<Item = &'a Value>,
+    paths: [&str; N],
+    key: impl Fn(&Value) -> String,
+) -> BTreeMap<String, [u64; N]> {
+    let mut sums = BTreeMap::new();
+    for run in runs {
+        let sum: &mut [u64; N] = sums.entry(key(run)).or_insert([0; N]);
+        for (sum, path) in sum.iter_mut().zip(paths) {
+            *sum += number(run, path);
+        }
+    }
+    sums
+}
+
 #[test]
-fn the_table_is_the_sum_of_the_files() {
+fn the_tables_are_the_sums_of_the_files() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/campaigns");
-    let mut sums: BTreeMap<String, [u64; 4]> = BTreeMap::new();
+    let mut runs: Vec<Value> = Vec::new();
     for entry in fs::read_dir(&directory).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_none_or(|it| it != "json") {
             continue;
         }
-        let run: serde_json::Value =
-            serde_json::from_slice(&fs::read(&path).unwrap()).expect("a file of JSON");
-        let number = |key: &str| {
-            let number = run[key].as_u64();
-            number.unwrap_or_else(|| panic!("{}: no number {key}", path.display()))
-        };
+        let run: Value = serde_json::from_slice(&fs::read(&path).unwrap()).expect("JSON");
         let command = run["command"].as_str().expect("a command");
         assert!(
-            command.contains(&format!("--seed {}", number("seed"))),
+            command.contains(&format!("--seed {}", number(&run, "/seed"))),
             "{}: {command}",
             path.display()
         );
-        let sum = sums
-            .entry(run["openzfs"].as_str().expect("a release").to_owned())
-            .or_default();
-        for (sum, key) in sum
-            .iter_mut()
-            .zip(["runs", "steps", "succeeded", "divergences"])
-        {
-            *sum += number(key);
-        }
+        runs.push(run);
     }
-    let rows: Vec<String> = sums
+    let text = |run: &Value, key: &str| run[key].as_str().expect("a text").to_owned();
+    let (space, others): (Vec<_>, Vec<_>) = runs
+        .iter()
+        .partition(|run| text(run, "mix").starts_with("space"));
+
+    let paths = ["/runs", "/steps", "/succeeded", "/divergences"];
+    let others = sums(others.into_iter(), paths, |run| text(run, "openzfs"));
+    let mut rows: Vec<String> = others
         .into_iter()
         .map(|(release, [runs, steps, succeeded, divergences])| {
             format!("| {release} | {runs} | {steps} | {succeeded} | {divergences} |")
         })
         .collect();
+    let paths = [
+        "/runs",
+        "/drawn",
+        "/divergences",
+        "/figures/printed",
+        "/figures/exact",
+    ];
+    let space = sums(space.into_iter(), paths, |run| {
+        format!("{} | {}", text(run, "mix"), text(run, "openzfs"))
+    });
+    rows.extend(space.into_iter().map(
+        |(key, [runs, drawn, divergences, printed, exact])| {
+            let share = exact * 10_000 / printed.max(1);
+            let (whole, rest) = (share / 100, share % 100);
+            format!("| {key} | {runs} | {drawn} | {divergences} | {printed} | {exact} | {whole}.{rest:02} % |")
+        },
+    ));
     let page = fs::read_to_string(directory.join("README.md")).unwrap();
-    let table: Vec<&str> = page
-        .lines()
-        .skip_while(|line| *line != "|---|---|---|---|---|")
-        .skip(1)
-        .take_while(|line| line.starts_with('|'))
-        .collect();
-    assert_eq!(table, rows, "the table in docs/campaigns/README.md");
+    let mut in_table = false;
+    let mut tables = Vec::new();
+    for line in page.lines() {
+        if in_table && line.starts_with('|') {
+            tables.push(line.to_owned());
+        } else {
+            in_table = line.starts_with("|---");
+        }
+    }
+    assert_eq!(tables, rows, "the tables in docs/campaigns/README.md");
 }

@@ -53,7 +53,7 @@ type Rule = fn(&mut World<'_>) -> Option<Vec<String>>;
 
 /// What is drawn, and how often.
 const RULES: &[(u64, Rule)] = &[
-    (5, |it| it.create()),
+    (7, |it| it.create()),
     (1, |it| it.create_volume()),
     (26, |it| it.write()),
     (5, |it| it.truncate()),
@@ -66,7 +66,7 @@ const RULES: &[(u64, Rule)] = &[
     (3, |it| it.promote()),
     (3, |it| it.rollback()),
     (5, |it| it.destroy_snapshots()),
-    (2, |it| it.destroy_filesystem()),
+    (1, |it| it.destroy_filesystem()),
     (1, |it| it.rename()),
     (3, |it| it.set_size()),
     (3, |it| it.set()),
@@ -220,15 +220,24 @@ impl<'a> World<'a> {
         })
     }
 
+    /// A filesystem whose files are to change, seldom the pool's root.
+    fn changed(&mut self) -> Option<String> {
+        let below: Vec<&String> = self.mounted.iter().filter(|it| it.contains('/')).collect();
+        if below.is_empty() || self.draw.chance(1, 10) {
+            return self.draw.one(&self.mounted).cloned();
+        }
+        self.draw.one(&below).map(|&it| it.clone())
+    }
+
     /// A file that is there, or could be.
     fn file(&mut self) -> Option<String> {
-        let of = self.draw.one(&self.mounted)?.clone();
+        let of = self.changed()?;
         Some(format!("{of}:{}", self.draw.one(&FILES)?))
     }
 
     /// A file that is there, with its size.
     fn old_file(&mut self) -> Option<(String, u64)> {
-        let of = self.draw.one(&self.mounted)?.clone();
+        let of = self.changed()?;
         let objset = &self.dataset(&of)?.objset;
         let files = objset.paths(ROOT).into_iter().filter_map(|(path, id)| {
             let znode = objset.get(id)?;
@@ -294,7 +303,7 @@ impl<'a> World<'a> {
     }
 
     fn directory(&mut self) -> Option<Vec<String>> {
-        let of = self.draw.one(&self.mounted)?.clone();
+        let of = self.changed()?;
         let what = if self.draw.chance(4, 5) {
             "mkdir"
         } else {
