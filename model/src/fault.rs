@@ -89,11 +89,13 @@ pub enum Fault {
     ReservationIsChargedTwice,
     /// A promotion leaves the origin what it had alone.
     PromoteKeepsUnique,
+    /// What is written is as old as all that was since the last snapshot.
+    BirthIsOfSnapshot,
 }
 
 impl Fault {
     /// All planted faults.
-    pub const ALL: [Fault; 43] = [
+    pub const ALL: [Fault; 44] = [
         Fault::CloneCopies,
         Fault::DeferredNeverFires,
         Fault::DeferredFiresEarly,
@@ -137,5 +139,6 @@ impl Fault {
         Fault::CloneIsCharged,
         Fault::ReservationIsChargedTwice,
         Fault::PromoteKeepsUnique,
+        Fault::BirthIsOfSnapshot,
     ];
 }

@@ -208,7 +208,8 @@ fn scenario(fault: Fault) -> Option<Vec<DslOp>> {
         | Fault::DeadlistOfWrongSnapshot
         | Fault::CloneIsCharged
         | Fault::ReservationIsChargedTwice
-        | Fault::PromoteKeepsUnique => return None,
+        | Fault::PromoteKeepsUnique
+        | Fault::BirthIsOfSnapshot => return None,
     })
 }
 

@@ -13,6 +13,7 @@ use ztwin_model::zpl::mount::MountOptions;
 use ztwin_model::zpl::op::{At, FileOp, FileResult};
 
 use super::blobs::Blobs;
+use super::pointers::{self, Holder};
 use super::print;
 use super::verb::{self, Verb};
 use super::{Command, End, Printed, Session, Unavailable};
@@ -56,6 +57,10 @@ pub(super) trait Arm {
 
     /// The lines of `tree` for a whole dataset, be it mounted or not; none when it does not exist.
     fn tree_lines(&mut self, dataset: &str) -> Result<Option<Vec<String>>, Unavailable>;
+
+    /// The filesystems and snapshots of a synced pool: snapshots first, the oldest before the others and by name
+    /// where two are equally old, then filesystems by name.
+    fn pointers(&mut self, pool: &str) -> Result<Vec<Holder>, Unavailable>;
 
     /// The pools, by name.
     fn pools(&self) -> Vec<String>;
@@ -235,6 +240,21 @@ impl<A: Arm> Runner<A> {
         })
     }
 
+    /// `pointers`: what is on disk, so the pool is synced before.
+    fn pointers(&mut self, pool: &str) -> Result<Printed, Unavailable> {
+        let synced = ["zpool", "sync", pool].map(str::to_owned);
+        let synced = self.arm.program(&synced, &[])?;
+        if !synced.succeeded() {
+            return Ok(synced);
+        }
+        let lines = pointers::lines(&self.arm.pointers(pool)?);
+        let lines = lines.into_iter().map(|line| line + "\n");
+        Ok(Printed {
+            out: lines.collect::<String>().into_bytes(),
+            ..Printed::default()
+        })
+    }
+
     fn program(
         &mut self,
         before: &[&str],
@@ -311,6 +331,7 @@ impl<A: Arm> Session for Runner<A> {
             }
             Verb::File(op) => self.call(op),
             Verb::State { verbose } => self.state(*verbose),
+            Verb::Pointers { pool } => self.pointers(pool),
         }
     }
 

@@ -19,6 +19,7 @@ mod child;
 mod guard;
 mod journal;
 mod mounts;
+mod pointers;
 mod shared;
 
 use calls::KernelArm;

@@ -13,6 +13,7 @@ pub mod guest;
 pub mod kernel;
 pub mod model;
 mod open;
+mod pointers;
 mod print;
 pub mod verb;
 

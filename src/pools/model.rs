@@ -1,14 +1,18 @@
 //! The model as something with pools.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use ztwin_model::dmu::ROOT;
+use ztwin_model::dsl::dataset::{Dataset, DatasetId};
 use ztwin_model::machine::State;
 use ztwin_model::zpl::op::FileOp;
+use ztwin_model::zpl::znode::Body;
 use ztwin_model::{Machine, Op, Outcome, Release};
 
 use super::arm::{Arm, Called, Mounted, Runner};
 use super::blobs::Blobs;
+use super::pointers::{Holder, Pointer};
 use super::print::{self, Digests};
 use super::{Command, End, Pools, Printed, Session, Unavailable};
 use crate::programs;
@@ -181,6 +185,45 @@ impl Arm for ModelArm {
         ))
     }
 
+    fn pointers(&mut self, pool: &str) -> Result<Vec<Holder>, Unavailable> {
+        let state = self.machine.state();
+        let Some(pool) = state.pools.get(pool) else {
+            return Ok(Vec::new());
+        };
+        let filesystems = state.subtree(pool.root);
+        let all = filesystems.iter().flat_map(|&id| {
+            let snapshots = state.filesystem(id).map(|it| it.snapshots.iter());
+            snapshots.into_iter().flatten().chain([id])
+        });
+        let mut all: Vec<_> = all
+            .filter_map(|id| {
+                let dataset = state.dataset(id)?;
+                let made = dataset.is_snapshot().then_some(dataset.creation_txg);
+                Some((made.unwrap_or(u64::MAX), state.name_of(id)?, dataset))
+            })
+            .filter(|(_, _, dataset)| dataset.volume().is_none())
+            .collect();
+        all.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+        let holders = all.iter().map(|(_, name, dataset)| {
+            let line = all
+                .iter()
+                .filter(|(.., it)| it.id == dataset.id || state.is_before(it.id, dataset.id));
+            let line: Vec<_> = line.map(|&(made, _, it)| (made, it.id)).collect();
+            // A block comes from the oldest that was made when it was there already.
+            let from = |birth| line.iter().find(|(made, _)| birth <= *made);
+            Holder {
+                name: name.clone(),
+                origin: if dataset.is_snapshot() {
+                    None
+                } else {
+                    state.origin_of(dataset.id).and_then(|it| state.name_of(it))
+                },
+                pointers: pointers(dataset, |birth| from(birth).map(|&(_, id)| id)),
+            }
+        });
+        Ok(holders.collect())
+    }
+
     fn pools(&self) -> Vec<String> {
         self.machine.state().pools.keys().cloned().collect()
     }
@@ -196,6 +239,40 @@ impl Arm for ModelArm {
         });
         Ok(mounts.collect())
     }
+}
+
+/// The pointers of all files of a dataset; `from` tells where a block of some age comes from.
+fn pointers(dataset: &Dataset, from: impl Fn(u64) -> Option<DatasetId>) -> Vec<Pointer> {
+    let mut pointers = Vec::new();
+    for (object, znode) in dataset.objset.iter() {
+        let Body::File(blocks) = &znode.body else {
+            continue;
+        };
+        let size = blocks.block_size();
+        let pointer = |level, number, length, birth| Pointer {
+            object,
+            level,
+            start: number * size,
+            end: number * size + length,
+            birth,
+            // A file keeps its number, and a block its place in the file.
+            place: from(birth).map(|id| format!("{id:?} {object} {level} {number}")),
+        };
+        let above = blocks.indirect();
+        let above = above.map(|(level, first, birth)| pointer(level, first, 0, birth));
+        let data = blocks.iter().map(|(number, block)| {
+            let mut pointer = pointer(0, number, size, block.birth);
+            if block.is_embedded() {
+                pointer.place = None;
+            }
+            pointer
+        });
+        let before = pointers.len();
+        pointers.extend(above.chain(data));
+        // What is above comes first.
+        pointers[before..].sort_by_key(|it| (it.start, Reverse(it.level)));
+    }
+    pointers
 }
 
 #[cfg(test)]

@@ -78,7 +78,7 @@ impl Digests {
 }
 
 /// A size as people write it: in K where that is exact.
-fn kilo(bytes: u64) -> String {
+pub(super) fn kilo(bytes: u64) -> String {
     if bytes > 0 && bytes.is_multiple_of(1024) {
         format!("{}K", bytes / 1024)
     } else {

@@ -37,10 +37,15 @@ pub enum Verb {
         /// Every file, instead of a digest of each tree.
         verbose: bool,
     },
+    /// `pointers POOL`: what the files of a pool point to, once it is synced.
+    Pointers {
+        /// Its name.
+        pool: String,
+    },
 }
 
 /// The verbs, with what follows each.
-pub const VERBS: [(&str, &str); 24] = [
+pub const VERBS: [(&str, &str); 25] = [
     ("vdev", "PATH SIZE"),
     ("mount", "[-o ro] DATASET PATH"),
     ("umount", "[-l|-f] PATH"),
@@ -64,6 +69,7 @@ pub const VERBS: [(&str, &str); 24] = [
     ("open", "HANDLE DATASET:/PATH [r|rw]"),
     ("close", "HANDLE"),
     ("shared", "DATASET:/PATH SNAPSHOT"),
+    ("pointers", "POOL"),
     ("state", "[-v]"),
 ];
 
@@ -297,6 +303,11 @@ impl Words<'_> {
             "state" => {
                 return Ok(Verb::State {
                     verbose: self.option("-v"),
+                });
+            }
+            "pointers" => {
+                return Ok(Verb::Pointers {
+                    pool: self.dataset()?,
                 });
             }
             "mount" => {

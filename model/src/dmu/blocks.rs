@@ -83,6 +83,14 @@ pub struct Block {
     pub weight: Option<Weight>,
 }
 
+impl Block {
+    /// Whether its pointer holds it, so that it takes nothing.
+    #[must_use]
+    pub fn is_embedded(&self) -> bool {
+        self.weight.is_some_and(|it| it.physical == Figure::ZERO)
+    }
+}
+
 /// What the next sync of a file has to do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Pending {
@@ -158,6 +166,13 @@ impl Blocks {
     /// The blocks that are not holes, by number.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &Block)> {
         self.allocated.iter()
+    }
+
+    /// The indirect blocks: the level of each, the number of the first block below it, and its birth.
+    pub fn indirect(&self) -> impl Iterator<Item = (u32, u64, u64)> {
+        let first = |place: Place| *indirect::below(place.level, place.number).start();
+        let all = self.indirect.iter();
+        all.map(move |(place, block)| (place.level, first(place), block.birth))
     }
 
     /// What is known of the file when it is read into memory (`dnode_create`).

@@ -251,8 +251,15 @@ fn znode_mut(state: &mut State, id: DatasetId, object: ObjectId) -> Result<&mut 
 
 /// What a write to this dataset needs to know.
 fn terms(state: &State, id: DatasetId) -> Terms {
+    let mut txg = state.pool_of(id).map_or(0, |pool| pool.open_txg);
+    if state.faulty(Fault::BirthIsOfSnapshot) {
+        let newest = state.filesystem(id).and_then(|it| it.snapshots.last());
+        let newest = newest.or_else(|| state.origin_of(id));
+        let made = newest.and_then(|it| state.dataset(it));
+        txg = made.map_or(0, |it| it.creation_txg) + 1;
+    }
     Terms {
-        txg: state.pool_of(id).map_or(0, |pool| pool.open_txg),
+        txg,
         recordsize: state.recordsize(id),
         policy: state.policy(id),
         now: state.now,

@@ -22,8 +22,9 @@ use ztwin_model::layer::{Content, Entry, Tree};
 use ztwin_model::zpl::op::{At, FileKind, FileOp, FileResult, OnDisk, Stat, Target, Unmount};
 
 use super::journal::Journal;
-use super::{Handles, Options, child, guard, mounts, shared, unavailable};
+use super::{Handles, Options, child, guard, mounts, pointers, shared, unavailable};
 use crate::pools::arm::{Arm, Called, Mounted};
+use crate::pools::pointers::Holder;
 use crate::pools::{Printed, Unavailable, print};
 
 /// How paths are followed: beneath the dataset's root, not into what is mounted there.
@@ -832,6 +833,10 @@ impl Arm for KernelArm {
         }
         lines.sort_by(|a, b| a.0.as_bytes().cmp(b.0.as_bytes()));
         Ok(Some(lines.into_iter().map(|(_, line)| line).collect()))
+    }
+
+    fn pointers(&mut self, pool: &str) -> std::result::Result<Vec<Holder>, Unavailable> {
+        pointers::of_pool(pool, self.limit)
     }
 
     fn pools(&self) -> Vec<String> {
