@@ -139,16 +139,19 @@ fn a_space_figure_is_never_invented() {
         "zpool get -Hp size,free tank",
     ] {
         let script = format!("zfs snapshot tank@s; {script}");
-        let (code, out, err) = sim(directory.path(), TANK, &script);
-        let expected = "ztwin: not modelled: space figures\nztwin: 'ztwin sim --estimate-space' prints estimates\n";
+        let args = [TANK, &["--exact-space"]].concat();
+        let (code, out, err) = sim(directory.path(), &args, &script);
+        let expected = "ztwin: not modelled: space figures\n\
+             ztwin: 'ztwin sim' without --exact-space prints an estimate\n";
         assert_eq!(
             (code, out.as_str(), err.as_str()),
             (4, "", expected),
             "{script}"
         );
-        let args = [TANK, &["--estimate-space"]].concat();
-        let (code, out, err) = sim(directory.path(), &args, &script);
-        assert_eq!((code, err.as_str()), (0, ""), "{script}");
+        let (code, out, err) = sim(directory.path(), TANK, &script);
+        let told = "ztwin sim: 1 call printed figures of space that are estimates, such as what the whole pool \
+                    takes; --exact-space refuses them\n";
+        assert_eq!((code, err.as_str()), (0, told), "{script}");
         assert!(!out.is_empty() && !out.contains('<'), "{script}: {out}");
     }
 }
@@ -159,13 +162,15 @@ fn what_is_known_of_space_is_told() {
     let script = "
         zfs create tank/a; zfs snapshot tank/a@s; zfs clone tank/a@s tank/b
         zfs list -H -o name,used,written tank/b; zfs get -Hpo value written@s tank/a
-        zfs snapshot tank@s; zfs destroy -nv tank@s
+        zfs snapshot tank@s; zfs destroy -nv tank@s; zpool get -Hpo value size tank
     ";
-    insta::assert_snapshot!(out(directory.path(), TANK, script), @r#"
+    let args = [TANK, &["--exact-space"]].concat();
+    insta::assert_snapshot!(out(directory.path(), &args, script), @r#"
     tank/b	0B	0
     0
     would destroy tank@s
     would reclaim 0B
+    10200547328
     "#);
 }
 
@@ -187,7 +192,6 @@ fn a_stream_is_empty_or_none_and_refused_all_the_same() {
 #[test]
 fn estimates_look_like_figures() {
     let directory = directory();
-    let args = [TANK, &["--estimate-space"]].concat();
     let script = "
         zfs create -o quota=1G tank/a; zfs snapshot tank/a@s; zfs clone tank/a@s tank/b
         zfs list -t all; zfs list -Hp -o name,used,available,referenced,usedbychildren,compressratio
@@ -196,18 +200,18 @@ fn estimates_look_like_figures() {
         zpool get -Ho property,value feature@extensible_dataset,feature@large_blocks tank
         zpool get all tank >/dev/null; zpool status >/dev/null
     ";
-    insta::assert_snapshot!(out(directory.path(), &args, script), @r#"
+    insta::assert_snapshot!(out(directory.path(), TANK, script), @r#"
     NAME       USED  AVAIL  REFER  MOUNTPOINT
-    tank        48K  9.69G    24K  /tank
-    tank/a      24K  1024M    24K  /tank/a
-    tank/a@s     0B      -    24K  -
-    tank/b       0B  9.69G    24K  /tank/b
-    tank	49152	10401824768	24576	24576	1.00
-    tank/a	24576	1073717248	24576	0	1.00
-    tank/b	0	10401824768	24576	0	1.00
+    tank        50K  9.20G    23K  /tank
+    tank/a      23K  1024M    23K  /tank/a
+    tank/a@s     0B      -    23K  -
+    tank/b       0B  9.20G    23K  /tank/b
+    tank	51200	9881729024	23552	27648	1.00
+    tank/a	23552	1073718272	23552	0	1.00
+    tank/b	0	9881729024	23552	0	1.00
     NAME   SIZE  ALLOC   FREE  CKPOINT  EXPANDSZ   FRAG    CAP  DEDUP    HEALTH  ALTROOT
-    tank    10G    48K  10.0G        -         -     0%     0%  1.00x    ONLINE  -
-    tank	10737418240	49152	10737369088	-	-	0	0	1.00	ONLINE	-
+    tank  9.50G    50K  9.50G        -         -     0%     0%  1.00x    ONLINE  -
+    tank	10200547328	51200	10200496128	-	-	0	0	1.00	ONLINE	-
     0B
     0
     0
@@ -219,12 +223,11 @@ fn estimates_look_like_figures() {
 #[test]
 fn json_has_values_and_no_markers() {
     let directory = directory();
-    let args = [TANK, &["--estimate-space"]].concat();
     let script = "
         zfs create -o a:b=1 -o c:d=2 tank/a; zfs create tank/b
         zfs get -j --json-int all tank/a; zfs list -j -o name -S creation; zfs mount -j
     ";
-    let printed = out(directory.path(), &args, script);
+    let printed = out(directory.path(), TANK, script);
     let lines: Vec<serde_json::Value> = printed
         .lines()
         .map(|line| serde_json::from_str(line).expect("JSON"))

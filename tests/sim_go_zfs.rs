@@ -78,7 +78,7 @@ fn go_zfs_passes_but_for_the_known() {
         ("2.3", Known::from([DIFF, COMPRESSION])),
         ("2.4", Known::from([DIFF, COMPRESSION])),
     ] {
-        let options = ["--estimate-space", "--empty-streams", "--openzfs", release];
+        let options = ["--empty-streams", "--openzfs", release];
         let mut sim = command(directory.path(), &options);
         sim.args(["--", &program, "-test.v"]);
         let (code, said, err) = told(&sim.output().expect("runs"));

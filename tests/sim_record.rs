@@ -75,8 +75,13 @@ fn a_session_becomes_a_trace() {
       tank/a	guid	2	-
       tank/a	creation	Thu Jan  1  0:00 2026	-
 
-    `zfs list` was called here, which is not modelled.
+    The next step prints estimates of space.
 
+      $ zfs list
+      NAME     USED  AVAIL  REFER  MOUNTPOINT
+      tank      50K  9.20G    23K  /tank
+      tank/a    23K  9.20G    23K  /tank/a
+      tank/b     0B  9.20G    23K  /tank/b
       $ zfs frob
       ! unrecognized command 'frob'
       ! usage: zfs command args ...
@@ -146,16 +151,11 @@ fn a_trace_of_a_machine_that_lived_on_tells_its_whole_story() {
 fn estimates_and_injected_failures_are_told() {
     let directory = directory();
     let at = directory.path();
-    let args = [
-        RECORD,
-        &["--estimate-space", "--fail", "create tank/a: ENOSPC"],
-    ]
-    .concat();
+    let args = [RECORD, &["--fail", "create tank/a: ENOSPC"]].concat();
     sim(at, &args, "zfs create tank/a; zfs create tank/a; zfs list");
     insta::assert_snapshot!(trace(at), @r#"
     Simulated by `ztwin sim` as OpenZFS 2.3: no pool has given these outcomes, so they prove nothing
     about ZFS. `ztwin record` puts those of a real pool in their place.
-    Space figures are estimates.
 
       $ vdev /ztwin/tank 10G
       $ zpool create tank /ztwin/tank
@@ -166,10 +166,13 @@ fn estimates_and_injected_failures_are_told() {
       ! cannot create 'tank/a': out of space
       [1]
       $ zfs create tank/a
+
+    The next step prints estimates of space.
+
       $ zfs list
       NAME     USED  AVAIL  REFER  MOUNTPOINT
-      tank      48K  9.69G    24K  /tank
-      tank/a    24K  9.69G    24K  /tank/a
+      tank      50K  9.20G    23K  /tank
+      tank/a    23K  9.20G    23K  /tank/a
     "#);
 }
 

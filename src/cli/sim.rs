@@ -3,6 +3,7 @@
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
@@ -35,9 +36,9 @@ pub struct Sim {
     /// What the machine's clock shows
     #[arg(long, value_name = "CLOCK", default_value = "real")]
     pub clock: Clock,
-    /// Print estimates where a space figure is asked for, which the model does not predict
+    /// Refuse what depends on a space figure that the model cannot predict, instead of printing an estimate
     #[arg(long)]
-    pub estimate_space: bool,
+    pub exact_space: bool,
     /// Let zfs send write an empty stream, as the model has none
     #[arg(long)]
     pub empty_streams: bool,
@@ -121,7 +122,7 @@ impl Sim {
         let options = Options {
             release: self.openzfs,
             clock: self.clock,
-            estimate_space: self.estimate_space,
+            exact_space: self.exact_space,
             empty_streams: self.empty_streams,
             failures: Failures {
                 planned: self.failures.clone(),
@@ -137,6 +138,7 @@ impl Sim {
                 machine.make_pool(name, *size)?;
             }
         }
+        let estimates = machine.estimates();
         let home = Home::new()?;
         self.cover(&home)?;
         let child = Arc::new(Mutex::new(None));
@@ -154,6 +156,18 @@ impl Sim {
             .spawn()
             .map_err(|error| Error(format!("cannot run {}: {error}", program.to_string_lossy())))?;
         let status = wait(started, &child)?;
+        match estimates.load(Ordering::Relaxed) {
+            0 => {}
+            calls => eprintln!(
+                "ztwin sim: {calls} {} of space that are estimates, such as what the whole pool takes; \
+                 --exact-space refuses them",
+                if calls == 1 {
+                    "call printed figures"
+                } else {
+                    "calls printed figures"
+                }
+            ),
+        }
         let signal = status.signal().map(|number| 128 + number);
         let code = status.code().or(signal).unwrap_or(1);
         Ok(u8::try_from(code).unwrap_or(1))

@@ -42,6 +42,8 @@ pub(super) struct Console<'m> {
     pub values: Values,
     /// A value that is not modelled and was asked for all the same: ends the step.
     pub missing: Missing,
+    /// Whether a space figure is an estimate.
+    pub estimated: Cell<bool>,
     /// What fails although it could succeed.
     pub failures: &'m mut Failures,
     /// Whether an operation that changes something succeeded.
@@ -74,6 +76,7 @@ impl<'m> Console<'m> {
             reasons: Vec::new(),
             values,
             missing: Missing::default(),
+            estimated: Cell::new(false),
             failures,
             changed: false,
             panicked: false,

@@ -45,6 +45,8 @@ pub struct Ran {
     pub reasons: Vec<&'static str>,
     /// Whether it changed the machine, apart from the clock. May be true when it did not.
     pub changed: bool,
+    /// Whether it printed an estimate.
+    pub estimated: bool,
 }
 
 /// Runs `zfs ...` or `zpool ...` on the machine, with markers for what the model cannot know.
@@ -76,6 +78,7 @@ pub fn run_with(
         missing,
         changed,
         panicked,
+        estimated,
         ..
     } = console;
     let ended = match missing.get() {
@@ -91,6 +94,7 @@ pub fn run_with(
             },
             reasons,
             changed: true,
+            estimated: false,
         },
         Ok(code) => Ran {
             printed: Printed {
@@ -100,6 +104,7 @@ pub fn run_with(
             },
             reasons,
             changed,
+            estimated: estimated.get(),
         },
         Err(NotModelled(what)) => {
             (*machine, *failures) = before;
@@ -111,6 +116,7 @@ pub fn run_with(
                 },
                 reasons,
                 changed: false,
+                estimated: false,
             }
         }
     }

@@ -5,10 +5,9 @@ use std::cell::Cell;
 use ztwin_model::Release;
 use ztwin_model::dmu::storage::Figure;
 use ztwin_model::dsl::dataset::DatasetId;
-use ztwin_model::dsl::properties::{Property, Value};
+use ztwin_model::dsl::properties::Property;
 use ztwin_model::machine::State;
-use ztwin_model::spa::{Guid, Pool, Shape, Vdev};
-use ztwin_model::zpl::znode::Body;
+use ztwin_model::spa::{Guid, Pool};
 
 use super::console::Console;
 use super::zfs::{nice_bytes, nice_number};
@@ -194,7 +193,10 @@ impl Console<'_> {
     /// A space figure: a marker, an estimate, or the end of the step.
     pub(super) fn space(&self, estimate: impl FnOnce(&State) -> String) -> String {
         match self.values {
-            Values::Estimated => estimate(self.state()),
+            Values::Estimated => {
+                self.estimated.set(true);
+                estimate(self.state())
+            }
             Values::Marked | Values::Own => self.unknown(SPACE_FIGURES, SPACE.marker),
         }
     }
@@ -218,43 +220,18 @@ impl Console<'_> {
 
     /// A dataset's property that is a space figure.
     pub(super) fn space_of(&self, id: DatasetId, property: Property, exact: bool) -> String {
+        let print = |figure| self.within(figure, |number| figure_text(property, number, exact));
         let known = self.state().figure(id, property);
-        let known = match property {
-            Property::Compressratio | Property::Refcompressratio => {
-                let unit = if exact { "" } else { "x" };
-                let print = |ratio| format!("{}.{:02}{unit}", ratio / 100, ratio % 100);
-                known.and_then(|known| self.within(known, print))
-            }
-            // `zfs_nicenum`, not `zfs_nicebytes`.
-            Property::Written | Property::Logicalused | Property::Logicalreferenced if !exact => {
-                known.and_then(|known| self.within(known, nice_number))
-            }
-            _ => self.figure(known, exact),
-        };
-        known.unwrap_or_else(|| self.estimated(id, property, exact))
-    }
-
-    /// What stands for a figure that the model does not know.
-    fn estimated(&self, id: DatasetId, property: Property, exact: bool) -> String {
-        self.space(|state| {
-            let bytes = match property {
-                Property::Used => used(state, id),
-                Property::Available => available(state, id),
-                Property::Referenced => referenced(state, id),
-                Property::Usedbydataset => own(state, id),
-                Property::Written => written(state, id),
-                Property::Usedbychildren => below(state, id),
-                Property::Usedbyrefreservation => kept(state, id, own(state, id)),
-                Property::Logicalused => used(state, id) / 2,
-                Property::Logicalreferenced => referenced(state, id) / 2,
-                Property::Compressratio | Property::Refcompressratio if exact => {
-                    return "1.00".to_owned();
-                }
-                Property::Compressratio | Property::Refcompressratio => return "1.00x".to_owned(),
-                // Of snapshots.
-                _ => 0,
-            };
-            size(bytes, exact)
+        known.and_then(print).unwrap_or_else(|| {
+            self.space(|state| {
+                let bounds = state.bounds(id, property);
+                let estimate = bounds.map_or(0, |bounds| match property {
+                    // Sums hold between estimates: what is taken is estimated low.
+                    Property::Available => bounds.most,
+                    _ => bounds.least,
+                });
+                figure_text(property, estimate, exact)
+            })
         })
     }
 
@@ -272,9 +249,10 @@ impl Console<'_> {
         if known != SPACE.marker {
             return known.to_owned();
         }
-        self.space(|state| {
-            let whole = usable(pool) + usable(pool) / 31;
-            let taken = used(state, pool.root).min(whole);
+        self.space(|_| {
+            let whole = pool.size();
+            let blocks = pool.space.blocks(pool.root).size + pool.own_metadata();
+            let taken = blocks.least.min(whole);
             let percent = |part: u64| {
                 if exact {
                     part.to_string()
@@ -283,21 +261,33 @@ impl Console<'_> {
                 }
             };
             match property {
-                "size" => size(whole, exact),
                 "allocated" => size(taken, exact),
                 "free" => size(whole - taken, exact),
                 "capacity" => percent((taken * 100).checked_div(whole).unwrap_or(0)),
                 "fragmentation" => percent(0),
-                "dedupratio" if exact => "1.00".to_owned(),
-                "dedupratio" => "1.00x".to_owned(),
                 _ => size(0, exact),
             }
         })
     }
 }
 
+/// A space figure or a ratio, as `zfs list` and `zfs get` print it.
+fn figure_text(property: Property, number: u64, exact: bool) -> String {
+    match property {
+        Property::Compressratio | Property::Refcompressratio => {
+            let unit = if exact { "" } else { "x" };
+            format!("{}.{:02}{unit}", number / 100, number % 100)
+        }
+        // `zfs_nicenum`, not `zfs_nicebytes`.
+        Property::Written | Property::Logicalused | Property::Logicalreferenced if !exact => {
+            nice_number(number)
+        }
+        _ => size(number, exact),
+    }
+}
+
 /// A number of bytes, to the last digit or as ZFS shortens it.
-fn size(bytes: u64, exact: bool) -> String {
+pub(super) fn size(bytes: u64, exact: bool) -> String {
     if exact {
         bytes.to_string()
     } else if bytes == 0 {
@@ -305,110 +295,6 @@ fn size(bytes: u64, exact: bool) -> String {
     } else {
         nice_bytes(bytes)
     }
-}
-
-/// The blocks of a dataset's files, and what an empty filesystem takes.
-fn referenced(state: &State, id: DatasetId) -> u64 {
-    blocks_since(state, id, 0) + state.pool_of(id).map_or(0, Pool::least_filesystem)
-}
-
-/// The blocks of a dataset's files that were born after a transaction group.
-fn blocks_since(state: &State, id: DatasetId, txg: u64) -> u64 {
-    let objects = state
-        .dataset(id)
-        .into_iter()
-        .flat_map(|it| it.objset.iter());
-    let sizes = objects.map(|(_, znode)| match &znode.body {
-        Body::File(blocks) => {
-            let born = blocks.iter().filter(|(_, block)| block.birth > txg).count();
-            blocks.block_size().saturating_mul(born as u64)
-        }
-        _ => 0,
-    });
-    sizes.fold(0, u64::saturating_add)
-}
-
-/// What a filesystem alone takes: what it refers to, without what it shares with its origin. Snapshots
-/// are taken to cost nothing.
-fn own(state: &State, id: DatasetId) -> u64 {
-    match state.filesystem(id) {
-        None => 0,
-        Some(filesystem) => since(state, id, filesystem.origin),
-    }
-}
-
-/// What was written since the last snapshot or the origin.
-fn written(state: &State, id: DatasetId) -> u64 {
-    let Some(filesystem) = state.filesystem(id) else {
-        return 0;
-    };
-    let last = filesystem.snapshots.last();
-    since(state, id, last.or(filesystem.origin))
-}
-
-fn since(state: &State, id: DatasetId, before: Option<DatasetId>) -> u64 {
-    match before.and_then(|before| state.dataset(before)) {
-        Some(before) => blocks_since(state, id, before.creation_txg),
-        None => referenced(state, id),
-    }
-}
-
-/// What the filesystems below take.
-fn below(state: &State, id: DatasetId) -> u64 {
-    let children = state.filesystem(id).into_iter();
-    let children = children.flat_map(|it| it.children.values());
-    children.fold(0, |sum, &child| sum.saturating_add(used(state, child)))
-}
-
-fn used(state: &State, id: DatasetId) -> u64 {
-    let own = own(state, id);
-    own.saturating_add(kept(state, id, own))
-        .saturating_add(below(state, id))
-}
-
-/// What `refreservation` keeps beside what is taken already.
-fn kept(state: &State, id: DatasetId, taken: u64) -> u64 {
-    match state.property(id, Property::Refreservation).0 {
-        Value::Number(bytes) if state.filesystem(id).is_some() => bytes.saturating_sub(taken),
-        _ => 0,
-    }
-}
-
-/// What the pool and the quotas leave.
-fn available(state: &State, id: DatasetId) -> u64 {
-    let Some(pool) = state.pool_of(id) else {
-        return 0;
-    };
-    let mut left = usable(pool).saturating_sub(used(state, pool.root));
-    let limit = |id, property, taken: u64| match state.property(id, property).0 {
-        Value::Number(quota) if quota > 0 => Some(quota.saturating_sub(taken)),
-        _ => None,
-    };
-    if let Some(room) = limit(id, Property::Refquota, referenced(state, id)) {
-        left = left.min(room);
-    }
-    let mut at = Some(id);
-    while let Some(id) = at {
-        if let Some(room) = limit(id, Property::Quota, used(state, id)) {
-            left = left.min(room);
-        }
-        at = state.filesystem(id).and_then(|it| it.parent);
-    }
-    left
-}
-
-/// What a pool's vdevs can hold, less a thirty-second that ZFS keeps for itself.
-fn usable(pool: &Pool) -> u64 {
-    let devices = |vdev: &Vdev| vdev.devices.len().max(1) as u64;
-    let all: u64 = pool.vdevs.iter().map(devices).sum();
-    let each = pool.raw_size / all.max(1);
-    let data = pool.vdevs.iter().map(|vdev| match vdev.shape {
-        Shape::Single => devices(vdev),
-        Shape::Mirror => 1,
-        Shape::Raidz(parity) => devices(vdev).saturating_sub(u64::from(parity)),
-    });
-    let size = each.saturating_mul(data.sum());
-    size - size / 32
 }
 
 /// A point in time as a calendar and a clock in UTC show it.

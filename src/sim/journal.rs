@@ -38,7 +38,7 @@ pub(super) struct Entry {
     pub now: u64,
     /// The call.
     pub call: Call,
-    /// Whether space figures were estimated.
+    /// Whether it printed an estimate.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub estimated: bool,
     /// What failed although it could have succeeded.

@@ -1,6 +1,8 @@
 //! The simulated machine: one call after the other.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use ztwin_model::spa::op::PoolOp;
@@ -31,8 +33,8 @@ pub struct Options {
     pub release: Option<Release>,
     /// What its clock shows.
     pub clock: Clock,
-    /// Print estimates of space figures.
-    pub estimate_space: bool,
+    /// Refuse a space figure that is not known, instead of printing an estimate.
+    pub exact_space: bool,
     /// Let `zfs send` succeed with an empty stream.
     pub empty_streams: bool,
     /// What fails although it could succeed.
@@ -51,6 +53,7 @@ pub struct Machine {
     model: ztwin_model::Machine,
     clock: Clock,
     estimated: bool,
+    estimates: Arc<AtomicU64>,
     empty_streams: bool,
     failures: Failures,
     journal: Option<Journal>,
@@ -67,6 +70,14 @@ pub(super) struct Done {
     pub pending: Option<Pending>,
 }
 
+/// What a call prints, whether it changed anything, and whether it printed an estimate.
+#[derive(Debug, Default)]
+struct Applied {
+    printed: Printed,
+    changed: bool,
+    estimated: bool,
+}
+
 impl Machine {
     /// A machine without pools, or the one that the state file holds.
     pub fn new(options: Options) -> Result<Self, Error> {
@@ -76,13 +87,14 @@ impl Machine {
             .transpose()?;
         let of_file = found.as_ref().map(|found| found.release);
         let release = of_file.or(options.release).unwrap_or_default();
-        let estimated = options.estimate_space;
+        let estimated = !options.exact_space;
         let record = options.record.as_deref();
-        let record = record.map(|path| Recorder::create(path, release, estimated));
+        let record = record.map(|path| Recorder::create(path, release));
         let mut machine = Machine {
             model: ztwin_model::Machine::new(release),
             clock: options.clock,
             estimated,
+            estimates: Arc::default(),
             empty_streams: options.empty_streams,
             failures: Failures::default(),
             journal: None,
@@ -94,6 +106,7 @@ impl Machine {
             machine.journal = Some(found.journal);
         }
         machine.estimated = estimated;
+        machine.estimates = Arc::default();
         machine.failures = options.failures;
         Ok(machine)
     }
@@ -118,6 +131,12 @@ impl Machine {
     #[must_use]
     pub fn has_pool(&self, name: &str) -> bool {
         self.model.state().pools.contains_key(name)
+    }
+
+    /// How many calls have printed an estimate; goes on counting.
+    #[must_use]
+    pub fn estimates(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.estimates)
     }
 
     /// Makes a pool of one file that is nowhere on the real disk.
@@ -158,13 +177,17 @@ impl Machine {
         });
         let now = self.model.state().now;
         self.failures.happened.clear();
-        let (printed, changed) = self.apply(call);
+        let Applied {
+            printed,
+            changed,
+            estimated,
+        } = self.apply(call);
         if let Some(journal) = self.journal.as_mut().filter(|_| changed) {
             let happened = self.failures.happened.iter();
             let entry = Entry {
                 now,
                 call: call.clone(),
-                estimated: self.estimated,
+                estimated,
                 failed: happened.map(ToString::to_string).collect(),
                 outcome: journal::outcome(&printed),
             };
@@ -176,7 +199,7 @@ impl Machine {
                 };
             }
         }
-        self.note(call, &printed);
+        self.note(call, &printed, estimated);
         if let Some(log) = &mut self.log {
             log.add(call, process, &printed);
         }
@@ -199,15 +222,17 @@ impl Machine {
             planned,
             happened: Vec::new(),
         };
-        let (printed, _) = self.apply(&entry.call);
-        self.note(&entry.call, &printed);
+        let Applied {
+            printed, estimated, ..
+        } = self.apply(&entry.call);
+        self.note(&entry.call, &printed, estimated);
         journal::outcome(&printed) == entry.outcome && self.failures.planned.is_empty()
     }
 
     /// Writes a call into the trace.
-    fn note(&mut self, call: &Call, printed: &Printed) {
+    fn note(&mut self, call: &Call, printed: &Printed, estimated: bool) {
         if let Some(recorder) = &mut self.recorder {
-            recorder.add(call, printed, &self.failures.happened);
+            recorder.add(call, printed, &self.failures.happened, estimated);
         }
     }
 
@@ -217,8 +242,7 @@ impl Machine {
         let _ = self.model.apply(&Op::Wait(seconds));
     }
 
-    /// What a call prints, and whether it changed anything.
-    fn apply(&mut self, call: &Call) -> (Printed, bool) {
+    fn apply(&mut self, call: &Call) -> Applied {
         for (path, found) in &call.files {
             let size = match found {
                 Found::Nothing => None,
@@ -230,7 +254,10 @@ impl Machine {
                         end: End::NotModelled,
                         ..Printed::default()
                     };
-                    return (printed, false);
+                    return Applied {
+                        printed,
+                        ..Applied::default()
+                    };
                 }
             };
             // It is never refused.
@@ -245,19 +272,26 @@ impl Machine {
             Values::Own
         };
         let ran = programs::run_with(&mut self.model, &call.words, values, &mut self.failures);
+        if ran.estimated {
+            self.estimates.fetch_add(1, Ordering::Relaxed);
+        }
         let mut printed = ran.printed;
         let missing = |what| printed.err == format!("ztwin: not modelled: {what}\n").as_bytes();
         let advice = if missing(SPACE_FIGURES) {
-            "ztwin: 'ztwin sim --estimate-space' prints estimates\n"
+            "ztwin: 'ztwin sim' without --exact-space prints an estimate\n"
         } else if missing(STREAMS) && self.empty_streams {
-            return (Printed::default(), false);
+            return Applied::default();
         } else if missing(STREAMS) {
             "ztwin: 'ztwin sim --empty-streams' writes empty ones\n"
         } else {
             ""
         };
         printed.err.extend_from_slice(advice.as_bytes());
-        (printed, ran.changed)
+        Applied {
+            printed,
+            changed: ran.changed,
+            estimated: ran.estimated,
+        }
     }
 }
 

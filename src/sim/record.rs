@@ -24,7 +24,7 @@ pub(super) struct Recorder {
 
 impl Recorder {
     /// Begins a trace in a new file.
-    pub fn create(path: &Path, release: Release, estimated: bool) -> Result<Self, Error> {
+    pub fn create(path: &Path, release: Release) -> Result<Self, Error> {
         let shown = path.display();
         let file = File::create_new(path).map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => Error(format!(
@@ -38,22 +38,19 @@ impl Recorder {
             vdevs: BTreeMap::new(),
         };
         let line = release.name();
-        let mut items = vec![
+        let items = [
             prose(&format!(
                 "Simulated by `ztwin sim` as OpenZFS {line}: no pool has given these outcomes, so they prove nothing"
             )),
             prose("about ZFS. `ztwin record` puts those of a real pool in their place."),
+            prose(""),
         ];
-        if estimated {
-            items.push(prose("Space figures are estimates."));
-        }
-        items.push(prose(""));
         recorder.write(&items);
         Ok(recorder)
     }
 
-    /// Appends a call, what it printed, and which failures happened in it.
-    pub fn add(&mut self, call: &Call, printed: &Printed, failures: &[Failure]) {
+    /// Appends a call, what it printed, which failures happened in it, and whether it printed an estimate.
+    pub fn add(&mut self, call: &Call, printed: &Printed, failures: &[Failure], estimated: bool) {
         if self.file.is_none() {
             return;
         }
@@ -71,6 +68,9 @@ impl Recorder {
         }
         for failure in failures {
             items.extend(note(&format!("The next step was made to fail: {failure}.")));
+        }
+        if estimated {
+            items.extend(note("The next step prints estimates of space."));
         }
         items.push(step(call.words.clone(), printed));
         self.write(&items);

@@ -93,30 +93,35 @@ impl Storage {
     #[must_use]
     pub fn of(state: &State, id: DatasetId) -> Option<Storage> {
         let pool = state.pool_of(id)?;
-        let mut kinds = pool.vdevs.iter().map(|vdev| match vdev.shape {
-            Shape::Single | Shape::Mirror => None,
-            Shape::Raidz(parity) => Some((u64::from(parity), vdev.devices.len() as u64)),
-        });
-        let raidz = kinds.next()?;
-        kinds.all(|kind| kind == raidz).then_some(Storage {
-            ashift: pool.ashift,
-            raidz,
+        let mut kinds = pool.vdevs.iter().map(|vdev| Storage {
             release: state.release,
             metadata_lz4: pool.features.contains("lz4_compress"),
             fault: state.fault,
-        })
+            ..Storage::on(&vdev.shape, vdev.devices.len(), pool.ashift)
+        });
+        let first = kinds.next()?;
+        kinds.all(|kind| kind == first).then_some(first)
+    }
+
+    /// So many devices, with sectors of `1 << ashift` bytes.
+    pub(crate) fn on(shape: &Shape, devices: usize, ashift: u32) -> Storage {
+        let raidz = match shape {
+            Shape::Single | Shape::Mirror => None,
+            Shape::Raidz(parity) => Some((u64::from(*parity), devices as u64)),
+        };
+        Storage {
+            ashift,
+            raidz,
+            release: Release::default(),
+            metadata_lz4: true,
+            fault: None,
+        }
     }
 
     /// One device with sectors of `1 << ashift` bytes.
     #[cfg(test)]
     pub(super) fn single(ashift: u32) -> Storage {
-        Storage {
-            ashift,
-            raidz: None,
-            release: Release::default(),
-            metadata_lz4: true,
-            fault: None,
-        }
+        Storage::on(&Shape::Single, 1, ashift)
     }
 
     /// Whether this fault is planted.
@@ -153,13 +158,18 @@ impl Storage {
     /// much as one of 128K (`vdev_set_deflate_ratio`).
     #[must_use]
     pub fn charged(&self, bytes: u64) -> u64 {
-        let ratio = (1 << 17) / (self.allocated(1 << 17) >> 9);
         let bytes = if bytes > 0 && self.faulty(Fault::BlockIsSectorTooLarge) {
             bytes + self.sector()
         } else {
             bytes
         };
-        (self.allocated(bytes) >> 9) * ratio
+        self.deflated(self.allocated(bytes))
+    }
+
+    /// What this many bytes of the devices are worth to a dataset (`vdev_deflated_space`).
+    pub(crate) fn deflated(&self, bytes: u64) -> u64 {
+        let ratio = (1 << 17) / (self.allocated(1 << 17) >> 9);
+        (bytes >> 9) * ratio
     }
 }
 

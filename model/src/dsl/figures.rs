@@ -14,6 +14,22 @@ impl State {
     /// itself is charged to its root, and not modelled.
     #[must_use]
     pub fn figure(&self, id: DatasetId, property: Property) -> Option<Figure> {
+        let figure = self.bounds(id, property)?;
+        let of_pool = match property {
+            Property::Used
+            | Property::Usedbychildren
+            | Property::Logicalused
+            | Property::Compressratio => self.pool_of(id)?.root == id,
+            // What the pool has left is as unknown as what it takes.
+            Property::Available => figure.known().is_none(),
+            _ => false,
+        };
+        (!of_pool).then_some(figure)
+    }
+
+    /// As [`State::figure`], with what the pool may need for itself.
+    #[must_use]
+    pub fn bounds(&self, id: DatasetId, property: Property) -> Option<Figure> {
         let pool = self.pool_of(id)?;
         let space = &pool.space;
         if let Some(bookmark) = pool.dataset(id)?.bookmark() {
@@ -27,25 +43,19 @@ impl State {
         if !space.contains(id) {
             return None;
         }
-        let of_pool = matches!(
-            property,
-            Property::Used
-                | Property::Usedbychildren
-                | Property::Logicalused
-                | Property::Compressratio
-        );
-        if id == pool.root && of_pool {
-            return None;
-        }
+        let for_itself = if id == pool.root {
+            pool.own_metadata()
+        } else {
+            Figure::ZERO
+        };
         Some(match property {
-            Property::Used => space.used(id),
-            // What the pool has left is as unknown as what it takes.
-            Property::Available => Some(self.available(id)).filter(|it| it.known().is_some())?,
+            Property::Used => space.used(id) + for_itself,
+            Property::Available => self.available(id),
             Property::Referenced => space.referenced(id).size,
             Property::Written => space.written(id),
             Property::Usedbydataset => space.used_by_dataset(id),
             Property::Usedbysnapshots => space.used_by_snapshots(id),
-            Property::Usedbychildren => space.used_by_children(id),
+            Property::Usedbychildren => space.used_by_children(id) + for_itself,
             Property::Usedbyrefreservation => space.used_by_refreservation(id),
             Property::Logicalused => space.blocks(id).logical,
             Property::Logicalreferenced => space.referenced(id).logical,
@@ -99,7 +109,8 @@ impl State {
 fn ratio(blocks: Weight) -> Option<Figure> {
     let hundredths = |logical: u64, physical: u64| match physical {
         0 => (logical == 0).then_some(100),
-        _ => Some(logical.saturating_mul(100) / physical),
+        // No block is stored larger than it is.
+        _ => Some((logical.saturating_mul(100) / physical).max(100)),
     };
     Some(Figure {
         least: hundredths(blocks.logical.least, blocks.physical.most)?,

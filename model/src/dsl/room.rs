@@ -124,7 +124,7 @@ impl State {
             })
         };
         let (least, size) = match self.pool_of(parent) {
-            Some(pool) => (pool.least_filesystem(), pool.raw_size),
+            Some(pool) => (pool.least_filesystem(), pool.size()),
             None => (0, 0),
         };
         let quota = given(Property::Quota).unwrap_or(u64::MAX);
@@ -170,7 +170,7 @@ impl State {
         } else {
             Figure {
                 least: 0,
-                most: pool.raw_size,
+                most: pool.size(),
             }
         };
         self.transfer(home, clone, need)
@@ -220,7 +220,7 @@ impl State {
             Some(pool) if pool.space.contains(id) => figure(pool),
             pool => Figure {
                 least: 0,
-                most: pool.map_or(0, |pool| pool.raw_size),
+                most: pool.map_or(0, Pool::size),
             },
         }
     }
@@ -257,9 +257,12 @@ impl State {
                 let unused = left(self.size_property(id, Property::Reservation), used);
                 self.room(parent, stop) + unused
             }
-            None => self.pool_of(id).map_or(Figure::ZERO, |pool| Figure {
-                least: pool.usable_at_least().saturating_sub(used.most),
-                most: pool.raw_size.saturating_sub(used.least),
+            None => self.pool_of(id).map_or(Figure::ZERO, |pool| {
+                let usable = pool.usable();
+                Figure {
+                    least: usable.least.saturating_sub(used.most),
+                    most: usable.most.saturating_sub(used.least),
+                }
             }),
         };
         match self.size_property(id, Property::Quota) {

@@ -37,7 +37,8 @@ impl State {
         if self.pools.contains_key(name) {
             return Err(Reason::PoolExists(name.into()));
         }
-        let raw_size = self.raw_size_of(vdevs)?;
+        let metaslabs = self.divide(vdevs)?;
+        let size: u64 = metaslabs.iter().map(|it| it.size()).sum();
         let given = properties.iter().find(|(name, _)| &**name == "ashift");
         let ashift = given.and_then(|(_, text)| text.parse().ok());
         let ashift: u32 = ashift
@@ -50,7 +51,7 @@ impl State {
             };
             let fits = match property {
                 Property::Quota | Property::Refquota => *bytes == 0 || *bytes >= least,
-                Property::Reservation | Property::Refreservation => *bytes <= raw_size,
+                Property::Reservation | Property::Refreservation => *bytes <= size,
                 _ => true,
             };
             if !fits {
@@ -105,7 +106,7 @@ impl State {
             discarding: false,
             history: Radix::new(),
             counts: false,
-            raw_size,
+            metaslabs,
         };
         pool.space.create(root, None);
         for (name, text) in properties {

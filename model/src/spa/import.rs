@@ -252,3 +252,11 @@ pub struct Checkpoint {
     /// The pool as it was.
     pub pool: Arc<Pool>,
 }
+
+impl Checkpoint {
+    /// A bound, in bytes, of what it keeps from being used again: all that the pool took then.
+    pub(super) fn used_at_most(&self) -> u64 {
+        let pool = &self.pool;
+        (pool.space.used(pool.root) + pool.own_metadata()).most
+    }
+}

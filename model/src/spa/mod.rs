@@ -9,6 +9,7 @@ use crate::dsl::space::Space;
 use crate::maps::Radix;
 use import::Checkpoint;
 use scan::Scan;
+use size::Metaslabs;
 
 pub mod create;
 pub mod feature;
@@ -16,6 +17,7 @@ pub mod import;
 pub mod op;
 pub mod property;
 pub mod scan;
+pub mod size;
 pub mod txg;
 pub mod vdev;
 
@@ -107,8 +109,8 @@ pub struct Pool {
     pub discarding: bool,
     /// The commands that changed it, counted from 0, with when that was, in seconds since the machine's epoch.
     pub history: Radix<u64, (u64, Arc<str>)>,
-    /// The bytes of all devices together, an upper bound of what fits.
-    pub raw_size: u64,
+    /// What each top-level vdev is divided into.
+    pub metaslabs: Vec<Metaslabs>,
 }
 
 impl Pool {
@@ -142,20 +144,6 @@ impl Pool {
     pub fn has_bookmarks(&self) -> bool {
         let mut datasets = self.datasets.values();
         datasets.any(|it| it.filesystem().is_some_and(|it| it.lists_bookmarks))
-    }
-
-    /// A bound, in bytes, of what can be stored: redundancy, the slop and room for the pool itself taken off.
-    #[must_use]
-    pub fn usable_at_least(&self) -> u64 {
-        let devices = self.vdevs.iter().map(|vdev| vdev.devices.len()).max();
-        let devices = devices.unwrap_or(1).max(1) as u64;
-        let redundant = self.vdevs.iter().any(|vdev| vdev.shape != Shape::Single);
-        let size = if redundant {
-            self.raw_size / devices
-        } else {
-            self.raw_size
-        };
-        size.saturating_sub(size / 16 + (160 << 20))
     }
 
     /// What the pool takes for itself: what it knows of its datasets, its history, and the maps of its space.

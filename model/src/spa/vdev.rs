@@ -7,14 +7,15 @@ use crate::dsl::op::Result;
 use crate::dsl::reason::Reason;
 use crate::machine::State;
 use crate::spa::scan::Function;
+use crate::spa::size::Metaslabs;
 use crate::spa::{Pool, Shape, Vdev};
 
 /// The smallest device (`SPA_MINDEVSIZE`), in bytes.
 const SMALLEST_DEVICE: u64 = 64 << 20;
 
 impl State {
-    /// The bytes of all devices together, or why they cannot be: one is there twice, or too many are too small.
-    pub(super) fn raw_size_of(&self, vdevs: &[Vdev]) -> Result<u64> {
+    /// What these vdevs are divided into, or why they cannot be: a device is there twice, or too many are too small.
+    pub(super) fn divide(&self, vdevs: &[Vdev]) -> Result<Vec<Metaslabs>> {
         let mut devices = BTreeSet::new();
         if !vdevs
             .iter()
@@ -23,10 +24,9 @@ impl State {
         {
             return Err(Reason::VdevTwice);
         }
-        let mut raw_size = 0u64;
         for vdev in vdevs {
             let sizes = vdev.devices.iter().map(|device| self.size_of(device));
-            let small = sizes.clone().filter(|&size| size < SMALLEST_DEVICE).count();
+            let small = sizes.filter(|&size| size < SMALLEST_DEVICE).count();
             // `vdev_create`: one that opens without all of its devices is not healthy enough.
             let spared = match vdev.shape {
                 Shape::Single => 0,
@@ -38,12 +38,12 @@ impl State {
             } else if small > 0 {
                 return Err(Reason::VdevDegraded);
             }
-            raw_size = sizes.fold(raw_size, u64::saturating_add);
         }
-        Ok(raw_size)
+        Ok(vdevs.iter().map(|vdev| self.metaslabs_of(vdev)).collect())
     }
 
-    fn size_of(&self, device: &str) -> u64 {
+    /// The bytes of a device.
+    pub(super) fn size_of(&self, device: &str) -> u64 {
         self.vdevs.get(device).copied().unwrap_or(0)
     }
 
@@ -67,12 +67,12 @@ impl State {
     pub(crate) fn add_vdevs(&mut self, name: &str, vdevs: &[Vdev]) -> Result {
         self.check_vdevs(vdevs)?;
         self.check_writable(name)?;
-        let raw_size = self.raw_size_of(vdevs)?;
+        let metaslabs = self.divide(vdevs)?;
         let devices = vdevs.iter().flat_map(|vdev| vdev.devices.clone());
         let devices: Vec<_> = devices.collect();
         let pool = self.pool_to_change(name)?;
         pool.vdevs.extend(vdevs.iter().cloned());
-        pool.raw_size = pool.raw_size.saturating_add(raw_size);
+        pool.metaslabs.extend(metaslabs);
         pool.close_txg();
         self.take_devices(&devices);
         Ok(())
@@ -98,17 +98,14 @@ impl State {
         if size < smallest {
             return Err(Reason::DeviceTooSmall);
         }
-        let before = self.size_of(device);
         let pool = self.pool_to_change(name)?;
         let vdev = &mut pool.vdevs[at];
         if replaces {
             vdev.replace(device, new);
-            pool.raw_size = pool.raw_size.saturating_sub(before);
         } else {
             vdev.shape = Shape::Mirror;
             vdev.devices.push(new.clone());
         }
-        pool.raw_size = pool.raw_size.saturating_add(size);
         pool.start(Function::Resilver, now);
         self.take_devices(std::slice::from_ref(new));
         Ok(())
@@ -118,7 +115,6 @@ impl State {
     pub(crate) fn detach(&mut self, name: &str, device: &Arc<str>) -> Result {
         let at = self.find_device(name, device)?;
         self.check_changeable(name)?;
-        let size = self.size_of(device);
         let pool = self.pool_to_change(name)?;
         let vdev = &mut pool.vdevs[at];
         if vdev.shape != Shape::Mirror {
@@ -128,7 +124,6 @@ impl State {
         if vdev.devices.len() == 1 {
             vdev.shape = Shape::Single;
         }
-        pool.raw_size = pool.raw_size.saturating_sub(size);
         pool.close_txg();
         Ok(())
     }

@@ -74,6 +74,13 @@ pub(super) fn put(
         console.refuse(&heading, &Reason::NotAttachable);
         return Ok(255);
     }
+    let pools = &console.state().pools;
+    let expand = pools
+        .get(pool)
+        .and_then(|pool| pool.settings.get("autoexpand"));
+    if replaces && expand.is_some_and(|text| &**text == "on") {
+        return Err(NotModelled("what a replacement expands".to_owned()));
+    }
     let pool: Arc<str> = pool.as_str().into();
     if let Some(largest) = nearly_as_large(console, &pool, device, &new) {
         return Err(NotModelled(format!(

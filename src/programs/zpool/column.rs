@@ -11,7 +11,7 @@ use crate::compare::{CLASSES, FEATURE, GUID, SPACE};
 use crate::programs::args;
 use crate::programs::console::Console;
 use crate::programs::json::Source;
-use crate::programs::values::Values;
+use crate::programs::values::{Values, size};
 
 /// A property that is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -232,6 +232,7 @@ impl Console<'_> {
             "last_scrubbed_txg" if pool.scan.is_some() => return self.txg(pool.open_txg),
             // No block is cloned.
             "bcloneused" | "bclonesaved" | "last_scrubbed_txg" => "0",
+            "size" => return size(pool.size(), exact),
             "maxblocksize" | "maxdnodesize" => {
                 let largest = match name {
                     "maxblocksize" => Property::largest_record(self.release()),
@@ -261,6 +262,7 @@ impl Console<'_> {
             Activity::Bookmark => pool.has_bookmarks(),
             // What any mounted filesystem uses.
             _ if self.values == Values::Estimated => {
+                self.estimated.set(true);
                 ["extensible_dataset", "project_quota", "userobj_accounting"]
                     .contains(&feature.name)
             }
