@@ -221,6 +221,17 @@ fn estimates_look_like_figures() {
 }
 
 #[test]
+fn a_scrub_is_done_at_the_next_call() {
+    let directory = directory();
+    let args = [TANK, &["--clock", "steps", "--state", "kept"]].concat();
+    let script = "zpool scrub tank; zpool status | grep scan:; zpool checkpoint tank; zpool checkpoint -d tank";
+    let line = "  scan: scrub repaired 0B in 00:00:01 with 0 errors on Thu Jan  1 00:00:03 2026\n";
+    assert_eq!(out(directory.path(), &args, script), line);
+    let script = "zpool status | grep scan:; zpool get -Hpo value checkpoint";
+    assert_eq!(out(directory.path(), &args, script), format!("{line}-\n"));
+}
+
+#[test]
 fn json_has_values_and_no_markers() {
     let directory = directory();
     let script = "

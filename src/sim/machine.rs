@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
+use ztwin_model::spa::Pool;
 use ztwin_model::spa::op::PoolOp;
+use ztwin_model::spa::scan::Function;
 use ztwin_model::{Op, Release};
 
 use super::journal::{self, Entry, Journal, Pending};
@@ -242,6 +244,24 @@ impl Machine {
         let _ = self.model.apply(&Op::Wait(seconds));
     }
 
+    /// What goes on in the background, scans and checkpoints that are discarded, is done when the next call comes;
+    /// whether anything went on.
+    fn end_background(&mut self) -> bool {
+        let busy = |pool: &Pool| pool.discarding || pool.scan.is_some_and(|it| it.ended.is_none());
+        let pools = self.model.state().pools.iter();
+        let busy = pools.filter(|(_, pool)| busy(pool) && !pool.is_read_only());
+        let names: Vec<_> = busy.map(|(name, _)| Arc::from(name.as_str())).collect();
+        for pool in &names {
+            // It is never refused.
+            let _ = self.model.apply(&Op::Pool(PoolOp::Wait {
+                pool: Arc::clone(pool),
+                functions: vec![Function::Scrub, Function::Resilver],
+                checkpoint: true,
+            }));
+        }
+        !names.is_empty()
+    }
+
     fn apply(&mut self, call: &Call) -> Applied {
         for (path, found) in &call.files {
             let size = match found {
@@ -266,6 +286,7 @@ impl Machine {
                 size,
             }));
         }
+        let ended = self.end_background();
         let values = if self.estimated {
             Values::Estimated
         } else {
@@ -289,7 +310,7 @@ impl Machine {
         printed.err.extend_from_slice(advice.as_bytes());
         Applied {
             printed,
-            changed: ran.changed,
+            changed: ran.changed || ended,
             estimated: ran.estimated,
         }
     }
