@@ -91,11 +91,17 @@ pub enum Fault {
     PromoteKeepsUnique,
     /// What is written is as old as all that was since the last snapshot.
     BirthIsOfSnapshot,
+    /// Nothing keeps a writer from going over a quota.
+    QuotaIsIgnored,
+    /// A `refquota` counts what only snapshots have.
+    RefquotaCountsSnapshots,
+    /// What a quota refuses has been written.
+    RefusedIsWritten,
 }
 
 impl Fault {
     /// All planted faults.
-    pub const ALL: [Fault; 44] = [
+    pub const ALL: [Fault; 47] = [
         Fault::CloneCopies,
         Fault::DeferredNeverFires,
         Fault::DeferredFiresEarly,
@@ -140,5 +146,8 @@ impl Fault {
         Fault::ReservationIsChargedTwice,
         Fault::PromoteKeepsUnique,
         Fault::BirthIsOfSnapshot,
+        Fault::QuotaIsIgnored,
+        Fault::RefquotaCountsSnapshots,
+        Fault::RefusedIsWritten,
     ];
 }

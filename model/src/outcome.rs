@@ -13,7 +13,7 @@ pub enum Outcome {
     File(FileResult),
     /// ZFS refuses it, for this reason. Nothing changed.
     Refused(Reason),
-    /// A system call on a file failed. Nothing changed.
+    /// A system call on a file failed. Nothing changed, but for what was written before there was no more space.
     Failed(Errno),
     /// The model does not know what ZFS does here; says what is missing. Nothing changed.
     NotModelled(&'static str),

@@ -209,7 +209,10 @@ fn scenario(fault: Fault) -> Option<Vec<DslOp>> {
         | Fault::CloneIsCharged
         | Fault::ReservationIsChargedTwice
         | Fault::PromoteKeepsUnique
-        | Fault::BirthIsOfSnapshot => return None,
+        | Fault::BirthIsOfSnapshot
+        | Fault::QuotaIsIgnored
+        | Fault::RefquotaCountsSnapshots
+        | Fault::RefusedIsWritten => return None,
     })
 }
 

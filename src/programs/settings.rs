@@ -138,13 +138,13 @@ pub(super) fn check_room(
     console: &Console<'_>,
     name: &str,
     settings: &[(Key, Value)],
-    clone: bool,
+    origin: Option<DatasetId>,
 ) -> Result<(), NotModelled> {
     let state = console.state();
     let Some(parent) = names::parent(name).and_then(|parent| state.find(parent)) else {
         return Ok(());
     };
-    if state.new_fits(parent, settings, clone) == Fits::Unknown {
+    if state.new_fits(parent, settings, origin) == Fits::Unknown {
         return Err(NotModelled(format!(
             "whether there is the space for what '{name}' reserves"
         )));

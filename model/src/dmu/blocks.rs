@@ -11,9 +11,16 @@ use super::indirect::{self, Indirect, Indirects, Place, Pointer};
 use super::space::{Held, Synced};
 use super::storage::{Figure, Storage};
 use crate::maps::Radix;
+use crate::release::Release;
 
 /// The smallest block, in bytes (`SPA_MINBLOCKSIZE`).
 pub const MIN_BLOCK: u64 = 512;
+
+/// Blocks of this size are written one by one where a file is extended (`SPA_OLD_MAXBLOCKSIZE`).
+const WHOLE: u64 = 128 << 10;
+
+/// The most that one transaction writes (half of `DMU_MAX_ACCESS`).
+const MOST: u64 = 32 << 20;
 
 /// What a write needs to know of the dataset and the pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,15 +190,14 @@ impl Blocks {
         }
     }
 
-    /// Makes the block size fit a file that ends at `end`, as long as there is one block only
-    /// (`zfs_write`, `zfs_extend`, `zfs_grow_blocksize`, `dnode_set_blksz`).
-    fn grow_block(&mut self, end: u64, terms: Terms) {
+    /// The block size that fits a file that ends at `end`.
+    fn grown(&self, end: u64, terms: Terms) -> u64 {
         let old = self.block_size;
         if end <= old || self.size > old || self.last > 0 {
-            return;
+            return old;
         }
         if old.is_power_of_two() && old >= terms.recordsize {
-            return;
+            return old;
         }
         // A block that is already larger than the record size only grows to the next power of two.
         let most = if old > terms.recordsize {
@@ -199,7 +205,29 @@ impl Blocks {
         } else {
             terms.recordsize
         };
-        let new = end.next_multiple_of(MIN_BLOCK).min(most).max(old);
+        end.next_multiple_of(MIN_BLOCK).min(most).max(old)
+    }
+
+    /// How much of a write of `len` bytes at `offset` one transaction takes (`zfs_write`).
+    #[must_use]
+    pub fn one_transaction(&self, offset: u64, len: u64, terms: Terms, release: Release) -> u64 {
+        if release == Release::V2_1 {
+            return len.min(terms.recordsize - offset % terms.recordsize);
+        }
+        let block = self.grown(self.size.max(offset + len), terms);
+        let appends = offset >= self.size && offset.is_multiple_of(block) && len >= block;
+        if appends && (block >= WHOLE || len < 4 * block) {
+            block
+        } else {
+            len.min(MOST - offset % block)
+        }
+    }
+
+    /// Makes the block size fit a file that ends at `end`, as long as there is one block only
+    /// (`zfs_write`, `zfs_extend`, `zfs_grow_blocksize`, `dnode_set_blksz`).
+    fn grow_block(&mut self, end: u64, terms: Terms) {
+        let old = self.block_size;
+        let new = self.grown(end, terms);
         if new == old {
             return;
         }
@@ -276,6 +304,7 @@ impl Blocks {
         let pending = self.pending.get_or_insert_default();
         for place in wrong {
             let below = indirect::below(place.level, place.number);
+            pending.above.insert(place, ());
             let old = if self.allocated.range(below).next().is_none() {
                 self.indirect.remove(&place)
             } else {
@@ -284,7 +313,6 @@ impl Blocks {
                     copies: terms.policy.copies_at(place.level),
                     weight: None,
                 };
-                pending.above.insert(place, ());
                 self.indirect.insert(place, new)
             };
             let freed = old.and_then(|old| Some((old.birth, old.weight?)));
@@ -297,6 +325,20 @@ impl Blocks {
     /// Whether a sync would write anything.
     pub(super) fn is_dirty(&self) -> bool {
         self.pending.is_some()
+    }
+
+    /// What the blocks that have changed count for until they are on disk, each as `count` says of its size.
+    pub(super) fn dirty_space(&self, count: impl Fn(u64) -> u64) -> u64 {
+        self.pending.as_ref().map_or(0, |pending| {
+            let written = pending.written.len() as u64 * count(self.block_size);
+            let above = pending.above.len() as u64 * count(indirect::SIZE);
+            written + above
+        })
+    }
+
+    /// How many indirect blocks it has.
+    pub(super) fn indirect_blocks(&self) -> u64 {
+        self.indirect.len() as u64
     }
 
     /// Brings what has changed to disk: how blocks are stored was settled when they were written.

@@ -56,6 +56,28 @@ impl Table {
         self.dirty = true;
     }
 
+    /// What its blocks that have changed count for, each as `count` says of its size: of a large one the header, a
+    /// leaf and what is above them, and the leaves that it may be split into.
+    pub(super) fn dirty_space(&self, count: impl Fn(u64) -> u64) -> Figure {
+        let size = self.size();
+        match (self.dirty, self.large) {
+            // It may have been made, with an empty table.
+            (false, _) => Figure {
+                least: 0,
+                most: count(size),
+            },
+            (true, false) => Figure::exact(count(size)),
+            (true, true) => {
+                let leaves = 1 + 2 * self.chunks.1.div_ceil(CHUNKS);
+                let least = 2 * count(LARGE) + count(indirect::SIZE);
+                Figure {
+                    least,
+                    most: least + leaves * count(LARGE) + count(size.min(LARGEST)),
+                }
+            }
+        }
+    }
+
     /// The size of its one block, when it is small.
     fn size(&self) -> u64 {
         (ENTRY as u64 * (self.most + 1)).next_multiple_of(512)

@@ -137,11 +137,17 @@ pub(super) fn stored(pointers: &[(u64, Pointer)], size: u64, on: &Storage) -> Fi
         return surely;
     }
     let likely = lz4::size(&image(pointers, size, on), SIZE - SIZE / 8).unwrap_or(SIZE);
+    // What was not written together does not lie together.
+    let apart = pointers.windows(2);
+    let apart = apart.filter(|two| two[0].1.birth != two[1].1.birth).count() as u64;
     sectors(Figure {
         least: likely - likely.min(UNSURE + count),
-        most: likely + UNSURE + count,
+        most: likely + UNSURE + count + APART * apart,
     })
 }
+
+/// By how many bytes it is off for each pointer to a block of another transaction group than the one before.
+const APART: u64 = 8;
 
 /// By how many bytes the compressed size of an indirect block is off at most, and by one for each pointer.
 const UNSURE: u64 = 8;

@@ -28,6 +28,9 @@ pub(super) const VOLUME_SIZE: ObjectId = 2;
 /// The object that tells which attributes stand where, layout by layout.
 const LAYOUTS: ObjectId = 36;
 
+/// The largest sector there can be, in bytes (`ASHIFT_MAX`).
+const LARGEST_SECTOR: u64 = 64 << 10;
+
 /// The longest target of a link that fits into its dnode, in bytes.
 const TARGET: usize = 144;
 
@@ -50,6 +53,8 @@ pub(super) struct Metadata {
     header: bool,
     /// Blocks of objects that are gone.
     freed: Radix<u64, (u64, Weight)>,
+    /// At most what counts for blocks that had changed, or had to change, when their files went.
+    gone: u64,
     /// Whether there ever was a link with a short target, and with a long one: each has a layout of its own.
     links: [bool; 2],
     /// Whether its root directory has fewer attributes than what will be made in it, of which the first gets
@@ -93,6 +98,8 @@ impl Metadata {
             for held in blocks.held() {
                 self.freed.push(freed(held));
             }
+            self.gone += blocks.dirty_space(|size| size.max(LARGEST_SECTOR));
+            self.gone += blocks.indirect_blocks() * indirect::SIZE;
         }
     }
 
@@ -128,6 +135,42 @@ impl Metadata {
         let freed = self.freed.values();
         let freed = freed.map(|&(birth, weight)| Held { birth, weight });
         all.copied().chain(freed)
+    }
+}
+
+/// What the blocks that have changed count for until they are on disk, each as `count` says of its size
+/// (`dbuf_dirty`, `dmu_objset_willuse_space`).
+pub(super) fn dirty_space(objset: &Inner, count: impl Fn(u64) -> u64) -> Figure {
+    let metadata = &objset.metadata;
+    let mut numbers: BTreeSet<u64> = metadata.dirty.keys().map(dnode::block).collect();
+    if numbers.is_empty() {
+        return Figure::ZERO;
+    }
+    let mut sum = numbers.len() as u64 * count(dnode::SIZE);
+    for _ in 1..LEVELS {
+        numbers = numbers.iter().map(|&it| indirect::above(it, 1)).collect();
+        sum += numbers.len() as u64 * count(indirect::SIZE);
+    }
+    let mut unsure = 0;
+    for object in metadata.dirty.keys() {
+        match objset.objects.get(&object).map(|znode| &znode.body) {
+            Some(Body::File(blocks)) => sum += blocks.dirty_space(&count),
+            Some(Body::Directory { table, .. }) => {
+                let changes = table.dirty_space(&count);
+                sum += changes.least;
+                unsure += changes.most - changes.least;
+            }
+            Some(Body::Link(target)) if target.len() > TARGET => {
+                unsure += count((target.len() as u64 + 8).next_multiple_of(512));
+            }
+            None if object == DELETE_QUEUE => sum += count(512),
+            None if object == LAYOUTS => sum += 2 * count(16 << 10) + count(indirect::SIZE),
+            _ => {}
+        }
+    }
+    Figure {
+        least: sum,
+        most: sum + unsure + metadata.gone,
     }
 }
 
@@ -275,6 +318,7 @@ pub(super) fn sync(objset: &mut Inner, txg: u64, on: &Storage, how: &Policy) -> 
     synced.freed.extend(freed.values());
     let mut dirty = std::mem::take(&mut objset.metadata.dirty);
     objset.metadata.header = false;
+    objset.metadata.gone = 0;
     if objset.metadata.objset.is_none() {
         for object in dnode::tables(objset) {
             dirty.insert(object, ());

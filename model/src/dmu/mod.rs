@@ -24,7 +24,7 @@ mod zle;
 use allocate::Cursor;
 use metadata::Metadata;
 use space::Synced;
-use storage::Storage;
+use storage::{Figure, Storage};
 
 pub use blocks::{Block, Blocks, Policy, Terms};
 pub use directory::Table;
@@ -162,6 +162,11 @@ impl Objset {
         self.inner.metadata.is_dirty()
     }
 
+    /// What the blocks that have changed count for until they are on disk, each as `count` says of its size.
+    pub(crate) fn dirty_space(&self, count: impl Fn(u64) -> u64) -> Figure {
+        metadata::dirty_space(&self.inner, count)
+    }
+
     /// Brings all that has changed to disk in a transaction group, and tells what that wrote and gave up.
     pub fn sync(&mut self, txg: u64, on: &Storage, how: &Policy) -> Synced {
         if !self.is_dirty() {
@@ -215,6 +220,11 @@ impl Objset {
         let inner = Arc::make_mut(&mut self.inner);
         inner.unlinked.insert(id);
         inner.metadata.dirty(metadata::DELETE_QUEUE);
+    }
+
+    /// The objects that wait in the delete queue.
+    pub(crate) fn queued(&self) -> impl Iterator<Item = ObjectId> {
+        self.inner.unlinked.iter().copied()
     }
 
     /// Whether an object waits in the delete queue.

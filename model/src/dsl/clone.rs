@@ -26,7 +26,7 @@ impl State {
         if pool.dataset(origin).is_none() {
             return Err(Reason::PoolsDiffer);
         }
-        if self.new_fits(parent, settings, true) == Fits::No {
+        if self.new_fits(parent, settings, Some(origin)) == Fits::No {
             return Err(Reason::OutOfSpace);
         }
         self.check_features(parent, settings)?;

@@ -27,7 +27,7 @@ impl State {
         if volume.is_some_and(|it| it.size == 0 || !it.size.is_multiple_of(it.block_size.max(1))) {
             return Err(Reason::InvalidArgument);
         }
-        if self.new_fits(parent, settings, false) == Fits::No {
+        if self.new_fits(parent, settings, None) == Fits::No {
             return Err(Reason::OutOfSpace);
         }
         self.check_features(parent, settings)?;

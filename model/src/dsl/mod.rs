@@ -3,6 +3,7 @@
 //! A [`dataset::Dataset`] knows its place by numbers and the last component of its name, as a
 //! `dsl_dir` with its `dsl_dataset`s does: a rename moves one entry, and a promote moves snapshots.
 
+pub(crate) mod assign;
 pub mod bookmark;
 pub mod clone;
 pub mod create;

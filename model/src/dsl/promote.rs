@@ -4,6 +4,7 @@ use crate::dsl::dataset::{DatasetId, Kind};
 use crate::dsl::names::{self, Expected};
 use crate::dsl::op::Result;
 use crate::dsl::reason::Reason;
+use crate::dsl::room::Fits;
 use crate::fault::Fault;
 use crate::machine::State;
 
@@ -50,6 +51,10 @@ impl State {
                 component.clone(),
                 origin.into(),
             ));
+        }
+        if self.fits_promoted(clone) == Fits::No {
+            self.close_dirty(clone);
+            return Err(Reason::OutOfSpace);
         }
         let above = source.origin;
         // `dsl_bookmark_node_add` asserts that the name is free, and no check made sure of it.

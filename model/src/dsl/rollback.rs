@@ -4,6 +4,7 @@ use crate::dsl::dataset::Dataset;
 use crate::dsl::names::{self, Expected};
 use crate::dsl::op::Result;
 use crate::dsl::reason::Reason;
+use crate::dsl::room::Fits;
 use crate::fault::Fault;
 use crate::machine::State;
 
@@ -25,6 +26,11 @@ impl State {
         let is_newer = |&it: &_| self.dataset(it).is_some_and(|it| it.creation_txg > latest);
         if filesystem.bookmarks.values().any(is_newer) {
             return Err(Reason::NewerSnapshot(to.into()));
+        }
+        if self.fits_rollback(home, snapshot) == Fits::No {
+            // What was dirty is on disk by now (`zfs_suspend_fs`).
+            self.close_dirty(home);
+            return Err(Reason::OutOfSpace);
         }
         let Some(mut objset) = self.dataset(snapshot).map(|it| it.objset.clone()) else {
             return Err(Reason::NoSuchDataset);

@@ -35,7 +35,7 @@ impl Fits {
 }
 
 /// What a limit leaves when so much is taken.
-fn left(limit: u64, taken: Figure) -> Figure {
+pub(super) fn left(limit: u64, taken: Figure) -> Figure {
     Figure {
         least: limit.saturating_sub(taken.most),
         most: limit.saturating_sub(taken.least),
@@ -50,6 +50,35 @@ fn smaller(one: Figure, other: Figure) -> Figure {
     }
 }
 
+// What is made.
+impl State {
+    /// Whether a filesystem can go back to its newest snapshot: what that refers to is within its `refquota`, and there
+    /// is room for all that it promises until what it has now is gone (`dsl_dataset_rollback_check`).
+    #[must_use]
+    pub fn fits_rollback(&self, id: DatasetId, snapshot: DatasetId) -> Fits {
+        let refers = match self.size_property(id, Property::Refquota) {
+            0 => Fits::Yes,
+            quota => Fits::of(self.referenced(snapshot), Figure::exact(quota)),
+        };
+        refers.max(self.fits_snapshot(id))
+    }
+
+    /// Whether there is room for what a snapshot makes a filesystem promise anew
+    /// (`dsl_dataset_snapshot_reserve_space`).
+    #[must_use]
+    pub fn fits_snapshot(&self, id: DatasetId) -> Fits {
+        let promised = self.size_property(id, Property::Refreservation);
+        if promised == 0 {
+            return Fits::Yes;
+        }
+        let mut synced = self.clone();
+        synced.write_open(id);
+        let need = synced.unique(id).map(|unique| unique.min(promised));
+        Fits::of(need, synced.room(id, None))
+    }
+}
+
+// What is set.
 impl State {
     /// Whether a dataset takes this value (`dsl_dir_set_quota_check`, `dsl_dataset_set_refquota_check`,
     /// `dsl_dir_set_reservation_check`, `dsl_dataset_set_refreservation_check`), once what is dirty is on disk.
@@ -116,34 +145,35 @@ impl State {
     /// Whether what is made below `parent` can have these quotas and reservations. They are set when it is
     /// there already and empty; a clone takes nothing then.
     #[must_use]
-    pub fn new_fits(&self, parent: DatasetId, settings: &[(Key, Value)], clone: bool) -> Fits {
+    pub fn new_fits(
+        &self,
+        parent: DatasetId,
+        settings: &[(Key, Value)],
+        origin: Option<DatasetId>,
+    ) -> Fits {
         let given = |wanted| {
             settings.iter().find_map(|(key, value)| match value {
                 Value::Number(bytes) if *key == Key::Native(wanted) && *bytes != 0 => Some(*bytes),
                 _ => None,
             })
         };
-        let (least, size) = match self.pool_of(parent) {
-            Some(pool) => (pool.least_filesystem(), pool.size()),
-            None => (0, 0),
-        };
+        let least = self.pool_of(parent).map_or(0, Pool::least_filesystem);
         let quota = given(Property::Quota).unwrap_or(u64::MAX);
         let refquota = given(Property::Refquota).unwrap_or(u64::MAX);
         let reservation = given(Property::Reservation).unwrap_or(0);
         let refreservation = given(Property::Refreservation).unwrap_or(0);
         let need = reservation.max(refreservation);
         // A clone takes nothing, and refers to all that its origin does.
-        let too_small = refquota < least || (!clone && quota < least);
-        if too_small || need > quota || refreservation > refquota {
-            return Fits::No;
-        } else if clone
-            && Fits::of(Figure { least, most: size }, Figure::exact(refquota)) != Fits::Yes
-        {
-            return Fits::Unknown;
+        let referenced = origin.map_or(Figure::exact(least), |origin| self.referenced(origin));
+        let refers = Fits::of(referenced, Figure::exact(refquota));
+        let too_small = origin.is_none() && quota < least;
+        if too_small || need > quota || refreservation > refquota || refers == Fits::No {
+            Fits::No
         } else if need == 0 {
-            return Fits::Yes;
+            refers
+        } else {
+            refers.max(Fits::of(Figure::exact(need), self.room(parent, None)))
         }
-        Fits::of(Figure::exact(need), self.room(parent, None))
     }
 
     /// Whether a filesystem or volume with all below it has room below another filesystem
@@ -200,14 +230,19 @@ impl State {
             reservation = reservation.saturating_mul(2);
         }
         let refreservation = self.size_property(id, Property::Refreservation);
+        let has = |property| self.size_property(id, property) != 0;
+        let has_quota = has(Property::Quota) || has(Property::Refquota);
         if let Some(pool) = self.pool_of_mut(id) {
+            if has_quota {
+                pool.limited.insert(id);
+            }
             pool.space.reserve(id, reservation);
             pool.space.refreserve(id, refreservation);
         }
     }
 
     /// The bytes of a property; 0 where it is not set.
-    fn size_property(&self, id: DatasetId, property: Property) -> u64 {
+    pub(super) fn size_property(&self, id: DatasetId, property: Property) -> u64 {
         match self.property(id, property).0 {
             Value::Number(bytes) => bytes,
             Value::Word(_) | Value::Text(_) => 0,
@@ -226,7 +261,7 @@ impl State {
     }
 
     /// What a dataset and all below it take (`dd_used_bytes`), with what the pool needs for itself if it is the root.
-    fn used(&self, id: DatasetId) -> Figure {
+    pub(super) fn used(&self, id: DatasetId) -> Figure {
         self.taken(id, |pool| {
             let used = pool.space.used(id);
             if id == pool.root {

@@ -9,6 +9,7 @@ use crate::dsl::op::Result;
 use crate::dsl::properties::Key;
 use crate::dsl::property::Value;
 use crate::dsl::reason::Reason;
+use crate::dsl::room::Fits;
 use crate::fault::Fault;
 use crate::machine::State;
 
@@ -40,10 +41,20 @@ impl State {
                 Some(_) if self.find(name).is_some() => {
                     refused.push(((*name).clone(), Reason::AlreadyExists));
                 }
+                Some(id) if self.fits_snapshot(id) == Fits::No => {
+                    refused.push(((*name).clone(), Reason::OutOfSpace));
+                }
                 Some(id) => found.push((id, *name)),
             }
         }
         if !refused.is_empty() {
+            // Only the sync task looks for space.
+            let closes = |(_, reason): &(_, Reason)| *reason == Reason::OutOfSpace;
+            if refused.iter().all(closes)
+                && let Some(id) = names.first().and_then(|name| self.find(filesystem(name)))
+            {
+                self.close_dirty(id);
+            }
             return Err(Reason::Snapshots(refused));
         }
         if self.faulty(Fault::SnapshotMissesChild) && found.len() > 1 {

@@ -89,6 +89,7 @@ impl State {
             destroyed: false,
             on_devices: None,
             open_txg: FIRST_TXG,
+            limited: BTreeSet::new(),
             datasets: Radix::from_iter([(root, Arc::new(dataset))]),
             dirty: BTreeMap::from([(root, FIRST_TXG - 1)]),
             space: Space::new(self.fault),

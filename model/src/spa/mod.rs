@@ -77,6 +77,8 @@ pub struct Pool {
     pub open_txg: u64,
     /// The datasets that have changed since they were last brought to disk, with the transaction group of that.
     pub dirty: BTreeMap<DatasetId, u64>,
+    /// The datasets that ever had a quota.
+    pub(crate) limited: BTreeSet<DatasetId>,
     /// What its datasets take on disk.
     pub space: Space,
     /// Every dataset, snapshots included.

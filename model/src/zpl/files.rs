@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::dmu::data::Piece;
 use crate::dmu::storage::Storage;
 use crate::dmu::{Blocks, ObjectId, Objset, ROOT, Terms};
+use crate::dsl::assign::Change;
 use crate::dsl::dataset::{Dataset, DatasetId};
 use crate::dsl::property::{Property, Value};
 use crate::fault::Fault;
@@ -12,7 +13,9 @@ use crate::machine::State;
 use crate::outcome::Errno;
 use crate::release::Release;
 use crate::zpl::mount::{MountId, MountOptions};
-use crate::zpl::op::{At, FileKind, FileOp, FileResult, OnDisk, Result, Stat, Target, Unmount};
+use crate::zpl::op::{
+    At, CALL, Failure, FileKind, FileOp, FileResult, OnDisk, Result, Stat, Target, Unmount,
+};
 use crate::zpl::open::{Handle, OpenFile};
 use crate::zpl::walk::{Name, Walk};
 use crate::zpl::znode::{Body, Znode};
@@ -23,6 +26,9 @@ const GROUP_EXEC: u32 = 0o010;
 
 /// The largest size of a file, in bytes (`MAXOFFSET_T` of Linux).
 const MAX_SIZE: u64 = i64::MAX as u64;
+
+/// What looking for something gives.
+type Found<T = Option<FileResult>> = std::result::Result<T, Errno>;
 
 /// A dataset as a system call reaches it.
 #[derive(Clone, Copy, Debug)]
@@ -84,7 +90,7 @@ pub(super) fn apply(op: &FileOp, state: &mut State) -> Result {
             len,
         } => {
             let (reached, object) = find(state, at)?;
-            read(state, reached.dataset, object, *offset, *len)
+            Ok(read(state, reached.dataset, object, *offset, *len)?)
         }
         FileOp::Read {
             from: Target::Open(handle),
@@ -92,10 +98,10 @@ pub(super) fn apply(op: &FileOp, state: &mut State) -> Result {
             len,
         } => {
             let file = open_file(state, handle)?;
-            read(state, file.dataset, file.object, *offset, *len)
+            Ok(read(state, file.dataset, file.object, *offset, *len)?)
         }
         FileOp::Truncate { at, size } => truncate(state, at, *size),
-        FileOp::MakeDirectory { at } => make(state, at, Body::directory(ROOT), 0o755).map(|_| None),
+        FileOp::MakeDirectory { at } => make(state, at, Body::directory(ROOT), 0o755),
         FileOp::Symlink { target, at } => symlink(state, target, at),
         FileOp::RemoveDirectory { at } => remove_directory(state, at),
         FileOp::Unlink { at } => unlink(state, at),
@@ -105,12 +111,13 @@ pub(super) fn apply(op: &FileOp, state: &mut State) -> Result {
             let (reached, object) = find_link(state, at)?;
             match &znode(state, reached.dataset, object)?.body {
                 Body::Link(target) => Ok(Some(FileResult::Text(target.clone()))),
-                _ => Err(Errno::EINVAL),
+                _ => Err(Errno::EINVAL.into()),
             }
         }
         FileOp::SetMode { at, mode } => {
             let (reached, object) = find(state, at)?;
             reached.may_change()?;
+            state.assign(reached.dataset, Change::tables(0))?;
             znode_mut(state, reached.dataset, object)?.mode = mode & 0o7777;
             Ok(None)
         }
@@ -118,6 +125,7 @@ pub(super) fn apply(op: &FileOp, state: &mut State) -> Result {
         FileOp::SetTime { at, seconds } => {
             let (reached, object) = find_link(state, at)?;
             reached.may_change()?;
+            state.assign(reached.dataset, Change::tables(0))?;
             znode_mut(state, reached.dataset, object)?.mtime = *seconds;
             Ok(None)
         }
@@ -141,11 +149,11 @@ pub(super) fn apply(op: &FileOp, state: &mut State) -> Result {
             }
             Ok(Some(FileResult::Tree(tree)))
         }
-        FileOp::Open { handle, at, write } => open(state, handle, at, *write),
+        FileOp::Open { handle, at, write } => Ok(open(state, handle, at, *write)?),
         FileOp::Close { handle } => close(state, handle),
-        FileOp::Shared { at, snapshot } => shared(state, at, snapshot),
+        FileOp::Shared { at, snapshot } => Ok(shared(state, at, snapshot)?),
         FileOp::Punch { at, offset, len } => punch(state, at, *offset, *len),
-        FileOp::Blocks { at } => blocks(state, at),
+        FileOp::Blocks { at } => Ok(blocks(state, at)?),
         FileOp::Mount {
             dataset,
             path,
@@ -162,14 +170,14 @@ pub(super) fn apply(op: &FileOp, state: &mut State) -> Result {
             // `mnt_hold_writers`; a remount of a superblock that is read-only by now does not look.
             let by_now = state.release == Release::V2_1 && state.is_readonly(mount.dataset);
             if becomes && !by_now && state.open_files.writes_through(id) {
-                return Err(Errno::EBUSY);
+                return Err(Errno::EBUSY.into());
             }
             state.mounts.remount(id, *options);
             Ok(None)
         }
         FileOp::Unmount { path, how } => {
             let path = state.resolve(path, false)?;
-            unmount(state, &path, *how)
+            Ok(unmount(state, &path, *how)?)
         }
         FileOp::MakeMountpoint { path } => {
             // What a path climbs out of has to be there, too.
@@ -186,7 +194,7 @@ pub(super) fn apply(op: &FileOp, state: &mut State) -> Result {
         }
         FileOp::MakeVdev { path, size } => {
             if state.vdevs.contains_key(&**path) {
-                return Err(Errno::EEXIST);
+                return Err(Errno::EEXIST.into());
             }
             state.vdevs.insert(path.to_string(), *size);
             Ok(None)
@@ -196,7 +204,7 @@ pub(super) fn apply(op: &FileOp, state: &mut State) -> Result {
 
 impl Reached {
     /// `mnt_want_write`.
-    fn may_change(self) -> std::result::Result<(), Errno> {
+    fn may_change(self) -> Found<()> {
         if self.read_only {
             Err(Errno::EROFS)
         } else {
@@ -206,7 +214,7 @@ impl Reached {
 }
 
 /// Reaches a dataset through its oldest mount; a snapshot is reached without one too.
-fn reach(state: &State, name: &str) -> Result<Reached> {
+fn reach(state: &State, name: &str) -> Found<Reached> {
     let id = state.find(name).ok_or(Errno::ENOENT)?;
     match state.mounts.first(id) {
         Some(mount) => Ok(Reached {
@@ -223,14 +231,14 @@ fn reach(state: &State, name: &str) -> Result<Reached> {
     }
 }
 
-fn objset(state: &State, id: DatasetId) -> Result<&Objset> {
+fn objset(state: &State, id: DatasetId) -> Found<&Objset> {
     state
         .dataset(id)
         .map(|dataset| &dataset.objset)
         .ok_or(Errno::ENOENT)
 }
 
-fn objset_mut(state: &mut State, id: DatasetId) -> Result<&mut Objset> {
+fn objset_mut(state: &mut State, id: DatasetId) -> Found<&mut Objset> {
     if let Some(pool) = state.pool_of_mut(id) {
         pool.dirty(id);
     }
@@ -241,11 +249,11 @@ fn objset_mut(state: &mut State, id: DatasetId) -> Result<&mut Objset> {
 }
 
 /// An object that must be there; one that a rollback took away is `EIO` (`zfs_rezget`).
-fn znode(state: &State, id: DatasetId, object: ObjectId) -> Result<&Znode> {
+fn znode(state: &State, id: DatasetId, object: ObjectId) -> Found<&Znode> {
     objset(state, id)?.get(object).ok_or(Errno::EIO)
 }
 
-fn znode_mut(state: &mut State, id: DatasetId, object: ObjectId) -> Result<&mut Znode> {
+fn znode_mut(state: &mut State, id: DatasetId, object: ObjectId) -> Found<&mut Znode> {
     objset_mut(state, id)?.get_mut(object).ok_or(Errno::EIO)
 }
 
@@ -271,8 +279,8 @@ fn terms(state: &State, id: DatasetId) -> Terms {
 fn walk<T>(
     state: &State,
     reached: Reached,
-    follow: impl FnOnce(&Walk<'_>) -> Result<T>,
-) -> Result<T> {
+    follow: impl FnOnce(&Walk<'_>) -> Found<T>,
+) -> Found<T> {
     let crosses = |directory| {
         reached
             .mount
@@ -284,12 +292,12 @@ fn walk<T>(
     })
 }
 
-fn find(state: &State, at: &At) -> Result<(Reached, ObjectId)> {
+fn find(state: &State, at: &At) -> Found<(Reached, ObjectId)> {
     let reached = reach(state, &at.dataset)?;
     Ok((reached, walk(state, reached, |walk| walk.find(&at.path))?))
 }
 
-fn find_link(state: &State, at: &At) -> Result<(Reached, ObjectId)> {
+fn find_link(state: &State, at: &At) -> Found<(Reached, ObjectId)> {
     let reached = reach(state, &at.dataset)?;
     Ok((
         reached,
@@ -298,7 +306,7 @@ fn find_link(state: &State, at: &At) -> Result<(Reached, ObjectId)> {
 }
 
 /// The file behind a handle. One whose object is gone since is `EIO`.
-fn open_file(state: &State, handle: &Handle) -> Result<OpenFile> {
+fn open_file(state: &State, handle: &Handle) -> Found<OpenFile> {
     let file = state.open_files.get(handle).ok_or(Errno::EBADF)?;
     if znode(state, file.dataset, file.object)?.generation != file.generation {
         return Err(Errno::EIO);
@@ -313,7 +321,7 @@ fn enter(
     name: &str,
     object: ObjectId,
     now: u64,
-) -> Result<()> {
+) -> Found<()> {
     let is_directory = objset.get(object).is_some_and(Znode::is_directory);
     let znode = objset.get_mut(directory).ok_or(Errno::ENOENT)?;
     let Body::Directory { entries, table, .. } = &mut znode.body else {
@@ -334,7 +342,7 @@ fn enter(
 }
 
 /// Takes a name out of a directory. The object stays.
-fn leave(objset: &mut Objset, directory: ObjectId, name: &str, now: u64) -> Result<ObjectId> {
+fn leave(objset: &mut Objset, directory: ObjectId, name: &str, now: u64) -> Found<ObjectId> {
     let znode = objset.get_mut(directory).ok_or(Errno::ENOENT)?;
     let Body::Directory { entries, table, .. } = &mut znode.body else {
         return Err(Errno::ENOTDIR);
@@ -359,19 +367,37 @@ fn drop_link(state: &mut State, id: DatasetId, object: ObjectId) -> Result<()> {
     } else {
         znode.links - 1
     };
-    if znode.links == 0 {
-        if open {
-            objset.queue(object);
-        } else {
-            objset.free(object);
+    if znode.links > 0 {
+        return Ok(());
+    }
+    objset.queue(object);
+    if open {
+        Ok(())
+    } else {
+        free(state, id, object)
+    }
+}
+
+/// Frees an object that has no name: first its blocks, and then, in a change of its own, the rest. Where there is
+/// no space for that it waits until it is mounted again (`zfs_rmnode`).
+fn free(state: &mut State, id: DatasetId, object: ObjectId) -> Result<()> {
+    if state.is_limited(id) {
+        let terms = terms(state, id);
+        if let Body::File(blocks) = &mut znode_mut(state, id, object)?.body {
+            blocks.truncate(0, terms);
+        }
+        match state.assign(id, Change::tables(1)) {
+            Err(Failure::Errno(_)) => return Ok(()),
+            assigned => assigned?,
         }
     }
+    objset_mut(state, id)?.free(object);
     Ok(())
 }
 
 /// `filename_create`: where something new goes. What is there already is `EEXIST`, even when the
 /// file system is read-only.
-fn new_name(state: &State, at: &At) -> Result<(Reached, ObjectId, String)> {
+fn new_name(state: &State, at: &At) -> Found<(Reached, ObjectId, String)> {
     let reached = reach(state, &at.dataset)?;
     let (directory, name) = walk(state, reached, |walk| {
         let Name { directory, name } = walk.parent(&at.path)?;
@@ -395,6 +421,11 @@ fn create(
     body: Body,
     mode: u32,
 ) -> Result<ObjectId> {
+    let tables = match &body {
+        Body::Directory { .. } => 3,
+        Body::File(_) | Body::Link(_) => 2,
+    };
+    state.assign(id, Change::tables(tables))?;
     let Terms { txg, reading, .. } = terms(state, id);
     let (now, slots) = (state.now, state.dnode_slots(id));
     let objset = objset_mut(state, id)?;
@@ -416,21 +447,22 @@ fn create(
     Ok(object)
 }
 
-fn make(state: &mut State, at: &At, body: Body, mode: u32) -> Result<ObjectId> {
+fn make(state: &mut State, at: &At, body: Body, mode: u32) -> Result {
     let (reached, directory, name) = new_name(state, at)?;
-    create(state, reached.dataset, directory, &name, body, mode)
+    create(state, reached.dataset, directory, &name, body, mode)?;
+    Ok(None)
 }
 
 fn symlink(state: &mut State, target: &Arc<str>, at: &At) -> Result {
     match target.len() {
-        0 => Err(Errno::ENOENT),
-        1..=4095 => make(state, at, Body::Link(target.clone()), 0o777).map(|_| None),
-        _ => Err(Errno::ENAMETOOLONG),
+        0 => Err(Errno::ENOENT.into()),
+        1..=4095 => make(state, at, Body::Link(target.clone()), 0o777),
+        _ => Err(Errno::ENAMETOOLONG.into()),
     }
 }
 
 /// `open(2)` for writing of a file that exists: `EISDIR` comes before `EROFS` (`may_open`).
-fn may_write(state: &State, reached: Reached, object: ObjectId) -> Result<()> {
+fn may_write(state: &State, reached: Reached, object: ObjectId) -> Found<()> {
     if znode(state, reached.dataset, object)?.is_directory() {
         return Err(Errno::EISDIR);
     }
@@ -452,7 +484,7 @@ fn write(state: &mut State, at: &At, offset: u64, data: &Piece) -> Result {
             let body = Body::File(Blocks::default());
             create(state, reached.dataset, name.directory, last, body, 0o644)?
         }
-        (None, None) => return Err(Errno::ENOENT),
+        (None, None) => return Err(Errno::ENOENT.into()),
     };
     write_object(state, reached.dataset, object, offset, data)
 }
@@ -460,17 +492,17 @@ fn write(state: &mut State, at: &At, offset: u64, data: &Piece) -> Result {
 fn write_open(state: &mut State, handle: &Handle, offset: u64, data: &Piece) -> Result {
     let file = open_file(state, handle)?;
     if !file.writable {
-        return Err(Errno::EBADF);
+        return Err(Errno::EBADF.into());
     }
     check_range(offset, data.len)?;
     if file.mount.is_some() && state.is_readonly(file.dataset) {
-        return Err(Errno::EROFS);
+        return Err(Errno::EROFS.into());
     }
     write_object(state, file.dataset, file.object, offset, data)
 }
 
 /// The range that a write may touch (`generic_write_checks`, `rw_verify_area`).
-fn check_range(offset: u64, len: u64) -> Result<()> {
+fn check_range(offset: u64, len: u64) -> Found<()> {
     match offset.checked_add(len) {
         Some(end) if end <= MAX_SIZE => Ok(()),
         _ => Err(Errno::EFBIG),
@@ -494,19 +526,35 @@ fn write_object(
     {
         blocks.write(offset, data, terms);
     }
-    if data.len == 0 {
-        return Ok(None);
+    let (limited, release) = (state.is_limited(id), state.release);
+    let mut done = 0;
+    while done < data.len {
+        let (at, mut len) = (offset + done, data.len - done);
+        if limited {
+            let Body::File(blocks) = &znode(state, id, object)?.body else {
+                return Err(Errno::EISDIR.into());
+            };
+            let call = CALL as u64;
+            len = len.min(call - done % call);
+            len = blocks.one_transaction(at, len, terms, release);
+            let assigned = state.assign(id, Change::writes(len));
+            if !state.faulty(Fault::RefusedIsWritten) {
+                assigned?;
+            }
+        }
+        let terms = self::terms(state, id);
+        let znode = znode_mut(state, id, object)?;
+        let Body::File(blocks) = &mut znode.body else {
+            return Err(Errno::EISDIR.into());
+        };
+        blocks.write(at, &data.slice(done, len), terms);
+        znode.mtime = terms.now;
+        done += len;
     }
-    let znode = znode_mut(state, id, object)?;
-    let Body::File(blocks) = &mut znode.body else {
-        return Err(Errno::EISDIR);
-    };
-    blocks.write(offset, data, terms);
-    znode.mtime = terms.now;
     Ok(None)
 }
 
-fn read(state: &State, id: DatasetId, object: ObjectId, offset: u64, len: u64) -> Result {
+fn read(state: &State, id: DatasetId, object: ObjectId, offset: u64, len: u64) -> Found {
     match &znode(state, id, object)?.body {
         Body::File(blocks) => Ok(Some(FileResult::Data(blocks.read(offset, len)))),
         Body::Directory { .. } => Err(Errno::EISDIR),
@@ -519,14 +567,19 @@ fn truncate(state: &mut State, at: &At, size: u64) -> Result {
     let (reached, object) = find(state, at)?;
     may_write(state, reached, object)?;
     if size > MAX_SIZE {
-        return Err(Errno::EINVAL);
+        return Err(Errno::EINVAL.into());
     }
-    let terms = terms(state, reached.dataset);
-    let znode = znode_mut(state, reached.dataset, object)?;
-    if let Body::File(blocks) = &mut znode.body {
+    let id = reached.dataset;
+    if size > znode(state, id, object)?.size() {
+        state.assign(id, Change::tables(0))?;
+    }
+    let terms = terms(state, id);
+    if let Body::File(blocks) = &mut znode_mut(state, id, object)?.body {
         blocks.truncate(size, terms);
-        znode.mtime = terms.now;
     }
+    // What was cut off stays off where there is no space for the time of that (`zfs_setattr`).
+    state.assign(id, Change::tables(0))?;
+    znode_mut(state, id, object)?.mtime = terms.now;
     Ok(None)
 }
 
@@ -535,7 +588,7 @@ fn punch(state: &mut State, at: &At, offset: u64, len: u64) -> Result {
     let (reached, object) = find(state, at)?;
     may_write(state, reached, object)?;
     if len == 0 {
-        return Err(Errno::EINVAL);
+        return Err(Errno::EINVAL.into());
     }
     check_range(offset, len)?;
     // Behind the end there is nothing (`zpl_fallocate_common`).
@@ -551,13 +604,15 @@ fn punch(state: &mut State, at: &At, offset: u64, len: u64) -> Result {
             blocks.write(offset, &Piece::zeros(len), terms);
         }
         blocks.punch(offset, if zeros { 0 } else { len }, terms);
-        znode.mtime = terms.now;
     }
+    // As in `truncate` (`zfs_freesp`).
+    state.assign(reached.dataset, Change::tables(0))?;
+    znode_mut(state, reached.dataset, object)?.mtime = terms.now;
     Ok(None)
 }
 
 /// What is on disk once the pool has been synced (`dmu_object_size_from_db`).
-fn blocks(state: &mut State, at: &At) -> Result {
+fn blocks(state: &mut State, at: &At) -> Found {
     let (reached, object) = find_link(state, at)?;
     let storage = Storage::of(state, reached.dataset).ok_or(Errno::ENOENT)?;
     let objset = objset(state, reached.dataset)?;
@@ -591,13 +646,13 @@ fn remove_directory(state: &mut State, at: &At) -> Result {
     let object = found.ok_or(Errno::ENOENT)?;
     let znode = znode(state, reached.dataset, object)?;
     let Body::Directory { entries, .. } = &znode.body else {
-        return Err(Errno::ENOTDIR);
+        return Err(Errno::ENOTDIR.into());
     };
     if state.mounts.covers(reached.dataset, object) {
-        return Err(Errno::EBUSY);
+        return Err(Errno::EBUSY.into());
     }
     if !entries.is_empty() {
-        return Err(Errno::ENOTEMPTY);
+        return Err(Errno::ENOTEMPTY.into());
     }
     let now = state.now;
     leave(objset_mut(state, reached.dataset)?, directory, &name, now)?;
@@ -614,7 +669,7 @@ fn unlink(state: &mut State, at: &At) -> Result {
     let found = walk(state, reached, |walk| walk.lookup(directory, &name))?;
     let object = found.ok_or(Errno::ENOENT)?;
     if znode(state, reached.dataset, object)?.is_directory() {
-        return Err(Errno::EISDIR);
+        return Err(Errno::EISDIR.into());
     }
     let now = state.now;
     if state.faulty(Fault::UnlinkShowsBelow)
@@ -636,10 +691,10 @@ fn rename(state: &mut State, from: &At, to: &At) -> Result {
     let target = reach(state, &to.dataset)?;
     let new = walk(state, target, |walk| walk.parent(&to.path))?;
     if source.dataset != target.dataset || source.mount != target.mount {
-        return Err(Errno::EXDEV);
+        return Err(Errno::EXDEV.into());
     }
     let (Some(old_name), Some(new_name)) = (&old.name, &new.name) else {
-        return Err(Errno::EBUSY);
+        return Err(Errno::EBUSY.into());
     };
     source.may_change()?;
     let id = source.dataset;
@@ -660,21 +715,22 @@ fn rename(state: &mut State, from: &At, to: &At) -> Result {
     let moves_directory = znode(state, id, object)?.is_directory();
     if let Some(replaced) = replaced {
         match (moves_directory, znode(state, id, replaced)?.is_directory()) {
-            (true, false) => return Err(Errno::ENOTDIR),
-            (false, true) => return Err(Errno::EISDIR),
+            (true, false) => return Err(Errno::ENOTDIR.into()),
+            (false, true) => return Err(Errno::EISDIR.into()),
             _ => {}
         }
     }
     let mounts = &state.mounts;
     if mounts.covers(id, object) || replaced.is_some_and(|replaced| mounts.covers(id, replaced)) {
-        return Err(Errno::EBUSY);
+        return Err(Errno::EBUSY.into());
     }
     if let Some(replaced) = replaced
         && znode(state, id, replaced)?.size() > 2
         && moves_directory
     {
-        return Err(Errno::ENOTEMPTY);
+        return Err(Errno::ENOTEMPTY.into());
     }
+    state.assign(id, Change::tables(2))?;
     let now = state.now;
     let objset = objset_mut(state, id)?;
     if replaced.is_some() {
@@ -706,11 +762,12 @@ fn link(state: &mut State, from: &At, to: &At) -> Result {
             .mount
             .is_some_and(|through| state.mounts.crosses(through, old))
     {
-        return Err(Errno::EXDEV);
+        return Err(Errno::EXDEV.into());
     }
     if znode(state, source.dataset, old)?.is_directory() {
-        return Err(Errno::EPERM);
+        return Err(Errno::EPERM.into());
     }
+    state.assign(source.dataset, Change::tables(1))?;
     let now = state.now;
     let objset = objset_mut(state, source.dataset)?;
     enter(objset, directory, &name, old, now)?;
@@ -724,6 +781,7 @@ fn link(state: &mut State, from: &At, to: &At) -> Result {
 fn set_owner(state: &mut State, at: &At, uid: u32, gid: u32) -> Result {
     let (reached, object) = find_link(state, at)?;
     reached.may_change()?;
+    state.assign(reached.dataset, Change::tables(0))?;
     let znode = znode_mut(state, reached.dataset, object)?;
     znode.uid = uid;
     znode.gid = gid;
@@ -737,7 +795,7 @@ fn set_owner(state: &mut State, at: &At, uid: u32, gid: u32) -> Result {
 }
 
 /// `st_blksize` of a regular file: its block size; `recordsize` while it is empty and new.
-fn block_size(state: &State, id: DatasetId, object: ObjectId) -> Result<Option<u64>> {
+fn block_size(state: &State, id: DatasetId, object: ObjectId) -> Found<Option<u64>> {
     Ok(match &znode(state, id, object)?.body {
         Body::File(blocks) if blocks.is_new() => Some(state.recordsize(id)),
         Body::File(blocks) => Some(blocks.block_size()),
@@ -761,7 +819,7 @@ fn stat(znode: &Znode, block_size: Option<u64>) -> Stat {
     }
 }
 
-fn open(state: &mut State, handle: &Handle, at: &At, write: bool) -> Result {
+fn open(state: &mut State, handle: &Handle, at: &At, write: bool) -> Found {
     if state.open_files.get(handle).is_some() {
         return Err(Errno::EEXIST);
     }
@@ -787,13 +845,13 @@ fn close(state: &mut State, handle: &Handle) -> Result {
     let (id, object) = (file.dataset, file.object);
     let waits = objset(state, id).is_ok_and(|objset| objset.is_queued(object));
     if waits && !state.open_files.has(id, object) {
-        objset_mut(state, id)?.free(object);
+        free(state, id, object)?;
     }
     Ok(None)
 }
 
 /// The blocks not newer than the snapshot: an increment from it would not send them.
-fn shared(state: &mut State, at: &At, snapshot: &str) -> Result {
+fn shared(state: &mut State, at: &At, snapshot: &str) -> Found {
     let (reached, object) = find(state, at)?;
     let snapshot = state.find(snapshot).ok_or(Errno::ENOENT)?;
     let Some(txg) = state
@@ -824,7 +882,7 @@ fn mount(state: &mut State, name: &str, path: &str, options: MountOptions, besid
     let id = state.find(name).ok_or(Errno::ENOENT)?;
     // `zfs_domount` owns objsets of files only.
     if state.dataset(id).and_then(Dataset::volume).is_some() {
-        return Err(Errno::EINVAL);
+        return Err(Errno::EINVAL.into());
     }
     let is_snapshot = state.dataset(id).is_some_and(Dataset::is_snapshot);
     let superblock = match state.mounts.first(id) {
@@ -836,14 +894,14 @@ fn mount(state: &mut State, name: &str, path: &str, options: MountOptions, besid
         && options.read_only != (superblock || state.is_readonly(id))
         && !state.faulty(Fault::MountsDiffer)
     {
-        return Err(Errno::EBUSY);
+        return Err(Errno::EBUSY.into());
     }
     if state
         .mounts
         .at(path)
         .is_some_and(|there| there.dataset == id)
     {
-        return Err(Errno::EBUSY);
+        return Err(Errno::EBUSY.into());
     }
     let beside = beside.then_some(state.now);
     if superblock.is_none()
@@ -856,13 +914,26 @@ fn mount(state: &mut State, name: &str, path: &str, options: MountOptions, besid
         if let Some(pool) = state.pool_of_mut(id).filter(|_| begun) {
             pool.dirty(id);
         }
+        if !options.read_only && !state.is_readonly(id) {
+            drain(state, id)?;
+        }
     }
     state.mounts.add(id, path, options, on, beside);
     Ok(None)
 }
 
+/// Frees what waits in the delete queue (`zfs_unlinked_drain`).
+fn drain(state: &mut State, id: DatasetId) -> Result<()> {
+    let queued = objset(state, id)?.queued();
+    let closed = queued.filter(|&object| !state.open_files.has(id, object));
+    for object in closed.collect::<Vec<_>>() {
+        free(state, id, object)?;
+    }
+    Ok(())
+}
+
 /// What a mount at `path` would cover: a directory of a mounted dataset, or one outside.
-fn covered(state: &State, path: &str) -> Result<Option<(MountId, ObjectId)>> {
+fn covered(state: &State, path: &str) -> Found<Option<(MountId, ObjectId)>> {
     let place = state.mounts.locate(path);
     let Some(mount) = place.mount else {
         return Ok(None);
@@ -879,7 +950,7 @@ fn covered(state: &State, path: &str) -> Result<Option<(MountId, ObjectId)>> {
     Ok(Some((mount.id, object)))
 }
 
-fn unmount(state: &mut State, path: &str, how: Unmount) -> Result {
+fn unmount(state: &mut State, path: &str, how: Unmount) -> Found {
     // A path that leads nowhere, as far as it lies in a pool, or to something that is no mountpoint.
     covered(state, path)?;
     let mount = state.mounts.at(path).ok_or(Errno::EINVAL)?.id;
@@ -955,7 +1026,7 @@ fn make_mountpoint(state: &mut State, path: &str) -> Result {
     if znode(state, reached.dataset, directory)?.is_directory() {
         Ok(None)
     } else {
-        Err(Errno::ENOTDIR)
+        Err(Errno::ENOTDIR.into())
     }
 }
 
@@ -963,13 +1034,13 @@ fn remove_mountpoint(state: &mut State, path: &str) -> Result {
     let place = state.mounts.locate(path);
     let Some(mount) = place.mount else {
         if !state.is_outside_empty(path) {
-            return Err(Errno::ENOTEMPTY);
+            return Err(Errno::ENOTEMPTY.into());
         }
         state.directories.remove(path);
         return Ok(None);
     };
     if place.inside == "/" {
-        return Err(Errno::EBUSY);
+        return Err(Errno::EBUSY.into());
     }
     let reached = Reached {
         dataset: mount.dataset,
@@ -983,13 +1054,13 @@ fn remove_mountpoint(state: &mut State, path: &str) -> Result {
     let found = walk(state, reached, |walk| walk.lookup(directory, &name))?;
     let object = found.ok_or(Errno::ENOENT)?;
     if !znode(state, reached.dataset, object)?.is_directory() {
-        return Err(Errno::ENOTDIR);
+        return Err(Errno::ENOTDIR.into());
     }
     if state.mounts.covers(reached.dataset, object) {
-        return Err(Errno::EBUSY);
+        return Err(Errno::EBUSY.into());
     }
     if znode(state, reached.dataset, object)?.size() > 2 {
-        return Err(Errno::ENOTEMPTY);
+        return Err(Errno::ENOTEMPTY.into());
     }
     let now = state.now;
     leave(objset_mut(state, reached.dataset)?, directory, &name, now)?;

@@ -41,13 +41,18 @@ pub enum Unmount {
     Lazy,
 }
 
+/// How much is read or written by one system call, in bytes: at least the largest record, so that
+/// the first call of a write grows a file's block as one call for all of it would.
+pub const CALL: usize = 16 << 20;
+
 /// One system call.
 ///
 /// Paths are followed beneath the dataset's root only (`RESOLVE_IN_ROOT`, `RESOLVE_NO_XDEV`), through
 /// its oldest mount; a snapshot that is not mounted can be read all the same.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum FileOp {
-    /// Writes a run of bytes; a file that is missing is created with mode 0644.
+    /// Writes a run of bytes, [`CALL`] at a time; a file that is missing is created with mode 0644. What was
+    /// written before there is no more space stays.
     Write {
         /// The file.
         to: Target,
@@ -303,13 +308,37 @@ impl FileOp {
         if let Some(what) = files::not_modelled(self, state) {
             return Outcome::NotModelled(what);
         }
+        // Near a quota something may have changed before it is known that nobody knows.
+        let limited = state.pools.values().any(|pool| !pool.limited.is_empty());
+        let before = limited.then(|| state.clone());
         match files::apply(self, state) {
             Ok(None) => Outcome::Done,
             Ok(Some(result)) => Outcome::File(result),
-            Err(errno) => Outcome::Failed(errno),
+            Err(Failure::Errno(errno)) => Outcome::Failed(errno),
+            Err(Failure::NotModelled(what)) => {
+                if let Some(before) = before {
+                    *state = before;
+                }
+                Outcome::NotModelled(what)
+            }
         }
     }
 }
 
+/// Why a system call has no result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// It failed.
+    Errno(Errno),
+    /// The model does not know what it does; says what is missing.
+    NotModelled(&'static str),
+}
+
+impl From<Errno> for Failure {
+    fn from(errno: Errno) -> Failure {
+        Failure::Errno(errno)
+    }
+}
+
 /// What running a system call gives.
-pub(crate) type Result<T = Option<FileResult>> = std::result::Result<T, Errno>;
+pub(crate) type Result<T = Option<FileResult>> = std::result::Result<T, Failure>;

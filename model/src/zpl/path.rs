@@ -2,7 +2,6 @@
 
 use crate::machine::State;
 use crate::outcome::Errno;
-use crate::zpl::op::Result;
 use crate::zpl::walk::{MAX_LINKS, Walk};
 use crate::zpl::znode::Body;
 
@@ -27,7 +26,7 @@ impl State {
     /// Where an absolute path leads when the symbolic links on it are followed, with `follow` also one at
     /// its end. `ENOENT` when a link leads to nothing, or `..` out of it; what else is missing on the way is left
     /// as it is.
-    pub fn resolve(&self, path: &str, follow: bool) -> Result<String> {
+    pub fn resolve(&self, path: &str, follow: bool) -> Result<String, Errno> {
         let mut done = String::new();
         let mut rest: Vec<Component> = components(path, false).collect();
         let mut links = 0;
@@ -61,7 +60,7 @@ impl State {
     }
 
     /// What the symbolic link at a path holds, when it is one. The path has none in front of its last name.
-    fn link_at(&self, path: &str) -> Result<Option<String>> {
+    fn link_at(&self, path: &str) -> Result<Option<String>, Errno> {
         let place = self.mounts.locate(path);
         let Some(mount) = place.mount.filter(|_| place.inside != "/") else {
             return Ok(None);

@@ -19,7 +19,7 @@ use ztwin_model::Release;
 use ztwin_model::dmu::data::Source;
 use ztwin_model::dmu::storage::Figure;
 use ztwin_model::layer::{Content, Entry, Tree};
-use ztwin_model::zpl::op::{At, FileKind, FileOp, FileResult, OnDisk, Stat, Target, Unmount};
+use ztwin_model::zpl::op::{At, CALL, FileKind, FileOp, FileResult, OnDisk, Stat, Target, Unmount};
 
 use super::journal::Journal;
 use super::{Handles, Options, child, guard, mounts, pointers, shared, unavailable};
@@ -33,9 +33,8 @@ const BENEATH: ResolveFlags = ResolveFlags::IN_ROOT.union(ResolveFlags::NO_XDEV)
 /// The parameter of the ZFS module that closes transaction groups by time.
 const TXG_TIMEOUT: &str = "/sys/module/zfs/parameters/zfs_txg_timeout";
 
-/// How much is read or written by one system call, in bytes: at least the largest record, so that
-/// the first call of a write grows a file's block as one call for all of it would.
-const CHUNK: usize = 16 << 20;
+/// How much is read or written by one system call, in bytes.
+const CHUNK: usize = CALL;
 
 /// Why a call has no result.
 enum Problem {

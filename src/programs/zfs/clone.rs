@@ -59,7 +59,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
             Err(reason) => Err(reason),
             Ok(mut settings) => {
                 volume::fix_automatic(console, snapshot, &mut settings);
-                settings::check_room(console, name, &settings, true)?;
+                settings::check_room(console, name, &settings, Some(snapshot))?;
                 console.dataset(DslOp::Clone {
                     name: name.as_str().into(),
                     origin: origin.as_str().into(),

@@ -254,7 +254,7 @@ impl Create {
         if encrypting {
             return Ok(Err(Reason::EncryptionOff));
         }
-        settings::check_room(console, name, &settings, false)?;
+        settings::check_room(console, name, &settings, None)?;
         Ok(console.dataset(DslOp::Create {
             name: name.into(),
             volume,

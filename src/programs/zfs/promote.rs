@@ -25,7 +25,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         console.refuse(&format!("cannot promote '{name}'"), &Reason::NotAClone);
         return Ok(1);
     }
-    if console.state().fits_promoted(id) != Fits::Yes {
+    if console.state().fits_promoted(id) == Fits::Unknown {
         return Err(NotModelled(format!(
             "whether '{name}' has the space for its origin"
         )));

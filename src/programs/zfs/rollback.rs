@@ -5,6 +5,7 @@ use ztwin_model::dsl::dataset::DatasetId;
 use ztwin_model::dsl::names::Expected;
 use ztwin_model::dsl::op::DslOp;
 use ztwin_model::dsl::reason::Reason;
+use ztwin_model::dsl::room::Fits;
 use ztwin_model::fault::Fault;
 
 use super::destroy::destroy;
@@ -57,6 +58,11 @@ fn rollback(
         ));
     }
     let home = console.state().filesystem_of(id);
+    if home.map(|home| console.state().fits_rollback(home, id)) == Some(Fits::Unknown) {
+        return Err(NotModelled(
+            "whether there is the space for a rollback".to_owned(),
+        ));
+    }
     let kept = home.and_then(|home| volume::kept_as_size(console, home));
     match console.dataset(DslOp::Rollback { to: target.into() }) {
         Ok(()) => Ok(home.map_or(0, |home| volume::keep_size(console, home, kept))),

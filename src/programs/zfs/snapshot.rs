@@ -6,10 +6,11 @@ use ztwin_model::dsl::dataset::DatasetId;
 use ztwin_model::dsl::names::{self, Expected};
 use ztwin_model::dsl::op::DslOp;
 use ztwin_model::dsl::reason::Reason;
+use ztwin_model::dsl::room::Fits;
 use ztwin_model::dsl::value::Target;
 
 use crate::programs::args::{self, Given};
-use crate::programs::console::{Console, Ended};
+use crate::programs::console::{Console, Ended, NotModelled};
 use crate::programs::settings;
 
 pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
@@ -86,6 +87,15 @@ fn snapshot(
             return Ok(1);
         }
     };
+    for name in &wanted {
+        let filesystem = name.split('@').next().unwrap_or(name);
+        let state = console.state();
+        if state.find(filesystem).map(|id| state.fits_snapshot(id)) == Some(Fits::Unknown) {
+            return Err(NotModelled(format!(
+                "whether '{filesystem}' has the space that a snapshot makes it promise"
+            )));
+        }
+    }
     match console.dataset(DslOp::Snapshot {
         names: wanted,
         settings,

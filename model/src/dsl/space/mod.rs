@@ -195,7 +195,7 @@ impl Space {
     }
 
     /// What is left of its `refreservation`, at the least and at the most that it takes.
-    fn kept(&self, filesystem: DatasetId) -> Figure {
+    pub(crate) fn kept(&self, filesystem: DatasetId) -> Figure {
         let promised = self.dir(filesystem).refreservation;
         let taken = self.unique(filesystem).size;
         taken.map(|taken| promised.saturating_sub(taken))
