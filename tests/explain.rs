@@ -14,6 +14,9 @@ use ztwin_model::dmu::storage::Figure;
 /// Recorded on real pools: three layers and a container, removed one after the other.
 const GIVEN_BACK: &str = "traces/space/what-layers-give-back.trace";
 
+/// The same of what Docker built.
+const DOCKER: &str = "traces/docker/what-layers-give-back.trace";
+
 fn ztwin(args: &[&str]) -> (i32, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_ztwin"))
         .args(args)
@@ -68,42 +71,53 @@ fn the_tree_of_layers() {
     ");
 }
 
-/// `ztwin check` holds the figures of this trace against three real pools; here what was promised in front of
+/// `ztwin check` holds the figures of these traces against three real pools; here what was promised in front of
 /// each removal is held against them.
 #[test]
 fn removing_a_layer_frees_what_it_says() {
-    let text = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(GIVEN_BACK)).expect("the trace");
-    let trace = Trace::parse(GIVEN_BACK, &text).expect("a trace");
-    for release in Release::ALL {
-        let model = ModelPools::new(release, Blobs::default());
-        let (mut before, mut promised): (Option<Vec<Layer>>, Option<Figure>) = (None, None);
-        let mut compared = 0;
-        let commands = trace.commands();
-        let watched = model.watch(&commands, &mut |index, printed, state| {
-            let words = &commands[index].words;
-            let now = layers(state);
-            if words[1] == "destroy" {
-                assert!(printed.succeeded(), "{words:?}");
-                let gone = find(
-                    before.as_deref().unwrap_or(&[]),
-                    words.last().expect("a name"),
-                );
-                promised = gone.and_then(|it| it.frees);
-                assert!(promised.is_some(), "{words:?}");
-            } else if words[1] == "list" {
-                let used = |layers: &[Layer]| find(layers, "tank/images").and_then(|it| it.frees);
-                if let (Some(promised), Some(before)) = (promised.take(), &before) {
-                    let (before, after) = (used(before), used(&now));
-                    assert_eq!(before.map(|it| it.without(promised)), after, "{words:?}");
-                    assert!(promised.known().is_some_and(|it| it > 0), "{promised:?}");
-                    compared += 1;
-                }
-                before = Some(now);
-            }
-        });
-        watched.expect("the model is always there");
-        assert_eq!(compared, 3);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for (name, above, removals) in [(GIVEN_BACK, "tank/images", 3), (DOCKER, "tank/docker", 4)] {
+        let text = fs::read(root.join(name)).expect("the trace");
+        let trace = Trace::parse(name, &text).expect("a trace");
+        for release in Release::ALL {
+            let compared = compared(&trace, above, release);
+            assert_eq!(compared, removals, "{name} {release:?}");
+        }
     }
+}
+
+/// How many removals of a trace freed what was promised of all that is in `above`.
+fn compared(trace: &Trace, above: &str, release: Release) -> usize {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let blobs = Blobs::in_directory(&root.join("traces/data"));
+    let model = ModelPools::new(release, blobs);
+    let (mut before, mut promised): (Option<Vec<Layer>>, Option<Figure>) = (None, None);
+    let mut compared = 0;
+    let commands = trace.commands();
+    let watched = model.watch(&commands, &mut |index, printed, state| {
+        let words = &commands[index].words;
+        let now = layers(state);
+        if words[1] == "destroy" && before.is_some() {
+            assert!(printed.succeeded(), "{words:?}");
+            let gone = find(
+                before.as_deref().unwrap_or(&[]),
+                words.last().expect("a name"),
+            );
+            promised = gone.and_then(|it| it.frees);
+            assert!(promised.is_some(), "{words:?}");
+        } else if words[1] == "list" {
+            let used = |layers: &[Layer]| find(layers, above).and_then(|it| it.frees);
+            if let (Some(promised), Some(before)) = (promised.take(), &before) {
+                let (before, after) = (used(before), used(&now));
+                assert_eq!(before.map(|it| it.without(promised)), after, "{words:?}");
+                assert!(promised.known().is_some_and(|it| it > 0), "{promised:?}");
+                compared += 1;
+            }
+            before = Some(now);
+        }
+    });
+    watched.expect("the model is always there");
+    compared
 }
 
 #[test]

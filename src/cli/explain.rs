@@ -10,9 +10,8 @@ use super::input::{self, Loaded, Selection};
 use super::{Context, Exit, Failure};
 use crate::explain::layer::layers;
 use crate::explain::{Film, Numbers, page, text};
-use crate::pools::blobs::Blobs;
 use crate::pools::model::ModelPools;
-use crate::pools::{End, Pools};
+use crate::pools::{End, Pools, Printed, open_model};
 use crate::trace::{Item, Trace, quote};
 
 /// Show which layers a trace leaves, what each owns and shares, and what removing it frees
@@ -50,7 +49,7 @@ impl Explain {
             )));
         };
         let release = self.openzfs.or(loaded.trace.releases().into_iter().max());
-        let model = ModelPools::new(release.unwrap_or_default(), Blobs::default());
+        let model = open_model(release.unwrap_or_default());
         let exit = match &self.html {
             None => self.tree(context, &model, &loaded)?,
             Some(path) => {
@@ -62,7 +61,7 @@ impl Explain {
         };
         if exit == Exit::NotModelled {
             eprintln!(
-                "ztwin: some steps are not modelled, and the picture is without them: `ztwin check {}` names them",
+                "ztwin: some steps are not modelled or cannot be read, and the picture is without them: `ztwin check {}` names them",
                 quote(&loaded.name)
             );
         }
@@ -92,7 +91,7 @@ impl Explain {
         }
         let (mut picture, mut exit) = (String::new(), Exit::Agree);
         model.watch(&commands, &mut |index, printed, state| {
-            if printed.end == End::NotModelled {
+            if is_missing(printed) {
                 exit = Exit::NotModelled;
             }
             if index + 1 == commands.len() {
@@ -107,6 +106,11 @@ impl Explain {
     }
 }
 
+/// Whether the picture is without a step: it is not modelled, or cannot be read.
+fn is_missing(printed: &Printed) -> bool {
+    printed.end == End::NotModelled || printed.err.starts_with(b"ztwin: ")
+}
+
 /// Every step of a trace as a picture.
 fn film(model: &ModelPools, loaded: &Loaded) -> Result<(Film, Exit), Failure> {
     let commands = loaded.trace.commands();
@@ -114,7 +118,7 @@ fn film(model: &ModelPools, loaded: &Loaded) -> Result<(Film, Exit), Failure> {
     let mut film = Film::new(&loaded.name, model.release().name());
     let mut exit = Exit::Agree;
     model.watch(&commands, &mut |_, printed, state| {
-        if printed.end == End::NotModelled {
+        if is_missing(printed) {
             exit = Exit::NotModelled;
         }
         let line = lines.next().unwrap_or_default();

@@ -72,9 +72,6 @@ fn layer(state: &State, id: DatasetId) -> Option<Layer> {
     let charged = state.figure(id, Property::Usedbydataset);
     let going = going_with(state, id);
     let own = own(state, id);
-    let frees = going.iter().try_fold(Figure::ZERO, |sum, &other| {
-        Some(sum + self::own(state, other)?)
-    });
     let is_root = state.pools.values().any(|pool| pool.root == id);
     Some(Layer {
         id,
@@ -85,10 +82,7 @@ fn layer(state: &State, id: DatasetId) -> Option<Layer> {
             .zip(charged)
             .map(|(refers, charged)| refers.without(charged)),
         own,
-        frees: frees
-            .zip(own)
-            .filter(|_| !is_root)
-            .map(|(others, own)| others + own),
+        frees: frees(state, id, &going).filter(|_| !is_root),
         with: going.len(),
         above: above.iter().filter_map(|&it| layer(state, it)).collect(),
     })
@@ -134,6 +128,33 @@ fn going_with(state: &State, id: DatasetId) -> BTreeSet<DatasetId> {
     }
     going.remove(&id);
     going
+}
+
+/// What comes back when it goes with these.
+fn frees(state: &State, id: DatasetId, going: &BTreeSet<DatasetId>) -> Option<Figure> {
+    let goes = |other: &DatasetId| *other == id || going.contains(other);
+    let mut freed = Figure::ZERO;
+    let mut snapshots = BTreeSet::new();
+    for head in going.iter().copied().chain([id]) {
+        if state.snapshot(head).is_some() {
+            snapshots.insert(head);
+            continue;
+        }
+        freed = freed + own(state, head)?;
+        // A snapshot that is to go with its last clone.
+        let origin = state.filesystem(head).and_then(|it| it.origin);
+        let origin = origin.and_then(|origin| Some((origin, state.snapshot(origin)?)));
+        if let Some((origin, snapshot)) = origin
+            && snapshot.deferred
+            && snapshot.holds.is_empty()
+            && !goes(&snapshot.filesystem)
+            && snapshot.clones.keys().all(|clone| goes(&clone))
+        {
+            snapshots.insert(origin);
+        }
+    }
+    let snapshots: Vec<DatasetId> = snapshots.into_iter().collect();
+    Some(freed + state.reclaimed(&snapshots)?)
 }
 
 /// The filesystem that is charged for a block of `id`: the one in whose time it was written.

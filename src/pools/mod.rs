@@ -21,7 +21,7 @@ pub use blobs::Blobs;
 pub use guest::GuestPools;
 pub use kernel::KernelPools;
 pub use model::ModelPools;
-pub use open::{open, open_real};
+pub use open::{open, open_model, open_real};
 pub use verb::Verb;
 
 /// One step as it is run: the words after `$`, the process that runs it, and named streams.

@@ -44,13 +44,16 @@ pub fn open_real(name: &str, loop_devices: bool) -> Result<Box<dyn Pools>, Unava
     Ok(Box::new(KernelPools::open(options, blobs)?))
 }
 
+/// The model, with the bytes that the traces of this directory name by their hash.
+#[must_use]
+pub fn open_model(release: Release) -> ModelPools {
+    ModelPools::new(release, Blobs::in_directory(Path::new("traces/data")))
+}
+
 /// The arm that `name` means.
 fn arm(name: &str, release: Option<Release>) -> Result<Box<dyn Pools>, Unavailable> {
     match name {
-        "model" => Ok(Box::new(ModelPools::new(
-            release.unwrap_or_default(),
-            Blobs::in_directory(Path::new("traces/data")),
-        ))),
+        "model" => Ok(Box::new(open_model(release.unwrap_or_default()))),
         "kernel" => Ok(Box::new(KernelPools::open(
             kernel::Options::on_host(),
             Blobs::in_directory(Path::new("traces/data")),
