@@ -97,11 +97,17 @@ pub enum Fault {
     RefquotaCountsSnapshots,
     /// What a quota refuses has been written.
     RefusedIsWritten,
+    /// Attributes that do not fit into a dnode take nothing.
+    SpillIsFree,
+    /// A block that is written again as it was is another one, however strong its checksum.
+    SameIsWrittenAnew,
+    /// A cloned block is compressed as its new dataset says.
+    CloneIsCompressedAnew,
 }
 
 impl Fault {
     /// All planted faults.
-    pub const ALL: [Fault; 47] = [
+    pub const ALL: [Fault; 50] = [
         Fault::CloneCopies,
         Fault::DeferredNeverFires,
         Fault::DeferredFiresEarly,
@@ -149,5 +155,8 @@ impl Fault {
         Fault::QuotaIsIgnored,
         Fault::RefquotaCountsSnapshots,
         Fault::RefusedIsWritten,
+        Fault::SpillIsFree,
+        Fault::SameIsWrittenAnew,
+        Fault::CloneIsCompressedAnew,
     ];
 }

@@ -44,6 +44,7 @@ errnos! {
     ENOENT = 2, "No such file, directory or dataset.";
     EIO = 5, "Input/output error.";
     ENXIO = 6, "No such device or address.";
+    E2BIG = 7, "Argument list too long.";
     EBADF = 9, "Bad file descriptor.";
     EACCES = 13, "Permission denied.";
     EBUSY = 16, "Device or resource busy.";
@@ -58,9 +59,12 @@ errnos! {
     ENOSPC = 28, "No space left on device.";
     EROFS = 30, "Read-only file system.";
     EMLINK = 31, "Too many links.";
+    ERANGE = 34, "Numerical result out of range.";
     ENAMETOOLONG = 36, "File name too long.";
     ENOTEMPTY = 39, "Directory not empty.";
     ELOOP = 40, "Too many levels of symbolic links.";
+    ENODATA = 61, "No data available.";
     EILSEQ = 84, "Invalid or incomplete multibyte or wide character.";
+    EOPNOTSUPP = 95, "Operation not supported.";
     EDQUOT = 122, "Disk quota exceeded.";
 }

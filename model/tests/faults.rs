@@ -212,7 +212,10 @@ fn scenario(fault: Fault) -> Option<Vec<DslOp>> {
         | Fault::BirthIsOfSnapshot
         | Fault::QuotaIsIgnored
         | Fault::RefquotaCountsSnapshots
-        | Fault::RefusedIsWritten => return None,
+        | Fault::RefusedIsWritten
+        | Fault::SpillIsFree
+        | Fault::SameIsWrittenAnew
+        | Fault::CloneIsCompressedAnew => return None,
     })
 }
 

@@ -151,6 +151,15 @@ pub(super) fn result(op: &FileOp, result: Option<&FileResult>) -> Printed {
             Printed::line(&format!("{len} {}", digest(pieces)))
         }
         Some(FileResult::Text(text)) => Printed::line(&shown(text)),
+        Some(FileResult::Count(bytes)) => Printed::line(&bytes.to_string()),
+        Some(FileResult::Names(names)) => Printed {
+            out: names
+                .iter()
+                .map(|name| shown(name) + "\n")
+                .collect::<String>()
+                .into_bytes(),
+            ..Printed::default()
+        },
         Some(FileResult::Stat(it)) => Printed::line(&stat(it)),
         Some(FileResult::Tree(tree)) => {
             let mut out = String::new();

@@ -45,7 +45,7 @@ pub enum Verb {
 }
 
 /// The verbs, with what follows each.
-pub const VERBS: [(&str, &str); 25] = [
+pub const VERBS: [(&str, &str); 31] = [
     ("vdev", "PATH SIZE"),
     ("mount", "[-o ro] DATASET PATH"),
     ("umount", "[-l|-f] PATH"),
@@ -53,6 +53,11 @@ pub const VERBS: [(&str, &str); 25] = [
     ("read", "DATASET:/PATH|HANDLE OFFSET LENGTH"),
     ("truncate", "DATASET:/PATH SIZE"),
     ("punch", "DATASET:/PATH OFFSET LENGTH"),
+    (
+        "copy_file_range",
+        "DATASET:/FROM OFFSET DATASET:/TO OFFSET LENGTH",
+    ),
+    ("reflink", "DATASET:/FROM DATASET:/TO"),
     ("mkdir", "DATASET:/PATH"),
     ("rmdir", "DATASET:/PATH"),
     ("unlink", "DATASET:/PATH"),
@@ -63,6 +68,10 @@ pub const VERBS: [(&str, &str); 25] = [
     ("chmod", "MODE DATASET:/PATH"),
     ("chown", "UID:GID DATASET:/PATH"),
     ("utime", "SECONDS DATASET:/PATH"),
+    ("setxattr", "DATASET:/PATH NAME LENGTH data=SOURCE"),
+    ("getxattr", "DATASET:/PATH NAME"),
+    ("removexattr", "DATASET:/PATH NAME"),
+    ("listxattr", "DATASET:/PATH"),
     ("stat", "DATASET:/PATH"),
     ("tree", "DATASET[:/PATH]"),
     ("blocks", "DATASET[:/PATH]"),
@@ -264,7 +273,8 @@ impl Words<'_> {
     }
 
     fn data(&mut self, len: u64) -> Result<Piece, Error> {
-        const WHAT: &str = "expected data=zero, data=random:SEED, data=text:SEED or data=hash:HEX";
+        const WHAT: &str =
+            "expected data=zero, data=random:SEED, data=text:SEED, data=hex:BYTES or data=hash:HEX";
         let word = self.word()?.to_owned();
         let source = word.strip_prefix("data=").ok_or_else(|| self.bad(WHAT))?;
         let source = match source.split_once(':') {
@@ -277,6 +287,14 @@ impl Words<'_> {
                 seed.parse()
                     .map_err(|_| self.bad("the seed is no number"))?,
             ),
+            Some(("hex", digits)) => {
+                let bytes = hexadecimal(digits)
+                    .ok_or_else(|| self.bad("expected two hexadecimal digits for each byte"))?;
+                if bytes.len() as u64 != len {
+                    return Err(self.bad(format!("it has {} bytes, not {len}", bytes.len())));
+                }
+                Source::Bytes(bytes.into())
+            }
             Some(("hash", name)) => {
                 let bytes = self
                     .blobs
@@ -357,6 +375,17 @@ impl Words<'_> {
                 offset: self.size()?,
                 len: self.size()?,
             },
+            "copy_file_range" => FileOp::Copy {
+                from: self.at()?,
+                offset: self.size()?,
+                to: self.at()?,
+                at: self.size()?,
+                len: self.size()?,
+            },
+            "reflink" => FileOp::Reflink {
+                from: self.at()?,
+                to: self.at()?,
+            },
             "mkdir" => FileOp::MakeDirectory { at: self.at()? },
             "rmdir" => FileOp::RemoveDirectory { at: self.at()? },
             "unlink" => FileOp::Unlink { at: self.at()? },
@@ -402,6 +431,24 @@ impl Words<'_> {
                     seconds,
                 }
             }
+            "setxattr" => {
+                let (at, name) = (self.at()?, self.word()?.into());
+                let len = self.size()?;
+                FileOp::SetXattr {
+                    at,
+                    name,
+                    value: self.data(len)?,
+                }
+            }
+            "getxattr" => FileOp::GetXattr {
+                at: self.at()?,
+                name: self.word()?.into(),
+            },
+            "removexattr" => FileOp::RemoveXattr {
+                at: self.at()?,
+                name: self.word()?.into(),
+            },
+            "listxattr" => FileOp::ListXattr { at: self.at()? },
             "stat" => FileOp::Stat { at: self.at()? },
             "tree" => FileOp::Tree { at: self.top()? },
             "blocks" => FileOp::Blocks { at: self.top()? },
@@ -452,6 +499,16 @@ pub fn size(word: &str) -> Option<u64> {
         .ok()?
         .checked_mul(1 << shift)
         .filter(|&size| i64::try_from(size).is_ok())
+}
+
+/// Bytes, from two digits each.
+fn hexadecimal(digits: &str) -> Option<Vec<u8>> {
+    let pairs = digits.as_bytes().chunks(2);
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    if !digits.len().is_multiple_of(2) || !digits.bytes().all(|it| it.is_ascii_hexdigit()) {
+        return None;
+    }
+    pairs.map(byte).collect()
 }
 
 /// `DATASET:/PATH`.

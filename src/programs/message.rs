@@ -281,5 +281,9 @@ pub(super) const fn strerror(errno: Errno) -> &'static str {
         Errno::ELOOP => "Too many levels of symbolic links",
         Errno::EILSEQ => "Invalid or incomplete multibyte or wide character",
         Errno::EDQUOT => "Disk quota exceeded",
+        Errno::E2BIG => "Argument list too long",
+        Errno::ERANGE => "Numerical result out of range",
+        Errno::ENODATA => "No data available",
+        Errno::EOPNOTSUPP => "Operation not supported",
     }
 }

@@ -75,6 +75,6 @@ fn is_free(object: ObjectId, slots: u64, objset: &Inner) -> bool {
         && object % BLOCK + slots <= BLOCK
         && objset.objects.range(range.clone()).next().is_none()
         && !objset.objects.range(below).last().is_some_and(reaches)
-        && !dnode::TABLES.iter().any(|(id, ..)| range.contains(id))
+        && !dnode::tables(objset).any(|id| range.contains(&id))
         && !objset.metadata.goes(range)
 }

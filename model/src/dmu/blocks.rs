@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use super::Weight;
 use super::compress::{self, Compression};
-use super::data::{Piece, Source, push, push_range};
+use super::data::{Piece, Source, push, push_range, to_bytes};
 use super::indirect::{self, Indirect, Indirects, Place, Pointer};
 use super::space::{Held, Synced};
 use super::storage::{Figure, Storage};
+use crate::fault::Fault;
 use crate::maps::Radix;
 use crate::release::Release;
 
@@ -44,6 +45,11 @@ pub struct Policy {
     pub compression: Compression,
     /// Whether a block pointer may hold a small block: feature `embedded_data`.
     pub embeds: bool,
+    /// The same of a block of metadata, which are not deduplicated.
+    pub embeds_metadata: bool,
+    /// Its checksum, when that tells blocks with the same content for sure, and they are not deduplicated
+    /// (`ZCHECKSUM_FLAG_NOPWRITE`); else nothing.
+    pub strong_checksum: &'static str,
     /// How often a block is stored: property `copies`.
     pub copies: u64,
     /// How often an indirect block above them is: that, and one more as `redundant_metadata` says.
@@ -61,6 +67,8 @@ impl Policy {
     pub const PLAIN: Policy = Policy {
         compression: Compression::Off,
         embeds: true,
+        embeds_metadata: true,
+        strong_checksum: "",
         copies: 1,
         copies_above: 2,
         copies_far_above: 2,
@@ -88,6 +96,44 @@ pub struct Block {
     pub policy: Policy,
     /// What it weighs, once it is on disk.
     pub weight: Option<Weight>,
+    /// Where it came from, if it was cloned from another block.
+    pub cloned: Option<Cloned>,
+}
+
+impl Block {
+    /// How it was compressed, once it is on disk; not at all if that saved nothing.
+    fn compressed(&self, size: u64) -> Option<Compression> {
+        let stored = self.weight.unwrap_or_default().physical;
+        (stored.least < size).then_some(self.policy.compression)
+    }
+
+    /// Whether the block that is there stays when this one is written in its place, because they are the same
+    /// (`zio_nop_write`); none when that is unknown.
+    fn is_kept(&self, new: &Block, size: u64) -> Option<bool> {
+        let may_be = new.policy.compression.compresses()
+            && !new.policy.strong_checksum.is_empty()
+            && new.policy.strong_checksum == self.policy.strong_checksum
+            && new.policy.copies == self.policy.copies
+            && new.weight.unwrap_or_default().physical.most > 0
+            && (new.pieces == self.pieces || to_bytes(&new.pieces) == to_bytes(&self.pieces));
+        match (self.compressed(size), new.compressed(size)) {
+            _ if !may_be => Some(false),
+            (old, new) if old == new => Some(true),
+            // How far they shrink it, if at all.
+            (Some(Compression::Other(_)), _) | (_, Some(Compression::Other(_))) => None,
+            _ => Some(false),
+        }
+    }
+}
+
+/// What is known of a block that was cloned (`brt.c`). On disk it is one with that from which it was cloned, and
+/// so are their bytes in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cloned {
+    /// The transaction group that wrote the block on disk (`BP_GET_PHYSICAL_BIRTH`).
+    pub physical_birth: u64,
+    /// The copying that did it.
+    pub copying: u64,
 }
 
 impl Block {
@@ -107,6 +153,8 @@ struct Pending {
     above: Radix<Place, ()>,
     /// Blocks that were on disk and are given up.
     freed: Radix<u64, (u64, Weight)>,
+    /// Blocks on disk that may stay, by number: if what is written in their place is the same.
+    before: Radix<u64, Block>,
 }
 
 /// The content of a file. Cloning shares every block.
@@ -231,10 +279,16 @@ impl Blocks {
         if new == old {
             return;
         }
+        self.set_block_size(new, terms);
+    }
+
+    /// Gives the one block there is another size.
+    fn set_block_size(&mut self, new: u64, terms: Terms) {
+        let more = new - self.block_size;
         self.block_size = new;
         if let Some(block) = self.allocated.get(&0) {
             let mut pieces = block.pieces.to_vec();
-            push(&mut pieces, Piece::zeros(new - old));
+            push(&mut pieces, Piece::zeros(more));
             self.put(0, pieces.into(), terms);
             self.settle(0, 0, terms);
         }
@@ -247,13 +301,26 @@ impl Blocks {
             pieces,
             policy: terms.policy,
             weight: None,
+            cloned: None,
         };
+        self.put_block(number, block);
+    }
+
+    fn put_block(&mut self, number: u64, block: Block) {
+        let may_stay = !block.policy.strong_checksum.is_empty();
         let old = self.allocated.insert(number, block);
-        let freed = old.and_then(|old| Some((old.birth, old.weight?)));
         let pending = self.pending();
         pending.written.insert(number, ());
-        if let Some(freed) = freed {
-            pending.freed.push(freed);
+        match old {
+            Some(old) if may_stay && old.weight.is_some() => {
+                pending.before.insert(number, old);
+            }
+            Some(Block {
+                birth,
+                weight: Some(weight),
+                ..
+            }) => pending.freed.push((birth, weight)),
+            _ => {}
         }
     }
 
@@ -343,18 +410,39 @@ impl Blocks {
 
     /// Brings what has changed to disk: how blocks are stored was settled when they were written.
     pub(super) fn sync(&mut self, on: &Storage, synced: &mut Synced) {
-        let Some(pending) = self.pending.take() else {
+        let Some(mut pending) = self.pending.take() else {
             return;
         };
         let mut born = Weight::default();
         for number in pending.written.keys() {
-            if let Some(block) = self.allocated.get_mut(&number) {
+            if let Some(block) = self
+                .allocated
+                .get_mut(&number)
+                .filter(|it| it.weight.is_none())
+            {
                 let (how, embeds) = (block.policy.compression, block.policy.embeds);
                 let stored = compress::stored(&block.pieces, self.block_size, how, embeds, on);
                 let weight = Weight::of_data(stored, self.block_size, block.policy.copies, on);
                 block.weight = Some(weight);
-                born += weight;
+                let kept = match pending.before.get(&number) {
+                    _ if on.faulty(Fault::SameIsWrittenAnew) => Some(false),
+                    Some(old) if block.cloned.is_none() => old.is_kept(block, self.block_size),
+                    _ => Some(false),
+                };
+                synced.is_unknown |= kept.is_none();
+                if kept == Some(true)
+                    && let Some(old) = pending.before.remove(&number)
+                {
+                    *block = old;
+                } else {
+                    born += weight;
+                }
             }
+        }
+        for old in std::mem::take(&mut pending.before).values() {
+            pending
+                .freed
+                .push((old.birth, old.weight.unwrap_or_default()));
         }
         let above = |level| {
             pending
@@ -445,7 +533,10 @@ impl Blocks {
             .filter_map(|(birth, weight)| weight.map(|weight| Held { birth, weight }));
         // What was given up since the last sync is still there.
         let pending = self.pending.iter().flat_map(|it| it.freed.values());
-        synced.chain(pending.map(|&(birth, weight)| Held { birth, weight }))
+        let before = self.pending.iter().flat_map(|it| it.before.values());
+        let before = before.filter_map(|it| Some((it.birth, it.weight?)));
+        let pending = pending.copied().chain(before);
+        synced.chain(pending.map(|(birth, weight)| Held { birth, weight }))
     }
 
     /// What its blocks and the indirect ones above them take once they are on disk, as a dataset is charged for
@@ -455,9 +546,7 @@ impl Blocks {
         if self.pending.is_none() {
             return self.used;
         }
-        let mut synced = self.clone();
-        synced.sync(on, &mut Synced::default());
-        synced.used
+        self.on_disk(on).used
     }
 
     /// Replaces bytes of block `number`, from `offset` within it on, by `with`.
@@ -505,6 +594,94 @@ impl Blocks {
         }
         self.settle(offset / size, (end - 1) / size, terms);
         self.size = self.size.max(end);
+    }
+
+    /// Whether blocks of a range can be cloned only once they are on disk (`dmu_read_l0_bps`).
+    #[must_use]
+    pub fn is_dirty_within(&self, offset: u64, len: u64) -> bool {
+        let numbers = offset / self.block_size..(offset + len).div_ceil(self.block_size);
+        let mut blocks = self.allocated.range(numbers);
+        blocks.any(|(_, block)| block.weight.is_none() && block.cloned.is_none())
+    }
+
+    /// Whether there are holes in a range, of which some were blocks when this was last brought to disk.
+    #[must_use]
+    pub fn may_be_freed_within(&self, offset: u64, len: u64) -> bool {
+        let numbers = offset / self.block_size..(offset + len).div_ceil(self.block_size);
+        let count = numbers.end - numbers.start;
+        let pending = self.pending.as_ref();
+        pending.is_some_and(|it| !it.freed.is_empty() || !it.before.is_empty())
+            && (self.allocated.range(numbers).count() as u64) < count
+    }
+
+    /// Whether blocks of this file can become blocks of another one: their sizes and all bounds agree
+    /// (`zfs_clone_range`, `zfs_rangelock_cb`).
+    #[must_use]
+    pub fn can_clone(&self, offset: u64, to: &Blocks, at: u64, len: u64, recordsize: u64) -> bool {
+        let (size, old) = (self.block_size, to.block_size);
+        let may_grow = !old.is_power_of_two() || old < recordsize;
+        let grows = to.size.max(at + len) > old && may_grow;
+        let in_part = !len.is_multiple_of(size);
+        // Behind the end of the target there is no end.
+        let ends = len >= self.size.saturating_sub(offset)
+            && to.size.checked_sub(at).is_some_and(|it| len >= it);
+        let stays_small = len <= size && size < recordsize && to.size <= size && at + len > size;
+        size >= old
+            && (size == old || to.size <= old && grows && to.last == 0)
+            && (at == 0 || size.is_power_of_two())
+            && offset.is_multiple_of(size)
+            && at.is_multiple_of(size)
+            && (!in_part || ends)
+            && !stays_small
+    }
+
+    /// Lets all blocks be as if they had been written so (a planted fault).
+    pub(crate) fn store_as(&mut self, policy: Policy) {
+        let blocks = self.allocated.iter().map(|(number, block)| {
+            let block = block.clone();
+            (number, Block { policy, ..block })
+        });
+        self.allocated = blocks.collect();
+    }
+
+    /// Makes blocks of another file blocks of this one, as far as [`Blocks::can_clone`] says that they can be
+    /// (`dmu_brt_clone`).
+    pub fn clone_from(
+        &mut self,
+        from: &Blocks,
+        offset: u64,
+        at: u64,
+        len: u64,
+        copying: u64,
+        terms: Terms,
+    ) {
+        self.read_in(terms);
+        if from.block_size > self.block_size {
+            self.set_block_size(from.block_size, terms);
+        }
+        let size = self.block_size;
+        let (first, last) = (at / size, (at + len - 1) / size);
+        for number in first..=last {
+            let Some(block) = from.allocated.get(&(offset / size + number - first)) else {
+                self.give_up(number..=number);
+                continue;
+            };
+            let cloned = block.cloned.map_or(block.birth, |it| it.physical_birth);
+            let block = Block {
+                birth: terms.txg,
+                weight: None,
+                cloned: Some(Cloned {
+                    physical_birth: cloned,
+                    copying,
+                }),
+                ..block.clone()
+            };
+            self.put_block(number, block);
+        }
+        self.last = self.last.max(last);
+        self.last_on_disk = self.last_on_disk.max(last);
+        self.settle(first, last, terms);
+        self.size = self.size.max(at + len);
     }
 
     /// Makes the file `size` bytes long (`zfs_freesp`): cut off, or extended by a hole.
@@ -595,6 +772,14 @@ impl Blocks {
             }
         }
         pieces
+    }
+
+    /// The same once it is on disk.
+    #[must_use]
+    pub fn on_disk(&self, on: &Storage) -> Blocks {
+        let mut synced = self.clone();
+        synced.sync(on, &mut Synced::default());
+        synced
     }
 
     /// The byte ranges, merged and ascending, of the blocks that `keep` says yes to.

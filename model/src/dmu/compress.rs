@@ -18,8 +18,15 @@ pub enum Compression {
     Zle,
     /// The usual.
     Lz4,
-    /// An algorithm that the model does not have: how far it shrinks a block is unknown.
-    Other,
+    /// An algorithm that the model does not have, by its name: how far it shrinks a block is unknown.
+    Other(&'static str),
+}
+
+impl Compression {
+    /// Whether blocks are compressed that are not all zeros.
+    pub(super) fn compresses(self) -> bool {
+        !matches!(self, Compression::Off | Compression::Empty)
+    }
 }
 
 /// What fits into a block pointer, in bytes (`BPE_PAYLOAD_SIZE`).
@@ -42,7 +49,7 @@ pub(super) fn stored(
     };
     let compressed = match how {
         Compression::Off | Compression::Empty => return Figure::exact(size),
-        Compression::Other => {
+        Compression::Other(_) => {
             return Figure {
                 least: if embeds { 0 } else { on.sector().min(size) },
                 most: size,

@@ -124,6 +124,22 @@ pub(super) fn likely(
     lz4::size(&image(id, entries, objects, size), size).unwrap_or(size)
 }
 
+/// What the pointer to the block of a small table holds, more or less: what is not zero in it.
+pub(super) fn held(
+    id: ObjectId,
+    entries: &Names<ObjectId>,
+    table: Table,
+    objects: &Objects,
+) -> Vec<u8> {
+    let mut held = image(id, entries, objects, table.size());
+    held.retain(|&byte| byte != 0);
+    // Between them stands how they follow each other, much the same in each table.
+    let size = likely(id, entries, table, objects).min(compress::EMBEDDED);
+    let more = u8::try_from(size.saturating_sub(held.len() as u64)).unwrap_or(0);
+    held.extend(0..more);
+    held
+}
+
 /// A header, leaves, and a block above them. Into how many leaves names fall is up to a hash with a salt that
 /// nobody knows.
 fn large(table: Table, on: &Storage) -> Vec<Figure> {

@@ -1,8 +1,9 @@
 //! Blocks of dnodes: what they hold, as far as it tells how well they compress.
 
 use super::indirect::{self, Pointer};
+use super::metadata::{LAYOUTS, REGISTRY};
 use super::storage::{Figure, Storage};
-use super::{Inner, ObjectId, compress, directory, lz4};
+use super::{Inner, ObjectId, attributes, compress, directory, lz4};
 use crate::zpl::znode::{Body, Znode};
 
 /// The dnodes in a block, as a power of two (`DNODES_PER_BLOCK_SHIFT`).
@@ -32,12 +33,12 @@ const BONUS: usize = 192;
 /// The objects of every filesystem besides its root directory, with type (`dmu_object_type_t`), and size of
 /// their blocks in units of 512 bytes: the master node, that of attributes, the delete queue, and the
 /// attributes' registry and layouts.
-pub(super) const TABLES: [(ObjectId, u8, u8); 5] = [
+const TABLES: [(ObjectId, u8, u8); 5] = [
     (1, 21, 1),
     (32, 45, 1),
     (33, 22, 1),
-    (35, 46, 3),
-    (36, 47, 32),
+    (REGISTRY, 46, 3),
+    (LAYOUTS, 47, 32),
 ];
 
 /// The same of a volume: its data, and its size.
@@ -58,20 +59,27 @@ fn objects(block: u64) -> std::ops::Range<ObjectId> {
 
 /// The objects that are no files.
 pub(super) fn tables(objset: &Inner) -> impl Iterator<Item = ObjectId> + use<> {
-    all_tables(objset).iter().map(|&(id, ..)| id)
+    all_tables(objset).map(|(id, ..)| id)
 }
 
-fn all_tables(objset: &Inner) -> &'static [(ObjectId, u8, u8)] {
-    match objset.volume {
+fn all_tables(objset: &Inner) -> impl Iterator<Item = (ObjectId, u8, u8)> + use<> {
+    let all: &[_] = match objset.volume {
         Some(_) => &OF_VOLUME,
         None => &TABLES,
-    }
+    };
+    // What is made after the root directory stands behind it, however large that is.
+    let behind = objset.metadata.behind_root;
+    let place = move |&(id, kind, size): &(ObjectId, u8, u8)| match id {
+        REGISTRY.. => (id + behind, kind, size),
+        _ => (id, kind, size),
+    };
+    all.iter().map(place)
 }
 
 /// Those of a block.
 fn tables_in(block: u64, objset: &Inner) -> impl Iterator<Item = (ObjectId, u8, u8)> + use<> {
     let here = move |(id, ..): &(ObjectId, u8, u8)| objects(block).contains(id);
-    all_tables(objset).iter().copied().filter(here)
+    all_tables(objset).filter(here)
 }
 
 /// The size at which a block of dnodes is stored; none when there is no dnode in it.
@@ -82,9 +90,12 @@ pub(super) fn stored(block: u64, objset: &Inner, on: &Storage) -> Option<Figure>
         return None;
     }
     let fits = |compressed| compress::metadata(compressed, SIZE, false, on);
+    let here = objset.objects.range(objects(block));
+    let inline = here.map(|(id, znode)| objset.metadata.inline(id, znode).len() as u64);
+    let inline = inline.sum::<u64>();
     let surely = fits(Figure {
         least: 100 + 20 * (tables + znodes),
-        most: 200 + 150 * tables + 420 * znodes,
+        most: 200 + 150 * tables + 420 * znodes + inline,
     });
     if surely.least == surely.most || !on.metadata_lz4 {
         return Some(surely);
@@ -160,6 +171,13 @@ fn fill(dnode: &mut [u8], id: ObjectId, znode: &Znode, objset: &Inner, on: &Stor
     for (word, value) in rights.into_iter().enumerate() {
         put(BONUS + 128 + 8 * word, value);
     }
+    // What others may and those before them may not, in more of them.
+    let exceptions = attributes::rights(znode.mode) - 3;
+    for right in 0..exceptions {
+        let word = 0x12_0000_0001 ^ u64::from(znode.mode) << 40 ^ right << 16;
+        put(BONUS + 176 + 8 * usize::try_from(right).unwrap_or(0), word);
+    }
+    let behind = 184 + 8 * usize::try_from(exceptions).unwrap_or(0);
     let place = PLACE + (indirect::noise(id, 9) >> 46);
     match &znode.body {
         Body::File(blocks) => {
@@ -175,13 +193,15 @@ fn fill(dnode: &mut [u8], id: ObjectId, znode: &Znode, objset: &Inner, on: &Stor
             head(dnode, 19, 176, blocks.block_size() >> 9, blocks.levels());
         }
         Body::Directory { entries, table, .. } => {
-            let pointer = match objset.metadata.blocks(id).last() {
-                Some(block) => block.pointer(id),
-                None => {
-                    Pointer::holding(directory::likely(id, entries, *table, &objset.objects), id)
-                }
-            };
-            pointer.print(&mut dnode[POINTER..BONUS], 512, place, on);
+            let block = objset.metadata.blocks(id).last();
+            let to = &mut dnode[POINTER..BONUS];
+            if let Some(block) = block.filter(|it| it.weight.physical.most > 0) {
+                block.pointer(id).print(to, 512, place, on);
+            } else {
+                Pointer::holding(0, id).print(to, 512, place, on);
+                let held = directory::held(id, entries, *table, &objset.objects);
+                indirect::hold(to, &held);
+            }
             head(dnode, 20, 176, 1, 1);
         }
         Body::Link(target) => {
@@ -191,6 +211,17 @@ fn fill(dnode: &mut [u8], id: ObjectId, znode: &Znode, objset: &Inner, on: &Stor
             head(dnode, 19, 176, 1, 1);
         }
     }
+    if let Some(spill) = objset.metadata.spilled(id) {
+        let at = SLOT * usize::try_from(znode.slots).unwrap_or(1) - 128;
+        let pointer = spill.pointer(!id);
+        pointer.print(&mut dnode[at..at + 128], 512, place + 64, on);
+    }
+    let inline = objset.metadata.inline(id, znode);
+    let before = match &znode.body {
+        Body::Link(target) => 176 + target.len().next_multiple_of(8),
+        _ => behind,
+    };
+    dnode[BONUS + before..BONUS + before + inline.len()].copy_from_slice(&inline);
 }
 
 /// What stands in front: types of object and attributes, sizes, levels.

@@ -185,9 +185,7 @@ impl Pointer {
         let noise = |word: u64| noise(self.content, word);
         if stored == 0 {
             // The block itself stands where places and checksum do.
-            let payload = (0..6).chain(7..10).chain(11..16);
-            let payload = payload.zip((0..self.holds).step_by(8));
-            for (word, before) in payload {
+            for (word, before) in payload().zip((0..self.holds).step_by(8)) {
                 let bits = 8 * (self.holds - before).min(8);
                 words[word] = noise(word as u64) >> (64 - bits);
             }
@@ -212,6 +210,18 @@ impl Pointer {
         for (bytes, word) in to.chunks_exact_mut(8).zip(words) {
             bytes.copy_from_slice(&word.to_le_bytes());
         }
+    }
+}
+
+/// The words of a pointer that hold a block.
+fn payload() -> impl Iterator<Item = usize> {
+    (0..6).chain(7..10).chain(11..16)
+}
+
+/// Writes what a pointer holds into it.
+pub(super) fn hold(to: &mut [u8], bytes: &[u8]) {
+    for (word, bytes) in payload().zip(bytes.chunks(8)) {
+        to[8 * word..8 * word + bytes.len()].copy_from_slice(bytes);
     }
 }
 

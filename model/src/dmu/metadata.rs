@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::attributes::{self, Attribute, Layout};
 use super::blocks::Policy;
 use super::indirect::{self, Place};
 use super::space::{Held, Synced};
 use super::storage::{Figure, Storage};
-use super::{Inner, ObjectId, Weight, compress, directory, dnode, lz4};
+use super::{Inner, ObjectId, ROOT, Weight, compress, directory, dnode, lz4};
+use crate::fault::Fault;
 use crate::maps::Radix;
 use crate::release::Release;
 use crate::zpl::znode::{Body, Znode};
@@ -25,14 +27,14 @@ pub(super) const DELETE_QUEUE: ObjectId = 33;
 /// The object of a volume that holds its size.
 pub(super) const VOLUME_SIZE: ObjectId = 2;
 
-/// The object that tells which attributes stand where, layout by layout.
-const LAYOUTS: ObjectId = 36;
+/// The object that tells which attributes there are. It stands behind the root directory, as what follows.
+pub(super) const REGISTRY: ObjectId = 35;
 
 /// The largest sector there can be, in bytes (`ASHIFT_MAX`).
 const LARGEST_SECTOR: u64 = 64 << 10;
 
-/// The longest target of a link that fits into its dnode, in bytes.
-const TARGET: usize = 144;
+/// The object that tells which attributes stand where, layout by layout.
+pub(super) const LAYOUTS: ObjectId = 36;
 
 /// The objects that tell how much each user and each group uses (`DMU_USERUSED_OBJECT`,
 /// `DMU_GROUPUSED_OBJECT`). Their dnodes stand in the block of the objset.
@@ -55,35 +57,100 @@ pub(super) struct Metadata {
     freed: Radix<u64, (u64, Weight)>,
     /// At most what counts for blocks that had changed, or had to change, when their files went.
     gone: u64,
-    /// Whether there ever was a link with a short target, and with a long one: each has a layout of its own.
-    links: [bool; 2],
-    /// Whether its root directory has fewer attributes than what will be made in it, of which the first gets
-    /// another layout.
-    pub(super) grows: bool,
+    /// The blocks of attributes that do not fit into dnodes.
+    spills: Radix<ObjectId, Held>,
+    /// The objects whose attributes have changed.
+    laid_out: Radix<ObjectId, ()>,
+    /// The layouts of attributes that there ever were, but for that of the root directory.
+    layouts: BTreeSet<Vec<Attribute>>,
+    /// By how much the numbers of what stands behind the root directory are larger: by its slots but one.
+    pub(super) behind_root: u64,
+    /// Whether its root directory has fewer attributes than what is made in it: no project.
+    pub(super) root_is_old: bool,
     /// The users and the groups that ever owned something.
     owners: [BTreeSet<u32>; 2],
 }
 
 impl Metadata {
+    /// That of a new filesystem whose root directory takes so many slots.
+    pub(super) fn behind_root(slots: u64) -> Metadata {
+        Metadata {
+            behind_root: slots - 1,
+            ..Metadata::default()
+        }
+    }
+
     /// The dnode of an object changes.
     pub(super) fn dirty(&mut self, object: ObjectId) {
         self.dirty.insert(object, ());
     }
 
-    /// Something is made.
-    pub(super) fn adds(&mut self) {
-        if std::mem::take(&mut self.grows) {
-            self.dirty(LAYOUTS);
-        }
+    /// The layout of an object's attributes.
+    fn layout(&self, object: ObjectId, znode: &Znode) -> Layout {
+        let has_none = matches!(znode.body, Body::Link(_)) || object == ROOT && self.root_is_old;
+        Layout::of(znode, !has_none)
     }
 
-    /// A link is made.
-    pub(super) fn adds_link(&mut self, target: &str) {
-        let known = &mut self.links[usize::from(target.len() > TARGET)];
-        if !*known {
-            *known = true;
-            self.dirty(LAYOUTS);
+    /// The attributes of an object change.
+    pub(super) fn lay_out(&mut self, object: ObjectId, znode: &mut Znode) {
+        let layout = self.layout(object, znode);
+        let of_root: &[Attribute] = if self.root_is_old {
+            &[Attribute::Plain, Attribute::Rights]
+        } else {
+            &[Attribute::Plain, Attribute::Project, Attribute::Rights]
+        };
+        let size = attributes::spill_size(znode.xattrs.as_deref(), &layout);
+        if let Some(xattrs) = &mut znode.xattrs {
+            xattrs.spill = size;
         }
+        for attributes in [layout.bonus, layout.spill] {
+            let is_new = !attributes.is_empty() && attributes != of_root;
+            if is_new && self.layouts.insert(attributes) {
+                self.dirty(LAYOUTS + self.behind_root);
+            }
+        }
+        self.dirty(object);
+        self.laid_out.insert(object, ());
+    }
+
+    /// The spill block of an object on disk.
+    pub(super) fn spilled(&self, object: ObjectId) -> Option<&Held> {
+        self.spills.get(&object)
+    }
+
+    /// The extended attributes that stand in the dnode of an object.
+    pub(super) fn inline(&self, object: ObjectId, znode: &Znode) -> Vec<u8> {
+        let xattrs = znode.xattrs.as_ref().and_then(|it| it.inline.as_deref());
+        let xattrs = xattrs.filter(|_| self.layout(object, znode).has_inline());
+        xattrs.map_or_else(Vec::new, attributes::packed)
+    }
+
+    /// What the spill block of an object weighs once it is on disk.
+    pub(super) fn spill(
+        &self,
+        of: &Inner,
+        object: ObjectId,
+        on: &Storage,
+        how: &Policy,
+    ) -> Option<Weight> {
+        if !self.laid_out.contains_key(&object) {
+            return self.spills.get(&object).map(|held| held.weight);
+        }
+        let znode = of.objects.get(&object)?;
+        let layout = self.layout(object, znode);
+        let size = attributes::spill_size(znode.xattrs.as_deref(), &layout);
+        if size == 0 || on.faulty(Fault::SpillIsFree) {
+            return None;
+        }
+        let mut bytes = attributes::spilled(znode, &layout);
+        bytes.resize(usize::try_from(size).unwrap_or(bytes.len()), 0);
+        let likely = lz4::size(&bytes, size).unwrap_or(size);
+        let compressed = Figure {
+            least: likely.saturating_sub(2),
+            most: likely + 2,
+        };
+        let stored = compress::metadata(compressed, size, how.embeds_metadata, on);
+        Some(Weight::of_metadata(stored, how.copies_of_metadata, on))
     }
 
     /// An object goes, with all that it has on disk.
@@ -93,6 +160,10 @@ impl Metadata {
         let others = self.others.remove(&object);
         for &held in others.iter().flat_map(|blocks| blocks.iter()) {
             self.freed.push(freed(held));
+        }
+        self.laid_out.remove(&object);
+        if let Some(spill) = self.spills.remove(&object) {
+            self.freed.push(freed(spill));
         }
         if let Body::File(blocks) = &znode.body {
             for held in blocks.held() {
@@ -131,7 +202,8 @@ impl Metadata {
     /// All that is on disk.
     pub(super) fn held(&self) -> impl Iterator<Item = Held> {
         let others = self.others.values().flat_map(|blocks| blocks.iter());
-        let all = self.objset.iter().chain(self.dnodes.values()).chain(others);
+        let blocks = self.dnodes.values().chain(self.spills.values());
+        let all = self.objset.iter().chain(blocks).chain(others);
         let freed = self.freed.values();
         let freed = freed.map(|&(birth, weight)| Held { birth, weight });
         all.copied().chain(freed)
@@ -152,6 +224,13 @@ pub(super) fn dirty_space(objset: &Inner, count: impl Fn(u64) -> u64) -> Figure 
         sum += numbers.len() as u64 * count(indirect::SIZE);
     }
     let mut unsure = 0;
+    for object in metadata.laid_out.keys() {
+        if let Some(znode) = objset.objects.get(&object) {
+            let layout = metadata.layout(object, znode);
+            let size = attributes::spill_size(znode.xattrs.as_deref(), &layout);
+            unsure += if size > 0 { count(size) } else { 0 };
+        }
+    }
     for object in metadata.dirty.keys() {
         match objset.objects.get(&object).map(|znode| &znode.body) {
             Some(Body::File(blocks)) => sum += blocks.dirty_space(&count),
@@ -160,11 +239,8 @@ pub(super) fn dirty_space(objset: &Inner, count: impl Fn(u64) -> u64) -> Figure 
                 sum += changes.least;
                 unsure += changes.most - changes.least;
             }
-            Some(Body::Link(target)) if target.len() > TARGET => {
-                unsure += count((target.len() as u64 + 8).next_multiple_of(512));
-            }
             None if object == DELETE_QUEUE => sum += count(512),
-            None if object == LAYOUTS => sum += 2 * count(16 << 10) + count(indirect::SIZE),
+            None if object == LAYOUTS + metadata.behind_root => sum += 2 * count(16 << 10) + count(indirect::SIZE),
             _ => {}
         }
     }
@@ -176,17 +252,13 @@ pub(super) fn dirty_space(objset: &Inner, count: impl Fn(u64) -> u64) -> Figure 
 
 /// The sizes at which the blocks of an object that is no file are stored, and how often.
 fn blocks(objset: &Inner, object: ObjectId, on: &Storage, how: &Policy) -> (Vec<Figure>, u64) {
-    let fits = |compressed, size| compress::metadata(compressed, size, how.embeds, on);
+    let fits = |compressed, size| compress::metadata(compressed, size, how.embeds_metadata, on);
     let raw = |size| fits(Figure::exact(size), size);
     let body = objset.objects.get(&object).map(|znode| &znode.body);
     let sizes = match (object, body) {
         (_, Some(Body::Directory { entries, table, .. })) => {
             let objects = &objset.objects;
-            directory::stored(object, entries, *table, objects, how.embeds, on)
-        }
-        (_, Some(Body::Link(target))) if target.len() > TARGET => {
-            let (compressed, size) = spilled(target);
-            vec![fits(compressed, size)]
+            directory::stored(object, entries, *table, objects, how.embeds_metadata, on)
         }
         (_, Some(_)) => Vec::new(),
         _ if objset.volume.is_some() => Vec::new(),
@@ -194,8 +266,10 @@ fn blocks(objset: &Inner, object: ObjectId, on: &Storage, how: &Policy) -> (Vec<
         // Since 2.4 with the quotas that users get.
         (1, _) if on.release >= Release::V2_4 => vec![fits(Figure::exact(500), 1024)],
         (1, _) => vec![raw(512)],
-        (35, _) => vec![fits(Figure::exact(500), 1536)],
-        (LAYOUTS, _) => vec![
+        (id, _) if id == REGISTRY + objset.metadata.behind_root => {
+            vec![fits(Figure::exact(500), 1536)]
+        }
+        (id, _) if id == LAYOUTS + objset.metadata.behind_root => vec![
             fits(Figure::exact(500), 16 << 10),
             fits(Figure::exact(3500), 16 << 10),
         ],
@@ -212,21 +286,6 @@ fn blocks(objset: &Inner, object: ObjectId, on: &Storage, how: &Policy) -> (Vec<
     (sizes, copies)
 }
 
-/// What the block compresses to that holds the long target of a link behind a short header (`sa_hdr_phys`), and
-/// its size.
-fn spilled(target: &str) -> (Figure, u64) {
-    let mut bytes = vec![0x5a, 0x50, 0x2f, 0, 5, 4, 0, 0];
-    bytes.extend(target.as_bytes());
-    bytes.resize(bytes.len().next_multiple_of(512), 0);
-    let size = bytes.len() as u64;
-    let likely = lz4::size(&bytes, size).unwrap_or(size);
-    let compressed = Figure {
-        least: likely.saturating_sub(2),
-        most: likely + 2,
-    };
-    (compressed, size)
-}
-
 /// A table of at most so many entries, of which so many surely fit into a pointer.
 fn table(entries: usize, fit: usize, how: &Policy, on: &Storage) -> Vec<Figure> {
     if entries <= fit {
@@ -239,7 +298,7 @@ fn table(entries: usize, fit: usize, how: &Policy, on: &Storage) -> Vec<Figure> 
             most: size,
         },
         size,
-        how.embeds,
+        how.embeds_metadata,
         on,
     )]
 }
@@ -253,6 +312,17 @@ fn sync_object(
     how: &Policy,
     synced: &mut Synced,
 ) {
+    if objset.metadata.laid_out.contains_key(&object) {
+        let spill = objset.metadata.spill(objset, object, on, how);
+        let new = spill.map(|weight| Held { birth: txg, weight });
+        let spills = &mut objset.metadata.spills;
+        let old = match new {
+            Some(new) => spills.insert(object, new),
+            None => spills.remove(&object),
+        };
+        synced.replace(old, new);
+        objset.metadata.laid_out.remove(&object);
+    }
     if let Some(znode) = objset.objects.get_mut(&object) {
         let (uid, gid) = (znode.uid, znode.gid);
         let [users, groups] = &mut objset.metadata.owners;
@@ -263,7 +333,7 @@ fn sync_object(
         let is_dirty = match &znode.body {
             Body::File(blocks) => blocks.is_dirty(),
             Body::Directory { table, .. } => table.dirty || !is_there,
-            Body::Link(_) => !is_there,
+            Body::Link(_) => false,
         };
         if !is_dirty {
             return;

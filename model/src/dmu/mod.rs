@@ -8,6 +8,7 @@ use crate::maps::Radix;
 use crate::zpl::znode::{Body, Znode};
 
 mod allocate;
+pub(crate) mod attributes;
 pub mod blocks;
 pub mod compress;
 pub mod data;
@@ -70,13 +71,17 @@ struct Inner {
 }
 
 impl Objset {
-    /// The objset of a new filesystem: a root directory 0755 that root owns.
+    /// The objset of a new filesystem: a root directory 0755 that root owns, whose dnode takes so many slots.
     #[must_use]
-    pub fn new_filesystem(txg: u64, now: u64) -> Self {
-        let root = Znode::new(Body::directory(ROOT), 0o755, 0, 0, txg, now);
+    pub fn new_filesystem(txg: u64, now: u64, slots: u64) -> Self {
+        let root = Znode {
+            slots,
+            ..Znode::new(Body::directory(ROOT), 0o755, 0, 0, txg, now)
+        };
         Objset {
             inner: Arc::new(Inner {
                 objects: Radix::from_iter([(ROOT, Arc::new(root))]),
+                metadata: Metadata::behind_root(slots),
                 ..Inner::default()
             }),
         }
@@ -85,7 +90,7 @@ impl Objset {
     /// Lets what is made in a filesystem have one attribute more than its root directory: the project, where that
     /// was made before the pool got its features (`spa_create`, `zfs_mknode`).
     pub(crate) fn grow_attributes(&mut self) {
-        Arc::make_mut(&mut self.inner).metadata.grows = true;
+        Arc::make_mut(&mut self.inner).metadata.root_is_old = true;
     }
 
     /// The objset of a new volume.
@@ -136,19 +141,51 @@ impl Objset {
         }
         let id = cursor.allocate(znode.slots, inner);
         inner.cursor = cursor;
-        inner.metadata.adds();
-        if let Body::Link(target) = &znode.body {
-            inner.metadata.adds_link(target);
-        }
         inner.metadata.dirty(id);
+        let lays_out = inner.metadata.root_is_old || matches!(znode.body, Body::Link(_));
         inner.objects.insert(id, Arc::new(znode));
+        if lays_out {
+            self.lay_out(id);
+        }
         id
+    }
+
+    /// Puts the attributes of a file where there is room for them, after they changed.
+    pub(crate) fn lay_out(&mut self, id: ObjectId) {
+        let inner = Arc::make_mut(&mut self.inner);
+        if let Some(znode) = inner.objects.get_mut(&id) {
+            inner.metadata.lay_out(id, Arc::make_mut(znode));
+        }
+    }
+
+    /// The same after its mode changed, on which it hangs how much room its rights take.
+    pub(crate) fn lay_out_rights(&mut self, id: ObjectId) {
+        if self.get(id).is_some_and(|it| it.xattrs.is_some()) {
+            self.lay_out(id);
+        }
+    }
+
+    /// What the spill block of a file takes once it is on disk.
+    pub(crate) fn spill_charged(&self, id: ObjectId, on: &Storage, how: &Policy) -> Figure {
+        let spill = self.inner.metadata.spill(&self.inner, id, on, how);
+        spill.map_or(Figure::ZERO, |weight| weight.size)
     }
 
     /// Frees an object.
     pub fn free(&mut self, id: ObjectId) {
         let inner = Arc::make_mut(&mut self.inner);
         inner.unlinked.remove(&id);
+        // The directory with its attributes goes, and what is in it.
+        let xattrs = inner.objects.get(&id).and_then(|it| it.xattrs.as_ref());
+        if let Some(directory) = xattrs.and_then(|it| it.directory) {
+            if let Some(Body::Directory { entries, .. }) = self.get(directory).map(|it| &it.body) {
+                for file in entries.values().copied().collect::<Vec<_>>() {
+                    self.free(file);
+                }
+            }
+            self.free(directory);
+        }
+        let inner = Arc::make_mut(&mut self.inner);
         // What goes is in the delete queue, be it for a moment.
         inner.metadata.dirty(metadata::DELETE_QUEUE);
         if let Some(znode) = inner.objects.remove(&id) {

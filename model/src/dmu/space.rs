@@ -31,6 +31,8 @@ pub struct Synced {
     pub born: Weight,
     /// The blocks that it gave up, each with the transaction group that wrote it.
     pub freed: Vec<(u64, Weight)>,
+    /// Whether it is unknown what it wrote.
+    pub is_unknown: bool,
 }
 
 impl Synced {

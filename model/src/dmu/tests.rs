@@ -180,7 +180,7 @@ fn a_hole_is_punched_where_whole_blocks_lie() {
 
 /// A filesystem whose root directory has files of this length, made in one transaction group.
 fn filesystem(files: u64, len: u64) -> Objset {
-    let mut objset = Objset::new_filesystem(1, 0);
+    let mut objset = Objset::new_filesystem(1, 0, 1);
     objset.sync(1, &Storage::single(12), &PLAIN);
     (0..files).for_each(|number| add_file(&mut objset, &format!("f{number}"), len, 2));
     objset
@@ -218,7 +218,7 @@ fn an_empty_filesystem_takes_twelve_blocks_each_twice() {
         (14, 393_216, 153_600),
         (16, 1_572_864, 399_360),
     ] {
-        let mut objset = Objset::new_filesystem(1, 0);
+        let mut objset = Objset::new_filesystem(1, 0, 1);
         let synced = objset.sync(1, &Storage::single(ashift), &PLAIN);
         assert_eq!(synced.freed, []);
         assert_eq!(synced.born, objset.held());
@@ -247,7 +247,7 @@ fn files_take_what_they_were_measured_to() {
         }
         // How well the directory compresses is not quite known.
         assert!(held.least <= of_12 && of_12 <= held.most && held.most - held.least <= 8192);
-        let mut objset = Objset::new_filesystem(1, 0);
+        let mut objset = Objset::new_filesystem(1, 0, 1);
         (0..files).for_each(|number| add_file(&mut objset, &format!("f{number}"), len, 2));
         objset.sync(2, &Storage::single(14), &PLAIN);
         if of_14 > 0 {
@@ -303,7 +303,7 @@ proptest::proptest! {
         ashift in proptest::sample::select(vec![9_u32, 12, 14]),
     ) {
         let on = Storage::single(ashift);
-        let mut objset = Objset::new_filesystem(1, 0);
+        let mut objset = Objset::new_filesystem(1, 0, 1);
         let mut held = objset.sync(1, &on, &PLAIN).born;
         let mut ids = [0; 4];
         for (call, (file, offset, len, kind)) in (0..).zip(calls) {

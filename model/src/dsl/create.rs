@@ -34,7 +34,8 @@ impl State {
         let txg = self.pool_of(parent).map_or(0, |pool| pool.open_txg);
         let objset = match volume {
             Some(volume) => Objset::new_volume(volume),
-            None => Objset::new_filesystem(txg, self.now),
+            // Its own settings come later (`zfs_ioc_create`).
+            None => Objset::new_filesystem(txg, self.now, self.dnode_slots(parent)),
         };
         self.add_filesystem(parent, name, settings, objset, None);
         Ok(())

@@ -198,7 +198,7 @@ impl State {
             "zle" => Compression::Zle,
             "lz4" => Compression::Lz4,
             "on" if has("lz4_compress") => Compression::Lz4,
-            _ => Compression::Other,
+            other => Compression::Other(other),
         };
         let copies = match word(Property::Copies) {
             "3" => 3,
@@ -222,6 +222,11 @@ impl State {
             compression,
             // Until 2.1 deduplicated blocks have a place of their own.
             embeds: has("embedded_data") && (!dedup || self.release >= Release::V2_3),
+            strong_checksum: match word(Property::Checksum) {
+                strong @ ("sha256" | "sha512" | "skein" | "edonr" | "blake3") if !dedup => strong,
+                _ => "",
+            },
+            embeds_metadata: has("embedded_data"),
             copies,
             copies_above,
             copies_far_above,

@@ -16,7 +16,7 @@ use crate::maps::Radix;
 use crate::spa::feature::Feature;
 use crate::spa::op::temporary;
 use crate::spa::property::feature_name;
-use crate::spa::{Guid, Pool, Shape, Vdev};
+use crate::spa::{Guid, Pool, Shape, Shares, Vdev};
 
 /// The transaction group in which `zpool create` leaves a pool.
 const FIRST_TXG: u64 = 4;
@@ -79,7 +79,7 @@ impl State {
             creation_txg: 1,
             created: self.now,
             settings: BTreeMap::new(),
-            objset: Objset::new_filesystem(1, self.now),
+            objset: Objset::new_filesystem(1, self.now, 1),
             kind: Kind::Filesystem(Filesystem::default()),
         };
         let mut pool = Pool {
@@ -108,6 +108,7 @@ impl State {
             history: Radix::new(),
             counts: false,
             metaslabs,
+            shares: Shares::default(),
         };
         pool.space.create(root, None);
         for (name, text) in properties {

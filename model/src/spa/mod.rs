@@ -97,6 +97,8 @@ pub struct Pool {
     pub settings: BTreeMap<Arc<str>, Arc<str>>,
     /// Whether there ever was a limit, so that what is made is counted (feature `filesystem_limits`).
     pub counts: bool,
+    /// How blocks came to be shared, apart from datasets.
+    pub shares: Shares,
     /// The dataset to boot from.
     pub bootfs: Option<DatasetId>,
     /// The features that are enabled, by name.
@@ -113,6 +115,15 @@ pub struct Pool {
     pub history: Radix<u64, (u64, Arc<str>)>,
     /// What each top-level vdev is divided into.
     pub metaslabs: Vec<Metaslabs>,
+}
+
+/// Whether blocks may stand for several that were written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shares {
+    /// Some were cloned.
+    pub cloned: bool,
+    /// Some are deduplicated.
+    pub deduplicated: bool,
 }
 
 impl Pool {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::dmu::storage::Storage;
 use crate::dsl::dataset::DatasetId;
+use crate::dsl::property::{Property, Value};
 use crate::machine::State;
 use crate::spa::Pool;
 
@@ -53,17 +54,23 @@ impl State {
     fn write(&mut self, id: DatasetId) {
         let on = Storage::of(self, id);
         let how = self.policy(id);
+        let deduplicates = self.property(id, Property::Dedup).0 != Value::Word("off");
         let Some(pool) = self.pool_of_mut(id) else {
             return;
         };
         let Some(txg) = pool.dirty.remove(&id) else {
             return;
         };
+        pool.shares.deduplicated |= deduplicates;
         let (Some(on), Some(dataset)) = (on, pool.datasets.get_mut(&id)) else {
             pool.space.lose();
             return;
         };
         let synced = Arc::make_mut(dataset).objset.sync(txg, &on, &how);
+        if synced.is_unknown {
+            pool.space.lose();
+            return;
+        }
         pool.space.born(id, synced.born);
         for (birth, weight) in synced.freed {
             pool.space.kill(id, birth, weight);

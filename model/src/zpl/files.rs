@@ -12,12 +12,14 @@ use crate::fault::Fault;
 use crate::machine::State;
 use crate::outcome::Errno;
 use crate::release::Release;
+use crate::zpl::copy;
 use crate::zpl::mount::{MountId, MountOptions};
 use crate::zpl::op::{
     At, CALL, Failure, FileKind, FileOp, FileResult, OnDisk, Result, Stat, Target, Unmount,
 };
 use crate::zpl::open::{Handle, OpenFile};
 use crate::zpl::walk::{Name, Walk};
+use crate::zpl::xattr;
 use crate::zpl::znode::{Body, Znode};
 
 const SET_UID: u32 = 0o4000;
@@ -28,16 +30,16 @@ const GROUP_EXEC: u32 = 0o010;
 const MAX_SIZE: u64 = i64::MAX as u64;
 
 /// What looking for something gives.
-type Found<T = Option<FileResult>> = std::result::Result<T, Errno>;
+pub(super) type Found<T = Option<FileResult>> = std::result::Result<T, Errno>;
 
 /// A dataset as a system call reaches it.
 #[derive(Clone, Copy, Debug)]
-struct Reached {
-    dataset: DatasetId,
+pub(super) struct Reached {
+    pub dataset: DatasetId,
     /// The mount it goes through; none for a snapshot that is reached without one.
     mount: Option<MountId>,
     /// Whether changes are refused.
-    read_only: bool,
+    pub read_only: bool,
 }
 
 /// What about a system call the model does not know.
@@ -54,18 +56,21 @@ pub(super) fn not_modelled(op: &FileOp, state: &State) -> Option<&'static str> {
             });
             (moves && below).then_some("the rename of a directory with a mount below it")
         }
-        FileOp::Shared { at, .. } => {
-            let id = state.find(&at.dataset)?;
-            let plain = ["on", "off", "fletcher2", "fletcher4", "noparity"];
-            let checksum = state.property(id, Property::Checksum).0;
-            // `zio_nop_write`: a block that is written again as it was keeps its birth.
-            let keeps = !plain.iter().any(|word| checksum == Value::Word(word));
-            (keeps && state.compresses(id))
-                .then_some("what is shared under a checksum strong enough for nopwrite")
-        }
         FileOp::Blocks { at } => {
             let unlike = Storage::of(state, state.find(&at.dataset)?).is_none();
             unlike.then_some("which of several unlike vdevs takes a block")
+        }
+        FileOp::Copy {
+            from,
+            offset,
+            to,
+            at,
+            len,
+        } => copy::not_modelled(state, from, *offset, to, *at, *len),
+        FileOp::Reflink { from, to } => copy::not_modelled(state, from, 0, to, 0, MAX_SIZE),
+        FileOp::SetXattr { at, name, value } => xattr::not_modelled(state, at, name, Some(value)),
+        FileOp::GetXattr { at, name } | FileOp::RemoveXattr { at, name } => {
+            xattr::not_modelled(state, at, name, None)
         }
         _ => None,
     }
@@ -118,7 +123,9 @@ pub(super) fn apply(op: &FileOp, state: &mut State) -> Result {
             let (reached, object) = find(state, at)?;
             reached.may_change()?;
             state.assign(reached.dataset, Change::tables(0))?;
-            znode_mut(state, reached.dataset, object)?.mode = mode & 0o7777;
+            let objset = objset_mut(state, reached.dataset)?;
+            objset.get_mut(object).ok_or(Errno::EIO)?.mode = mode & 0o7777;
+            objset.lay_out_rights(object);
             Ok(None)
         }
         FileOp::SetOwner { at, uid, gid } => set_owner(state, at, *uid, *gid),
@@ -154,6 +161,18 @@ pub(super) fn apply(op: &FileOp, state: &mut State) -> Result {
         FileOp::Shared { at, snapshot } => Ok(shared(state, at, snapshot)?),
         FileOp::Punch { at, offset, len } => punch(state, at, *offset, *len),
         FileOp::Blocks { at } => Ok(blocks(state, at)?),
+        FileOp::Copy {
+            from,
+            offset,
+            to,
+            at,
+            len,
+        } => copy::copy_file_range(state, from, *offset, to, *at, *len),
+        FileOp::Reflink { from, to } => copy::reflink(state, from, to),
+        FileOp::SetXattr { at, name, value } => xattr::set(state, at, name, value),
+        FileOp::GetXattr { at, name } => Ok(xattr::get(state, at, name)?),
+        FileOp::RemoveXattr { at, name } => xattr::remove(state, at, name),
+        FileOp::ListXattr { at } => Ok(xattr::list(state, at)?),
         FileOp::Mount {
             dataset,
             path,
@@ -204,7 +223,7 @@ pub(super) fn apply(op: &FileOp, state: &mut State) -> Result {
 
 impl Reached {
     /// `mnt_want_write`.
-    fn may_change(self) -> Found<()> {
+    pub(super) fn may_change(self) -> Found<()> {
         if self.read_only {
             Err(Errno::EROFS)
         } else {
@@ -231,14 +250,14 @@ fn reach(state: &State, name: &str) -> Found<Reached> {
     }
 }
 
-fn objset(state: &State, id: DatasetId) -> Found<&Objset> {
+pub(super) fn objset(state: &State, id: DatasetId) -> Found<&Objset> {
     state
         .dataset(id)
         .map(|dataset| &dataset.objset)
         .ok_or(Errno::ENOENT)
 }
 
-fn objset_mut(state: &mut State, id: DatasetId) -> Found<&mut Objset> {
+pub(super) fn objset_mut(state: &mut State, id: DatasetId) -> Found<&mut Objset> {
     if let Some(pool) = state.pool_of_mut(id) {
         pool.dirty(id);
     }
@@ -249,16 +268,16 @@ fn objset_mut(state: &mut State, id: DatasetId) -> Found<&mut Objset> {
 }
 
 /// An object that must be there; one that a rollback took away is `EIO` (`zfs_rezget`).
-fn znode(state: &State, id: DatasetId, object: ObjectId) -> Found<&Znode> {
+pub(super) fn znode(state: &State, id: DatasetId, object: ObjectId) -> Found<&Znode> {
     objset(state, id)?.get(object).ok_or(Errno::EIO)
 }
 
-fn znode_mut(state: &mut State, id: DatasetId, object: ObjectId) -> Found<&mut Znode> {
+pub(super) fn znode_mut(state: &mut State, id: DatasetId, object: ObjectId) -> Found<&mut Znode> {
     objset_mut(state, id)?.get_mut(object).ok_or(Errno::EIO)
 }
 
 /// What a write to this dataset needs to know.
-fn terms(state: &State, id: DatasetId) -> Terms {
+pub(super) fn terms(state: &State, id: DatasetId) -> Terms {
     let mut txg = state.pool_of(id).map_or(0, |pool| pool.open_txg);
     if state.faulty(Fault::BirthIsOfSnapshot) {
         let newest = state.filesystem(id).and_then(|it| it.snapshots.last());
@@ -292,12 +311,12 @@ fn walk<T>(
     })
 }
 
-fn find(state: &State, at: &At) -> Found<(Reached, ObjectId)> {
+pub(super) fn find(state: &State, at: &At) -> Found<(Reached, ObjectId)> {
     let reached = reach(state, &at.dataset)?;
     Ok((reached, walk(state, reached, |walk| walk.find(&at.path))?))
 }
 
-fn find_link(state: &State, at: &At) -> Found<(Reached, ObjectId)> {
+pub(super) fn find_link(state: &State, at: &At) -> Found<(Reached, ObjectId)> {
     let reached = reach(state, &at.dataset)?;
     Ok((
         reached,
@@ -342,7 +361,7 @@ fn enter(
 }
 
 /// Takes a name out of a directory. The object stays.
-fn leave(objset: &mut Objset, directory: ObjectId, name: &str, now: u64) -> Found<ObjectId> {
+pub(super) fn leave(objset: &mut Objset, directory: ObjectId, name: &str, now: u64) -> Found<ObjectId> {
     let znode = objset.get_mut(directory).ok_or(Errno::ENOENT)?;
     let Body::Directory { entries, table, .. } = &mut znode.body else {
         return Err(Errno::ENOTDIR);
@@ -358,7 +377,7 @@ fn leave(objset: &mut Objset, directory: ObjectId, name: &str, now: u64) -> Foun
 }
 
 /// A name less of an object: without any it is freed, or waits for its last close.
-fn drop_link(state: &mut State, id: DatasetId, object: ObjectId) -> Result<()> {
+pub(super) fn drop_link(state: &mut State, id: DatasetId, object: ObjectId) -> Result<()> {
     let open = state.open_files.has(id, object);
     let objset = objset_mut(state, id)?;
     let znode = objset.get_mut(object).ok_or(Errno::ENOENT)?;
@@ -413,7 +432,7 @@ fn new_name(state: &State, at: &At) -> Found<(Reached, ObjectId, String)> {
 
 /// Makes a new object in a directory: owner root, the group of the directory if that has set-group-ID,
 /// which a new directory takes over (`zfs_acl_ids_create`).
-fn create(
+pub(super) fn create(
     state: &mut State,
     id: DatasetId,
     directory: ObjectId,
@@ -462,7 +481,7 @@ fn symlink(state: &mut State, target: &Arc<str>, at: &At) -> Result {
 }
 
 /// `open(2)` for writing of a file that exists: `EISDIR` comes before `EROFS` (`may_open`).
-fn may_write(state: &State, reached: Reached, object: ObjectId) -> Found<()> {
+pub(super) fn may_write(state: &State, reached: Reached, object: ObjectId) -> Found<()> {
     if znode(state, reached.dataset, object)?.is_directory() {
         return Err(Errno::EISDIR);
     }
@@ -509,7 +528,7 @@ fn check_range(offset: u64, len: u64) -> Found<()> {
     }
 }
 
-fn write_object(
+pub(super) fn write_object(
     state: &mut State,
     id: DatasetId,
     object: ObjectId,
@@ -570,6 +589,7 @@ fn truncate(state: &mut State, at: &At, size: u64) -> Result {
         return Err(Errno::EINVAL.into());
     }
     let id = reached.dataset;
+    xattr::drop_capability(state, id, object)?;
     if size > znode(state, id, object)?.size() {
         state.assign(id, Change::tables(0))?;
     }
@@ -615,6 +635,7 @@ fn punch(state: &mut State, at: &At, offset: u64, len: u64) -> Result {
 fn blocks(state: &mut State, at: &At) -> Found {
     let (reached, object) = find_link(state, at)?;
     let storage = Storage::of(state, reached.dataset).ok_or(Errno::ENOENT)?;
+    let policy = state.policy(reached.dataset);
     let objset = objset(state, reached.dataset)?;
     let mut files = Vec::new();
     for (path, object) in objset.paths(object) {
@@ -622,11 +643,10 @@ fn blocks(state: &mut State, at: &At) -> Found {
         let Body::File(blocks) = &znode.body else {
             continue;
         };
+        let charged = blocks.charged(&storage) + objset.spill_charged(object, &storage, &policy);
         files.push(OnDisk {
             path,
-            blocks: blocks
-                .charged(&storage)
-                .map(|bytes| ((bytes + 256) >> 9) + znode.slots),
+            blocks: charged.map(|bytes| ((bytes + 256) >> 9) + znode.slots),
             block_size: block_size(state, reached.dataset, object)?.unwrap_or(0),
         });
     }
@@ -790,6 +810,7 @@ fn set_owner(state: &mut State, at: &At, uid: u32, gid: u32) -> Result {
         if znode.mode & GROUP_EXEC != 0 {
             znode.mode &= !SET_GID;
         }
+        xattr::drop_capability(state, reached.dataset, object)?;
     }
     Ok(None)
 }
@@ -867,6 +888,9 @@ fn shared(state: &mut State, at: &At, snapshot: &str) -> Found {
     let Body::File(blocks) = &znode(state, reached.dataset, object)?.body else {
         return Err(Errno::EINVAL);
     };
+    // What is written again as it was may stay.
+    let synced = Storage::of(state, reached.dataset).map(|on| blocks.on_disk(&on));
+    let blocks = synced.as_ref().unwrap_or(blocks);
     let ranges = blocks.ranges(|block| block.birth <= txg);
     if let Some(pool) = state.pool_of_mut(reached.dataset) {
         pool.close_txg();

@@ -181,6 +181,54 @@ pub enum FileOp {
         /// Its length in bytes.
         len: u64,
     },
+    /// `copy_file_range(2)`, once: [`FileResult::Count`].
+    Copy {
+        /// The file that is read.
+        from: At,
+        /// Where in it, in bytes.
+        offset: u64,
+        /// The file that is written.
+        to: At,
+        /// Where in it, in bytes.
+        at: u64,
+        /// How many bytes at most.
+        len: u64,
+    },
+    /// `ioctl(2)` with `FICLONE`: the content of a file becomes that of another one.
+    Reflink {
+        /// The file that is read.
+        from: At,
+        /// The file that is written.
+        to: At,
+    },
+    /// Sets an extended attribute; does not follow symbolic links, as none of these four do (`lsetxattr(2)`).
+    SetXattr {
+        /// The file, directory or link.
+        at: At,
+        /// The name, with its namespace.
+        name: Arc<str>,
+        /// The value.
+        value: Piece,
+    },
+    /// Reads an extended attribute: [`FileResult::Data`].
+    GetXattr {
+        /// The file, directory or link.
+        at: At,
+        /// The name, with its namespace.
+        name: Arc<str>,
+    },
+    /// Removes an extended attribute.
+    RemoveXattr {
+        /// The file, directory or link.
+        at: At,
+        /// The name, with its namespace.
+        name: Arc<str>,
+    },
+    /// Lists the names of extended attributes, sorted: [`FileResult::Names`].
+    ListXattr {
+        /// The file, directory or link.
+        at: At,
+    },
     /// What the regular files below a directory take on disk: [`FileResult::Blocks`]. Closes the transaction
     /// group.
     Blocks {
@@ -248,6 +296,10 @@ pub enum FileResult {
     Ranges(Vec<(u64, u64)>),
     /// What files take on disk, by path.
     Blocks(Vec<OnDisk>),
+    /// A number of bytes.
+    Count(u64),
+    /// Names, sorted.
+    Names(Vec<Arc<str>>),
 }
 
 /// What a regular file takes on disk.

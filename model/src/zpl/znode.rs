@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::dmu::data::Piece;
 use crate::dmu::{Blocks, ObjectId, Table};
 use crate::maps::Names;
 
@@ -24,6 +25,22 @@ pub struct Znode {
     pub generation: u64,
     /// The slots of 512 bytes that its dnode takes.
     pub slots: u64,
+    /// Its extended attributes, if it ever had some.
+    pub xattrs: Option<Box<Xattrs>>,
+}
+
+/// Extended attributes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Xattrs {
+    /// Those that stand among its own attributes, in the order in which they came (`ZPL_DXATTR`); none before
+    /// the first.
+    pub inline: Option<Vec<(Arc<str>, Piece)>>,
+    /// The directory without a name that has the others, each a file (`ZPL_XATTR`).
+    pub directory: Option<ObjectId>,
+    /// Whether it was there before those that stand among its own.
+    pub directory_first: bool,
+    /// The size of the block that attributes have which do not fit into the dnode; 0 without one.
+    pub spill: u64,
 }
 
 /// What an object of a filesystem holds.
@@ -74,6 +91,7 @@ impl Znode {
             mtime: now,
             generation,
             slots: 1,
+            xattrs: None,
         }
     }
 

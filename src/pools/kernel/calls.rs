@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rustix::fs::{
     AtFlags, Dir, FallocateFlags, FileType, Gid, Mode, OFlags, ResolveFlags, Stat as KernelStat,
-    Timespec, Timestamps, Uid, openat2,
+    Timespec, Timestamps, Uid, XattrFlags, copy_file_range, openat2,
 };
 use rustix::io::Errno;
 use rustix::mount::UnmountFlags;
@@ -35,6 +35,9 @@ const TXG_TIMEOUT: &str = "/sys/module/zfs/parameters/zfs_txg_timeout";
 
 /// How much is read or written by one system call, in bytes.
 const CHUNK: usize = CALL;
+
+/// The longest value of an extended attribute, and list of their names (`XATTR_SIZE_MAX`, `XATTR_LIST_MAX`).
+const LARGEST_XATTR: usize = 64 << 10;
 
 /// Why a call has no result.
 enum Problem {
@@ -293,6 +296,61 @@ impl KernelArm {
                 let how = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
                 rustix::fs::fallocate(file, how, *offset, *len)?;
                 Ok(None)
+            }
+            FileOp::Copy {
+                from,
+                offset,
+                to,
+                at,
+                len,
+            } => {
+                let (from, to) = (
+                    self.open(from, OFlags::RDONLY)?,
+                    self.open(to, OFlags::WRONLY)?,
+                );
+                let len = usize::try_from(*len).map_err(|_| Errno::INVAL)?;
+                let (mut offset, mut at) = (*offset, *at);
+                let count = copy_file_range(from, Some(&mut offset), to, Some(&mut at), len)?;
+                Ok(Some(FileResult::Count(count as u64)))
+            }
+            FileOp::Reflink { from, to } => {
+                let (from, to) = (
+                    self.open(from, OFlags::RDONLY)?,
+                    self.open(to, OFlags::WRONLY)?,
+                );
+                rustix::fs::ioctl_ficlone(to, from)?;
+                Ok(None)
+            }
+            FileOp::SetXattr { at, name, value } => {
+                let file = self.open(at, OFlags::PATH | OFlags::NOFOLLOW)?;
+                let mut bytes = vec![0; usize::try_from(value.len).map_err(|_| Errno::TOOBIG)?];
+                value.source.read(value.position, &mut bytes);
+                rustix::fs::setxattr(by_number(&file), &**name, &bytes, XattrFlags::empty())?;
+                Ok(None)
+            }
+            FileOp::GetXattr { at, name } => {
+                let file = self.open(at, OFlags::PATH | OFlags::NOFOLLOW)?;
+                let mut bytes = vec![0; LARGEST_XATTR];
+                let len = rustix::fs::getxattr(by_number(&file), &**name, &mut bytes[..])?;
+                bytes.truncate(len);
+                let mut pieces = Vec::new();
+                let piece = Source::Bytes(bytes.into()).piece(len as u64);
+                ztwin_model::dmu::data::push(&mut pieces, piece);
+                Ok(Some(FileResult::Data(pieces)))
+            }
+            FileOp::RemoveXattr { at, name } => {
+                let file = self.open(at, OFlags::PATH | OFlags::NOFOLLOW)?;
+                rustix::fs::removexattr(by_number(&file), &**name)?;
+                Ok(None)
+            }
+            FileOp::ListXattr { at } => {
+                let file = self.open(at, OFlags::PATH | OFlags::NOFOLLOW)?;
+                let mut bytes = vec![0; LARGEST_XATTR];
+                let len = rustix::fs::listxattr(by_number(&file), &mut bytes[..])?;
+                let text = String::from_utf8_lossy(&bytes[..len]).into_owned();
+                let mut names: Vec<Arc<str>> = text.split_terminator('\0').map(Arc::from).collect();
+                names.sort();
+                Ok(Some(FileResult::Names(names)))
             }
             FileOp::Blocks { at } => self.blocks(at),
             FileOp::MakeDirectory { at } => {

@@ -227,10 +227,12 @@ impl Console<'_> {
             "guid" | "load_guid" => GUID.marker,
             "checkpoint" if pool.checkpoint.is_some() || pool.discarding => SPACE.marker,
             "expandsize" | "checkpoint" => "-",
+            // How many of the same there are is not followed.
+            "dedupratio" if pool.shares.deduplicated => SPACE.marker,
+            "bcloneused" | "bclonesaved" | "bcloneratio" if pool.shares.cloned => SPACE.marker,
             "dedupratio" | "bcloneratio" if exact => "1.00",
             "dedupratio" | "bcloneratio" => "1.00x",
             "last_scrubbed_txg" if pool.scan.is_some() => return self.txg(pool.open_txg),
-            // No block is cloned.
             "bcloneused" | "bclonesaved" | "last_scrubbed_txg" => "0",
             "size" => return size(pool.size(), exact),
             "maxblocksize" | "maxdnodesize" => {
