@@ -60,7 +60,9 @@ pub(super) trait Arm {
 
     /// The filesystems and snapshots of a synced pool: snapshots first, the oldest before the others and by name
     /// where two are equally old, then filesystems by name.
-    fn pointers(&mut self, pool: &str) -> Result<Vec<Holder>, Unavailable>;
+    ///
+    /// The inner error says what the model does not know of them.
+    fn pointers(&mut self, pool: &str) -> Result<Result<Vec<Holder>, &'static str>, Unavailable>;
 
     /// The pools, by name.
     fn pools(&self) -> Vec<String>;
@@ -247,7 +249,10 @@ impl<A: Arm> Runner<A> {
         if !synced.succeeded() {
             return Ok(synced);
         }
-        let lines = pointers::lines(&self.arm.pointers(pool)?);
+        let lines = match self.arm.pointers(pool)? {
+            Ok(holders) => pointers::lines(&holders),
+            Err(what) => return Ok(not_modelled(what)),
+        };
         let lines = lines.into_iter().map(|line| line + "\n");
         Ok(Printed {
             out: lines.collect::<String>().into_bytes(),

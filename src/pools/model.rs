@@ -185,11 +185,16 @@ impl Arm for ModelArm {
         ))
     }
 
-    fn pointers(&mut self, pool: &str) -> Result<Vec<Holder>, Unavailable> {
+    fn pointers(&mut self, pool: &str) -> Result<Result<Vec<Holder>, &'static str>, Unavailable> {
         let state = self.machine.state();
         let Some(pool) = state.pools.get(pool) else {
-            return Ok(Vec::new());
+            return Ok(Ok(Vec::new()));
         };
+        if pool.shares.cloned || pool.shares.deduplicated {
+            return Ok(Err(
+                "which pointers lead to a block that was cloned or deduplicated",
+            ));
+        }
         let filesystems = state.subtree(pool.root);
         let all = filesystems.iter().flat_map(|&id| {
             let snapshots = state.filesystem(id).map(|it| it.snapshots.iter());
@@ -221,7 +226,7 @@ impl Arm for ModelArm {
                 pointers: pointers(dataset, |birth| from(birth).map(|&(_, id)| id)),
             }
         });
-        Ok(holders.collect())
+        Ok(Ok(holders.collect()))
     }
 
     fn pools(&self) -> Vec<String> {

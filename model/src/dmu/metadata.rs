@@ -240,7 +240,9 @@ pub(super) fn dirty_space(objset: &Inner, count: impl Fn(u64) -> u64) -> Figure 
                 unsure += changes.most - changes.least;
             }
             None if object == DELETE_QUEUE => sum += count(512),
-            None if object == LAYOUTS + metadata.behind_root => sum += 2 * count(16 << 10) + count(indirect::SIZE),
+            None if object == LAYOUTS + metadata.behind_root => {
+                sum += 2 * count(16 << 10) + count(indirect::SIZE);
+            }
             _ => {}
         }
     }

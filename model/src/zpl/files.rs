@@ -361,7 +361,12 @@ fn enter(
 }
 
 /// Takes a name out of a directory. The object stays.
-pub(super) fn leave(objset: &mut Objset, directory: ObjectId, name: &str, now: u64) -> Found<ObjectId> {
+pub(super) fn leave(
+    objset: &mut Objset,
+    directory: ObjectId,
+    name: &str,
+    now: u64,
+) -> Found<ObjectId> {
     let znode = objset.get_mut(directory).ok_or(Errno::ENOENT)?;
     let Body::Directory { entries, table, .. } = &mut znode.body else {
         return Err(Errno::ENOTDIR);

@@ -10,7 +10,9 @@ use crate::dsl::property::{Property, Value};
 use crate::machine::State;
 use crate::outcome::Errno;
 use crate::release::Release;
-use crate::zpl::files::{Found, create, drop_link, find_link, leave, objset, objset_mut, terms, znode};
+use crate::zpl::files::{
+    Found, create, drop_link, find_link, leave, objset, objset_mut, terms, znode,
+};
 use crate::zpl::op::{At, Failure, FileResult, Result};
 use crate::zpl::znode::{Body, Xattrs, Znode};
 

@@ -892,8 +892,11 @@ impl Arm for KernelArm {
         Ok(Some(lines.into_iter().map(|(_, line)| line).collect()))
     }
 
-    fn pointers(&mut self, pool: &str) -> std::result::Result<Vec<Holder>, Unavailable> {
-        pointers::of_pool(pool, self.limit)
+    fn pointers(
+        &mut self,
+        pool: &str,
+    ) -> std::result::Result<std::result::Result<Vec<Holder>, &'static str>, Unavailable> {
+        pointers::of_pool(pool, self.limit).map(Ok)
     }
 
     fn pools(&self) -> Vec<String> {
