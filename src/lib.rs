@@ -12,3 +12,5 @@ pub mod pools;
 pub mod programs;
 pub mod sim;
 pub mod trace;
+#[cfg(feature = "zstd")]
+mod zstd;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::dmu::compress::Zstd;
 use crate::dsl::dataset::DatasetId;
 use crate::fault::Fault;
 use crate::op::Op;
@@ -41,6 +42,8 @@ pub struct State {
     pub open_files: OpenFiles,
     /// The number that the next dataset gets.
     pub next_dataset: u64,
+    /// How far zstd shrinks a block, if that is known.
+    pub zstd: Option<Zstd>,
     /// The planted fault, if any; part of the value, so that no global is needed.
     pub fault: Option<Fault>,
 }
@@ -60,9 +63,17 @@ impl Machine {
                 mounts: Mounts::default(),
                 open_files: OpenFiles::default(),
                 next_dataset: 1,
+                zstd: None,
                 fault: None,
             }),
         }
+    }
+
+    /// The same machine, which knows how far zstd shrinks a block.
+    #[must_use]
+    pub fn with_zstd(mut self, zstd: Zstd) -> Self {
+        Arc::make_mut(&mut self.state).zstd = Some(zstd);
+        self
     }
 
     /// The same machine with `fault` planted in its rules.

@@ -96,7 +96,7 @@ impl ModelPools {
     }
 
     fn runner(&self) -> Runner<ModelArm> {
-        let machine = Machine::new(self.release);
+        let machine = fresh(self.release);
         #[cfg(feature = "faults")]
         let machine = match self.fault {
             Some(fault) => machine.with_fault(fault),
@@ -133,6 +133,14 @@ impl Pools for ModelPools {
         }
         Ok(())
     }
+}
+
+/// A machine that knows what this program does.
+pub(crate) fn fresh(release: Release) -> Machine {
+    let machine = Machine::new(release);
+    #[cfg(feature = "zstd")]
+    let machine = machine.with_zstd(crate::zstd::LIBRARY);
+    machine
 }
 
 struct ModelArm {

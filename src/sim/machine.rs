@@ -93,7 +93,7 @@ impl Machine {
         let record = options.record.as_deref();
         let record = record.map(|path| Recorder::create(path, release));
         let mut machine = Machine {
-            model: ztwin_model::Machine::new(release),
+            model: crate::pools::model::fresh(release),
             clock: options.clock,
             estimated,
             estimates: Arc::default(),

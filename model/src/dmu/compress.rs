@@ -22,6 +22,54 @@ pub enum Compression {
     Other(&'static str),
 }
 
+/// The size of bytes that are compressed with zstd at a level, when it is at most so many bytes: the model does
+/// not have that itself.
+#[derive(Clone, Copy)]
+pub struct Zstd(pub fn(&[u8], i32, u64) -> Option<u64>);
+
+impl std::fmt::Debug for Zstd {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Zstd")
+    }
+}
+
+/// There is one version of it in all releases.
+impl PartialEq for Zstd {
+    fn eq(&self, _: &Zstd) -> bool {
+        true
+    }
+}
+
+impl Eq for Zstd {}
+
+/// The smallest block of which zstd first looks whether it is worth it (`zstd_abort_size`).
+const TRIED: u64 = 128 << 10;
+
+impl Zstd {
+    /// The compressed size of a block. From level 3 on a large one is not compressed at all when neither lz4 nor
+    /// level 1 could (`zfs_zstd_compress`).
+    fn size(self, bytes: &[u8], level: i32, room: u64, release: Release) -> Option<u64> {
+        let size = |level| (self.0)(bytes, level, room);
+        let tries = release >= Release::V2_3 && level >= 3 && bytes.len() as u64 >= TRIED;
+        if tries && lz4::size(bytes, room).is_none() && size(1).is_none() {
+            return None;
+        }
+        size(level)
+    }
+}
+
+/// The level that a value of property `compression` means for zstd.
+fn level(word: &str) -> Option<i32> {
+    match word.strip_prefix("zstd")? {
+        "" => Some(3),
+        "-fast" => Some(-1),
+        rest => match rest.strip_prefix("-fast-") {
+            Some(fast) => fast.parse().ok().map(|level: i32| -level),
+            None => rest.strip_prefix('-')?.parse().ok(),
+        },
+    }
+}
+
 impl Compression {
     /// Whether blocks are compressed that are not all zeros.
     pub(super) fn compresses(self) -> bool {
@@ -43,19 +91,20 @@ pub(super) fn stored(
     on: &Storage,
 ) -> Figure {
     let room = room(size, how, on);
-    let at_most = |bytes: &[u8]| match how {
-        Compression::Zle => zle::size(bytes, room),
-        _ => lz4::size(bytes, room),
-    };
+    let bytes = || to_bytes(pieces);
     let compressed = match how {
         Compression::Off | Compression::Empty => return Figure::exact(size),
-        Compression::Other(_) => {
-            return Figure {
-                least: if embeds { 0 } else { on.sector().min(size) },
-                most: size,
-            };
-        }
-        Compression::Zle | Compression::Lz4 => at_most(&to_bytes(pieces)),
+        Compression::Zle => zle::size(&bytes(), room),
+        Compression::Lz4 => lz4::size(&bytes(), room),
+        Compression::Other(word) => match on.zstd.zip(level(word)) {
+            Some((zstd, level)) => zstd.size(&bytes(), level, room, on.release),
+            None => {
+                return Figure {
+                    least: if embeds { 0 } else { on.sector().min(size) },
+                    most: size,
+                };
+            }
+        },
     };
     Figure::exact(match compressed {
         Some(bytes) if bytes <= EMBEDDED && embeds => {

@@ -3,6 +3,7 @@
 use std::iter::Sum;
 use std::ops::Add;
 
+use crate::dmu::compress::Zstd;
 use crate::dsl::dataset::DatasetId;
 use crate::fault::Fault;
 use crate::machine::State;
@@ -84,6 +85,8 @@ pub struct Storage {
     pub(super) release: Release,
     /// Whether metadata are compressed with lz4 (feature `lz4_compress`).
     pub(super) metadata_lz4: bool,
+    /// How far zstd shrinks a block, if that is known.
+    pub(super) zstd: Option<Zstd>,
     /// The planted fault, if any.
     fault: Option<Fault>,
 }
@@ -96,6 +99,7 @@ impl Storage {
         let mut kinds = pool.vdevs.iter().map(|vdev| Storage {
             release: state.release,
             metadata_lz4: pool.features.contains("lz4_compress"),
+            zstd: state.zstd,
             fault: state.fault,
             ..Storage::on(&vdev.shape, vdev.devices.len(), pool.ashift)
         });
@@ -114,6 +118,7 @@ impl Storage {
             raidz,
             release: Release::default(),
             metadata_lz4: true,
+            zstd: None,
             fault: None,
         }
     }
