@@ -27,6 +27,8 @@ impl State {
             return Err(Reason::PoolsDiffer);
         }
         if self.new_fits(parent, settings, Some(origin)) == Fits::No {
+            // It was there already, and is destroyed again (`zfs_ioc_clone`).
+            self.close_dirty(parent);
             return Err(Reason::OutOfSpace);
         }
         self.check_features(parent, settings)?;

@@ -28,6 +28,8 @@ impl State {
             return Err(Reason::InvalidArgument);
         }
         if self.new_fits(parent, settings, None) == Fits::No {
+            // It was there already, and is destroyed again (`zfs_ioc_create`).
+            self.close_dirty(parent);
             return Err(Reason::OutOfSpace);
         }
         self.check_features(parent, settings)?;

@@ -30,6 +30,8 @@ impl State {
                     continue;
                 }
             };
+            // Only the sync task looks (`dsl_dataset_user_hold_check`).
+            self.close_dirty_of(name);
             return Err(Reason::Snapshots(vec![(name.clone(), refused)]));
         }
         if found.is_empty() {

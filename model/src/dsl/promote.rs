@@ -42,15 +42,16 @@ impl State {
         // The newest first (`snaplist_make`).
         let mut components = moved.iter().rev().map(|(_, component, _)| component);
         let longest = components.clone().map(|it| it.len()).max().unwrap_or(0);
+        // Only the sync task looks at names and for space (`dsl_dataset_promote_check`).
         if name.len() + 1 + longest > names::MAX_NAME {
+            self.close_dirty(clone);
             return Err(Reason::TooLongOrDeep);
         }
         if let Some(component) = components.find(|it| target.snapshots.get(it).is_some()) {
+            let component = component.clone();
             let origin = self.name_of(origin).unwrap_or_default();
-            return Err(Reason::ConflictingSnapshot(
-                component.clone(),
-                origin.into(),
-            ));
+            self.close_dirty(clone);
+            return Err(Reason::ConflictingSnapshot(component, origin.into()));
         }
         if self.fits_promoted(clone) == Fits::No {
             self.close_dirty(clone);

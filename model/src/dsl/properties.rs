@@ -340,8 +340,10 @@ impl State {
         }
         for (key, value) in settings {
             if let Err(reason) = self.check_size(id, key, value) {
-                // What was dirty is on disk by now, as far as it took that to tell.
-                self.close_dirty(id);
+                // What was dirty is on disk by now, if it took that to tell.
+                if !self.is_refused_at_once(id, key, value) {
+                    self.close_dirty(id);
+                }
                 return Err(reason);
             }
             self.check_feature(id, key, value)?;

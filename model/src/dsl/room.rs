@@ -95,9 +95,30 @@ impl State {
             | Property::Refreservation => {
                 let mut synced = self.clone();
                 synced.write_open(id);
-                synced.fits_now(id, *property, bytes)
+                let fits = synced.fits_now(id, *property, bytes);
+                match property {
+                    // What is on disk counts too, although it may be freed by then.
+                    Property::Refquota => fits.max(self.fits_now(id, *property, bytes)),
+                    _ => fits,
+                }
             }
             _ => Fits::Yes,
+        }
+    }
+
+    /// Whether what a dataset does not take is refused before a transaction group is synced for it: a quota
+    /// where nothing waits to be written, a refquota that is less than what is on disk.
+    pub(super) fn is_refused_at_once(&self, id: DatasetId, key: &Key, value: &Value) -> bool {
+        match (key, value) {
+            (Key::Native(Property::Quota), _) => {
+                let dirty = self.pool_of(id).map(|pool| &pool.dirty);
+                let mut below = self.subtree(id).into_iter();
+                dirty.is_none_or(|dirty| !below.any(|it| dirty.contains_key(&it)))
+            }
+            (Key::Native(Property::Refquota), &Value::Number(bytes)) => {
+                self.fits_now(id, Property::Refquota, bytes) == Fits::No
+            }
+            _ => false,
         }
     }
 

@@ -48,12 +48,10 @@ impl State {
             }
         }
         if !refused.is_empty() {
-            // Only the sync task looks for space.
-            let closes = |(_, reason): &(_, Reason)| *reason == Reason::OutOfSpace;
-            if refused.iter().all(closes)
-                && let Some(id) = names.first().and_then(|name| self.find(filesystem(name)))
-            {
-                self.close_dirty(id);
+            // Only the sync task looks at names and for space (`dsl_dataset_snapshot_check_impl`).
+            let missing = |(_, reason): &(_, Reason)| *reason == Reason::NoSuchDataset;
+            if !refused.iter().any(missing) {
+                self.close_dirty_of(names[0]);
             }
             return Err(Reason::Snapshots(refused));
         }

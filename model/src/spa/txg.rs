@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::dmu::storage::Storage;
 use crate::dsl::dataset::DatasetId;
+use crate::dsl::names;
 use crate::dsl::property::{Property, Value};
 use crate::machine::State;
 use crate::spa::Pool;
@@ -48,6 +49,13 @@ impl State {
             .filter(|pool| !pool.dirty.is_empty())
         {
             pool.close_txg();
+        }
+    }
+
+    /// As [`State::close_dirty`], in the pool of this name.
+    pub(crate) fn close_dirty_of(&mut self, name: &str) {
+        if let Some(pool) = self.pools.get(names::pool(name)) {
+            self.close_dirty(pool.root);
         }
     }
 

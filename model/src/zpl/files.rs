@@ -1000,13 +1000,17 @@ fn unmount(state: &mut State, path: &str, how: Unmount) -> Found {
     Ok(None)
 }
 
-/// What is dirty is committed to the intent log, and brought to disk (`zil_close`, `zfsvfs_teardown`).
+/// What is dirty is committed to the intent log, and brought to disk (`zil_close`, `zfsvfs_teardown`). Where nothing
+/// is, the log begins all the same (`zil_create`), which closes the transaction group.
 fn settle(state: &mut State, id: DatasetId) {
     let logs = state.property(id, Property::Sync).0 != Value::Word("disabled");
     let is_dirty = state
         .pool_of(id)
         .is_some_and(|pool| pool.dirty.contains_key(&id));
     if !is_dirty {
+        if logs && state.filesystem(id).is_some() {
+            state.close_dirty(id);
+        }
         return;
     }
     if logs && let Ok(objset) = objset_mut(state, id) {
