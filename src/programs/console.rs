@@ -174,11 +174,15 @@ impl<'m> Console<'m> {
     pub fn dataset(&mut self, op: DslOp) -> Result<(), Reason> {
         let before = self.before_failure();
         let txgs = self.open_txgs();
-        if let Outcome::Refused(reason) = self.machine.apply(&Op::Dataset(op.clone())) {
-            self.panicked |= reason == Reason::KernelPanic;
-            // What is refused while a transaction group is synced has closed it.
-            self.changed |= self.open_txgs() != txgs;
-            return Err(reason);
+        match self.machine.apply(&Op::Dataset(op.clone())) {
+            Outcome::Refused(reason) => {
+                self.panicked |= reason == Reason::KernelPanic;
+                // What is refused while a transaction group is synced has closed it.
+                self.changed |= self.open_txgs() != txgs;
+                return Err(reason);
+            }
+            Outcome::NotModelled(what) => self.missing.set(Some(what)),
+            _ => {}
         }
         let fails = |before: &Machine| self.failures.of_dataset(&op, before.state());
         if let Some(reason) = before.as_ref().and_then(fails) {
@@ -206,8 +210,10 @@ impl<'m> Console<'m> {
         };
         let was_read_only = is_read_only(self.state());
         let before = self.before_failure();
-        if let Outcome::Refused(reason) = self.machine.apply(&Op::Pool(op.clone())) {
-            return Err(reason);
+        match self.machine.apply(&Op::Pool(op.clone())) {
+            Outcome::Refused(reason) => return Err(reason),
+            Outcome::NotModelled(what) => self.missing.set(Some(what)),
+            _ => {}
         }
         if let Some(reason) = self.failures.of_pool(&op) {
             self.undo(before);
@@ -226,7 +232,12 @@ impl<'m> Console<'m> {
         let before = self.before_failure();
         let outcome = match self.machine.apply(&Op::File(op.clone())) {
             Outcome::Failed(errno) => return Err(errno),
-            outcome => outcome,
+            outcome => {
+                if let Outcome::NotModelled(what) = outcome {
+                    self.missing.set(Some(what));
+                }
+                outcome
+            }
         };
         let fails = |before: &Machine| self.failures.of_call(&op, before.state());
         if let Some(errno) = before.as_ref().and_then(fails) {

@@ -403,9 +403,9 @@ impl Blocks {
         })
     }
 
-    /// How many indirect blocks it has.
-    pub(super) fn indirect_blocks(&self) -> u64 {
-        self.indirect.len() as u64
+    /// The bytes of its indirect blocks before compression.
+    pub(crate) fn indirect_bytes(&self) -> u64 {
+        self.indirect.len() as u64 * indirect::SIZE
     }
 
     /// Brings what has changed to disk: how blocks are stored was settled when they were written.

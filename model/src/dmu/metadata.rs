@@ -170,7 +170,7 @@ impl Metadata {
                 self.freed.push(freed(held));
             }
             self.gone += blocks.dirty_space(|size| size.max(LARGEST_SECTOR));
-            self.gone += blocks.indirect_blocks() * indirect::SIZE;
+            self.gone += blocks.indirect_bytes();
         }
     }
 

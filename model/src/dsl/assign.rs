@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::room::left;
+use super::room::{Fits, left, smaller};
 use crate::dmu::storage::Figure;
 use crate::dsl::dataset::DatasetId;
 use crate::dsl::property::Property;
@@ -19,17 +19,36 @@ use crate::zpl::op::Failure;
 /// What a change counts for until it is on disk, as a multiple of its size (`spa_asize_inflation`).
 const INFLATION: u64 = 24;
 
+/// What is dirty takes at most so much less on disk than it counts for: three copies of it.
+const COPIES: u64 = INFLATION / 3;
+
 /// What a change of a table may write, in bytes (`dmu_tx_hold_zap`).
 const TABLE: u64 = 128 << 10;
+
+/// The most that a change dirties besides what it writes, in bytes: dnodes, what is above them, and tables.
+const BESIDES: u64 = 1 << 20;
+
+/// A block of the pool's own metadata, on average and three times stored, in bytes (`DST_AVG_BLKSHIFT`).
+const OWN_BLOCK: u64 = 3 * (16 << 10);
 
 /// A change of the files of a dataset (`dmu_tx_t`).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Change {
+    /// It will have freed more than it takes: no quota is asked (`dmu_tx_mark_netfree`).
+    frees: bool,
     /// The bytes that it may write.
     bytes: Figure,
 }
 
 impl Change {
+    /// One that frees something with so many bytes of indirect blocks.
+    pub const fn frees(indirect: u64) -> Change {
+        Change {
+            frees: true,
+            ..Change::of(2, indirect)
+        }
+    }
+
     /// One of so many tables, with the dnodes of some objects.
     pub const fn tables(tables: u64) -> Change {
         Change::of(tables, 0)
@@ -43,6 +62,7 @@ impl Change {
     const fn of(tables: u64, bytes: u64) -> Change {
         let least = tables * TABLE + bytes + 512;
         Change {
+            frees: false,
             bytes: Figure {
                 least,
                 most: least + 7 * 512,
@@ -58,6 +78,8 @@ enum Admission {
     Yes,
     /// Not before what is dirty is on disk.
     Later,
+    /// It may, and nobody knows whether at once or later.
+    Sometime,
     /// It may not.
     No(Errno),
     /// It depends on space figures that are not known well enough.
@@ -65,14 +87,19 @@ enum Admission {
 }
 
 /// Whether one number has come up to another, if that is known.
-fn reaches(taken: Figure, limit: u64) -> Option<bool> {
-    if taken.least >= limit {
+fn reaches(taken: Figure, limit: Figure) -> Option<bool> {
+    if taken.least >= limit.most {
         Some(true)
-    } else if taken.most < limit {
+    } else if taken.most < limit.least {
         Some(false)
     } else {
         None
     }
+}
+
+/// What may be dirty below a limit: a part of it more.
+fn extended(limit: Figure) -> Figure {
+    limit.map(|limit| limit.saturating_add(limit >> 5))
 }
 
 impl State {
@@ -83,10 +110,11 @@ impl State {
         id: DatasetId,
         change: Change,
     ) -> std::result::Result<(), Failure> {
-        if !self.is_limited(id) {
+        let limited = self.is_limited(id);
+        if !self.is_tight(id, change) {
             return Ok(());
         }
-        let refused = match self.admission(id, change) {
+        let admission = match self.admission(id, change) {
             Admission::Later => {
                 if let Some(pool) = self.pool_of_mut(id) {
                     pool.close_txg();
@@ -96,17 +124,82 @@ impl State {
             }
             admission => admission,
         };
-        match refused {
+        match admission {
             Admission::Yes => Ok(()),
             Admission::No(errno) => Err(Failure::Errno(errno)),
-            Admission::Later | Admission::Unknown => Err(Failure::NotModelled(
-                "whether there is space for a change so near a quota",
+            Admission::Sometime if !limited => {
+                if let Some(pool) = self.pool_of_mut(id) {
+                    pool.doubt = Some(pool.open_txg);
+                }
+                Ok(())
+            }
+            _ => Err(Failure::NotModelled(
+                "whether there is space for a change so near a quota, or to the end of a pool",
             )),
         }
     }
 
+    /// Whether it has to be looked at closely what a change takes: a quota limits it, or it may be that the pool has no
+    /// space for it and for all that is dirty.
+    pub(crate) fn is_tight(&mut self, id: DatasetId, change: Change) -> bool {
+        let Some(pool) = self.pool_of(id) else {
+            return false;
+        };
+        let sector = 1 << pool.ashift;
+        let more = change.bytes.most.max(sector).saturating_add(BESIDES);
+        let more = more.saturating_mul(INFLATION);
+        let limit = pool.fillable(0).least;
+        let used = self.used(pool.root).most;
+        let fits = |in_flight: u64| used.saturating_add(in_flight) < limit;
+        let mut in_flight = pool.in_flight.saturating_add(more);
+        if !fits(in_flight) {
+            let flying = self.in_flight(pool);
+            let exact = flying.get(&pool.root).map_or(0, |it| it.most);
+            in_flight = exact.saturating_add(more);
+        }
+        let tight = pool.doubt.is_some() || !fits(in_flight);
+        if let Some(pool) = self.pool_of_mut(id) {
+            pool.in_flight = in_flight;
+        }
+        tight || self.is_limited(id)
+    }
+
+    /// Whether there is space for a change of the pool's own metadata, of so many blocks, be it with a part of what
+    /// is kept back (`dsl_sync_task_sync`).
+    pub(crate) fn has_space_for(&self, pool: &Pool, blocks: u64, part: u32) -> Fits {
+        let taken = |state: &State| {
+            let used = state.used(pool.root);
+            used.map(|used| used + blocks * OWN_BLOCK)
+        };
+        let limit = pool.fillable(part);
+        let dirty = pool.in_flight / COPIES;
+        if taken(self).most.saturating_add(dirty) <= limit.least {
+            return Fits::Yes;
+        }
+        let mut synced = self.clone();
+        synced.write_open(pool.root);
+        let then = taken(&synced);
+        if then.most <= limit.least {
+            Fits::Yes
+        } else if then.least > limit.most {
+            Fits::No
+        } else {
+            Fits::Unknown
+        }
+    }
+
+    /// Whether it may be tight, in any dataset, for a change that writes so much.
+    pub(crate) fn may_be_tight(&self, bytes: u64) -> bool {
+        let more = bytes.saturating_add(2 * BESIDES).saturating_mul(INFLATION);
+        self.pools.values().any(|pool| {
+            let in_flight = pool.in_flight.saturating_add(more);
+            let used = self.used(pool.root).most.saturating_add(in_flight);
+            !pool.limited.is_empty() || pool.doubt.is_some() || used >= pool.fillable(0).least
+        })
+    }
+
     /// Whether a quota limits what is written to a dataset.
-    pub(crate) fn is_limited(&self, id: DatasetId) -> bool {
+    fn is_limited(&self, id: DatasetId) -> bool {
         let has = |id, property| self.size_property(id, property) != 0;
         self.pool_of(id)
             .is_some_and(|pool| !pool.limited.is_empty())
@@ -149,9 +242,20 @@ impl State {
         };
         let flying = self.in_flight(pool);
         let flies = |id| flying.get(&id).copied().unwrap_or_default();
+        if pool.doubt.is_some() {
+            // What is dirty may be on disk already.
+            let most = self.used(pool.root).most + flies(pool.root).most / COPIES;
+            let limit = pool.fillable(0).least;
+            return if most < limit {
+                Admission::Sometime
+            } else {
+                Admission::Unknown
+            };
+        }
         let quota = |id, property| match self.size_property(id, property) {
-            0 => u64::MAX,
-            quota => quota,
+            _ if change.frees => Figure::exact(u64::MAX),
+            0 => Figure::exact(u64::MAX),
+            quota => Figure::exact(quota),
         };
         let limit = quota(id, Property::Refquota);
         let mut referenced = pool.space.referenced(id).size;
@@ -174,12 +278,20 @@ impl State {
         let sector = 1 << pool.ashift;
         let mut bytes = change.bytes.map(|bytes| bytes.max(sector) * INFLATION);
         for id in self.and_above(id) {
-            let limit = quota(id, Property::Quota);
-            let waits = reaches(used + flies(id), limit.saturating_add(limit >> 5));
+            let (mut limit, mut errno) = (quota(id, Property::Quota), Errno::EDQUOT);
+            if id == pool.root {
+                let fillable = pool.fillable(u32::from(change.frees));
+                if fillable.most < limit.least {
+                    errno = Errno::ENOSPC;
+                }
+                limit = smaller(limit, fillable);
+            }
+            let waits = reaches(used + flies(id), extended(limit));
             let found = match (reaches(used, limit), waits) {
-                (Some(true), _) => Admission::No(Errno::EDQUOT),
+                (Some(true), _) => Admission::No(errno),
                 (Some(false), Some(true)) => Admission::Later,
                 (Some(false), Some(false)) => Admission::Yes,
+                (Some(false), None) if id == pool.root && !unsure => Admission::Sometime,
                 _ => Admission::Unknown,
             };
             // It may be that it is not asked.

@@ -40,7 +40,7 @@ impl State {
                 _ => None,
             };
         }
-        if !space.contains(id) {
+        if !space.contains(id) || pool.doubt.is_some() {
             return None;
         }
         let for_itself = if id == pool.root {
@@ -74,7 +74,9 @@ impl State {
     /// known of it.
     #[must_use]
     pub fn written_since(&self, id: DatasetId, since: DatasetId) -> Option<Figure> {
-        let pool = self.pool_of(id).filter(|pool| pool.space.contains(id))?;
+        let pool = self
+            .pool_of(id)
+            .filter(|pool| pool.space.contains(id) && pool.doubt.is_none())?;
         match pool.dataset(since)?.bookmark() {
             Some(bookmark) => {
                 let home = bookmark.filesystem;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use crate::dmu::Volume;
 use crate::dsl::names;
 use crate::dsl::properties::Key;
-use crate::dsl::property::Value;
+use crate::dsl::property::{Property, Value};
 use crate::dsl::reason::Reason;
+use crate::dsl::room::Fits;
 use crate::machine::State;
 use crate::outcome::Outcome;
 
@@ -120,6 +121,17 @@ pub enum DslOp {
     },
 }
 
+/// Whether a property is a limit or a promise of space.
+fn limits(key: &Key) -> bool {
+    let limits = [
+        Property::Quota,
+        Property::Refquota,
+        Property::Reservation,
+        Property::Refreservation,
+    ];
+    limits.map(Key::Native).contains(key)
+}
+
 /// How an operation ended, before it becomes an [`Outcome`].
 pub(crate) type Result<T = ()> = std::result::Result<T, Reason>;
 
@@ -149,10 +161,69 @@ impl DslOp {
     }
 
     pub(crate) fn apply(&self, state: &mut State) -> Outcome {
-        if let Err(reason) = state.check_writable(names::pool(self.name())) {
+        let pool = names::pool(self.name());
+        if let Err(reason) = state.check_writable(pool) {
             return Outcome::Refused(reason);
         }
-        let done = match self {
+        let used_by = |state: &State| {
+            let pool = state.pools.get(pool);
+            pool.map_or(0, |pool| pool.space.used(pool.root).most)
+        };
+        let before = used_by(state);
+        let fits = match (self.needs(), state.pools.get(pool)) {
+            (Some((blocks, part)), Some(pool)) => state.has_space_for(pool, blocks, part),
+            _ => Fits::Yes,
+        };
+        // Whatever else there is against it comes first.
+        let done = if fits == Fits::Yes {
+            self.run(state)
+        } else {
+            match self.run(&mut state.clone()) {
+                Ok(()) if fits == Fits::Unknown => {
+                    return Outcome::NotModelled("whether a pool has the space for that");
+                }
+                Ok(()) => {
+                    if let Some(pool) = state.pools.get(pool) {
+                        state.close_dirty(pool.root);
+                    }
+                    Err(Reason::OutOfSpace)
+                }
+                refused => refused,
+            }
+        };
+        let freed = before.saturating_sub(used_by(state));
+        if let Some(pool) = state.pools.get_mut(pool).filter(|_| freed > 0) {
+            let pool = Arc::make_mut(pool);
+            pool.freed[0] = pool.freed[0].saturating_add(freed);
+        }
+        match done {
+            Ok(()) => Outcome::Done,
+            Err(reason) => Outcome::Refused(reason),
+        }
+    }
+
+    /// How many blocks of the pool's own metadata it may change, and with which part of what is kept back (see
+    /// [`crate::spa::Pool::fillable`]); none if it always may.
+    fn needs(&self) -> Option<(u64, u32)> {
+        Some(match self {
+            DslOp::Create { .. } | DslOp::Clone { .. } => (6, 0),
+            DslOp::Snapshot { names, .. } => (3 * names.len() as u64, 0),
+            DslOp::Bookmark { .. } => (1, 0),
+            DslOp::Promote { .. } | DslOp::Rename { .. } => (3, 1),
+            DslOp::Set { settings, .. } if settings.iter().any(|(key, _)| limits(key)) => (0, 2),
+            DslOp::Set { .. }
+            | DslOp::Inherit { .. }
+            | DslOp::DestroyBookmark { .. }
+            | DslOp::Rollback { .. }
+            | DslOp::RenameSnapshot { .. } => (1, 1),
+            DslOp::Hold { names, .. } => (names.len() as u64, 1),
+            DslOp::Release { names, .. } => (names.len() as u64, 2),
+            DslOp::Destroy { .. } | DslOp::DestroySnapshots { .. } => return None,
+        })
+    }
+
+    fn run(&self, state: &mut State) -> Result {
+        match self {
             DslOp::Create {
                 name,
                 volume,
@@ -181,10 +252,6 @@ impl DslOp {
             DslOp::DestroyBookmark { name } => state.destroy_bookmark(name),
             DslOp::Hold { names, tag } => state.hold(names, tag),
             DslOp::Release { names, tag } => state.release(names, tag),
-        };
-        match done {
-            Ok(()) => Outcome::Done,
-            Err(reason) => Outcome::Refused(reason),
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::dsl::reason::Reason;
 use crate::dsl::room::Fits;
 use crate::fault::Fault;
 use crate::machine::State;
+use crate::zpl::files;
 
 impl State {
     /// Only the newest snapshot can be rolled back to; newer ones, and bookmarks of newer ones, are destroyed
@@ -51,6 +52,11 @@ impl State {
             pool.space.rollback(home);
             pool.dirty(home);
             pool.close_txg();
+        }
+        // `zfs_resume_fs`; what there is no space for stays.
+        if self.mounts.is_mounted(home) && !self.is_readonly(home) {
+            self.write_closed();
+            let _ = files::drain(self, home);
         }
         Ok(())
     }

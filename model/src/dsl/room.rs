@@ -43,7 +43,7 @@ pub(super) fn left(limit: u64, taken: Figure) -> Figure {
 }
 
 /// The smaller of two.
-fn smaller(one: Figure, other: Figure) -> Figure {
+pub(super) fn smaller(one: Figure, other: Figure) -> Figure {
     Figure {
         least: one.least.min(other.least),
         most: one.most.min(other.most),

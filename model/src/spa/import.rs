@@ -6,6 +6,7 @@ use crate::dsl::dataset::DatasetId;
 use crate::dsl::names;
 use crate::dsl::op::Result;
 use crate::dsl::reason::Reason;
+use crate::dsl::room::Fits;
 use crate::fault::Fault;
 use crate::machine::State;
 use crate::spa::Pool;
@@ -193,7 +194,13 @@ impl State {
             return Err(Reason::NotSupportedByPool);
         }
         let kept = pool.clone();
-        let pool = Arc::make_mut(pool);
+        if self.has_space_for(&kept, 0, 0) == Fits::No {
+            self.close_dirty(kept.root);
+            return Err(Reason::OutOfSpace);
+        }
+        let Some(pool) = self.pools.get_mut(name).map(Arc::make_mut) else {
+            return Err(Reason::NoSuchPool(name.into()));
+        };
         pool.checkpoint = Some(Checkpoint {
             created: now,
             pool: kept,

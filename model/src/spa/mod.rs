@@ -77,6 +77,12 @@ pub struct Pool {
     pub open_txg: u64,
     /// The datasets that have changed since they were last brought to disk, with the transaction group of that.
     pub dirty: BTreeMap<DatasetId, u64>,
+    /// At most what the changes count for that are not on disk.
+    pub(crate) in_flight: u64,
+    /// What datasets gave up lately, at most: in the transaction group that is open, and in those before it.
+    pub(crate) freed: [u64; 3],
+    /// The transaction group of which nobody knows whether it was closed, because so much was dirty.
+    pub(crate) doubt: Option<u64>,
     /// The datasets that ever had a quota.
     pub(crate) limited: BTreeSet<DatasetId>,
     /// What its datasets take on disk.
@@ -162,9 +168,12 @@ impl Pool {
     /// What the pool takes for itself: what it knows of its datasets, its history, and the maps of its space.
     #[must_use]
     pub fn own_metadata(&self) -> Figure {
+        let datasets = self.datasets.len() as u64;
+        let commands = self.history.len() as u64;
+        let maps = self.space.used(self.root).most >> 8;
         Figure {
-            least: 8 << self.ashift,
-            most: (2048 << self.ashift).max(16 << 20),
+            least: 32 << self.ashift,
+            most: ((128 + 12 * datasets + commands / 2) << self.ashift.max(12)) + maps,
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::dsl::dataset::DatasetId;
 use crate::dsl::properties::Key;
 use crate::dsl::property::Value;
+use crate::dsl::room::Fits;
 use crate::machine::State;
 use crate::outcome::Outcome;
 use crate::release::Release;
@@ -210,7 +211,15 @@ impl PoolOp {
     }
 
     pub(crate) fn apply(&self, state: &mut State) -> Outcome {
+        let kept = match self {
+            PoolOp::Checkpoint { pool } => state.pools.get(&**pool),
+            _ => None,
+        };
+        let fits = kept.map(|pool| state.has_space_for(pool, 0, 0));
         let done = match self {
+            PoolOp::Checkpoint { .. } if fits == Some(Fits::Unknown) => {
+                return Outcome::NotModelled("whether a pool has the space for a checkpoint");
+            }
             PoolOp::Create {
                 name,
                 vdevs,

@@ -89,6 +89,19 @@ impl Pool {
         }
     }
 
+    /// What a change may fill, be it with a part of what is kept back: all but half of it (1), or a quarter (2). What
+    /// was freed lately is not there yet (`dsl_pool_unreserved_space`).
+    pub(crate) fn fillable(&self, part: u32) -> Figure {
+        let slop = self.slop();
+        let more = slop - (slop >> part);
+        let lately = self.freed.iter().sum::<u64>() + self.own_metadata().most;
+        let usable = self.usable().map(|bytes| bytes + more);
+        Figure {
+            least: usable.least.saturating_sub(lately),
+            most: usable.most,
+        }
+    }
+
     /// What nobody may fill, in bytes (`spa_get_slop_space`).
     fn slop(&self) -> u64 {
         let space = self.deflated(|it| it.size() - it.log());

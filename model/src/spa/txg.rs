@@ -13,6 +13,9 @@ impl Pool {
     /// Closes the open transaction group: what is written from now on is born in the next one.
     pub fn close_txg(&mut self) {
         self.open_txg += 1;
+        self.in_flight = 0;
+        self.doubt = None;
+        self.freed = [0, self.freed[0], self.freed[1]];
     }
 
     /// A dataset changes in the open transaction group.
@@ -81,6 +84,7 @@ impl State {
         }
         pool.space.born(id, synced.born);
         for (birth, weight) in synced.freed {
+            pool.freed[0] = pool.freed[0].saturating_add(weight.size.most);
             pool.space.kill(id, birth, weight);
         }
     }

@@ -402,10 +402,19 @@ pub(super) fn drop_link(state: &mut State, id: DatasetId, object: ObjectId) -> R
     }
 }
 
+/// The change that frees blocks of an object.
+fn frees(state: &State, id: DatasetId, object: ObjectId) -> Change {
+    let indirect = match znode(state, id, object).map(|znode| &znode.body) {
+        Ok(Body::File(blocks)) => blocks.indirect_bytes(),
+        _ => 0,
+    };
+    Change::frees(indirect)
+}
+
 /// Frees an object that has no name: first its blocks, and then, in a change of its own, the rest. Where there is
 /// no space for that it waits until it is mounted again (`zfs_rmnode`).
 fn free(state: &mut State, id: DatasetId, object: ObjectId) -> Result<()> {
-    if state.is_limited(id) {
+    if state.is_tight(id, Change::tables(1)) {
         let terms = terms(state, id);
         if let Body::File(blocks) = &mut znode_mut(state, id, object)?.body {
             blocks.truncate(0, terms);
@@ -550,11 +559,11 @@ pub(super) fn write_object(
     {
         blocks.write(offset, data, terms);
     }
-    let (limited, release) = (state.is_limited(id), state.release);
+    let (tight, release) = (state.is_tight(id, Change::writes(data.len)), state.release);
     let mut done = 0;
     while done < data.len {
         let (at, mut len) = (offset + done, data.len - done);
-        if limited {
+        if tight {
             let Body::File(blocks) = &znode(state, id, object)?.body else {
                 return Err(Errno::EISDIR.into());
             };
@@ -595,9 +604,12 @@ fn truncate(state: &mut State, at: &At, size: u64) -> Result {
     }
     let id = reached.dataset;
     xattr::drop_capability(state, id, object)?;
-    if size > znode(state, id, object)?.size() {
-        state.assign(id, Change::tables(0))?;
-    }
+    let change = if size > znode(state, id, object)?.size() {
+        Change::tables(0)
+    } else {
+        frees(state, id, object)
+    };
+    state.assign(id, change)?;
     let terms = terms(state, id);
     if let Body::File(blocks) = &mut znode_mut(state, id, object)?.body {
         blocks.truncate(size, terms);
@@ -620,6 +632,8 @@ fn punch(state: &mut State, at: &At, offset: u64, len: u64) -> Result {
     if offset > znode(state, reached.dataset, object)?.size() {
         return Ok(None);
     }
+    let change = frees(state, reached.dataset, object);
+    state.assign(reached.dataset, change)?;
     let terms = terms(state, reached.dataset);
     let zeros = state.faulty(Fault::PunchWritesZeros);
     let znode = znode_mut(state, reached.dataset, object)?;
@@ -679,6 +693,7 @@ fn remove_directory(state: &mut State, at: &At) -> Result {
     if !entries.is_empty() {
         return Err(Errno::ENOTEMPTY.into());
     }
+    state.assign(reached.dataset, Change::frees(0))?;
     let now = state.now;
     leave(objset_mut(state, reached.dataset)?, directory, &name, now)?;
     drop_link(state, reached.dataset, object)?;
@@ -696,6 +711,8 @@ fn unlink(state: &mut State, at: &At) -> Result {
     if znode(state, reached.dataset, object)?.is_directory() {
         return Err(Errno::EISDIR.into());
     }
+    let change = frees(state, reached.dataset, object);
+    state.assign(reached.dataset, change)?;
     let now = state.now;
     if state.faulty(Fault::UnlinkShowsBelow)
         && let Some(origin) = state.origin_of(reached.dataset)
@@ -952,7 +969,7 @@ fn mount(state: &mut State, name: &str, path: &str, options: MountOptions, besid
 }
 
 /// Frees what waits in the delete queue (`zfs_unlinked_drain`).
-fn drain(state: &mut State, id: DatasetId) -> Result<()> {
+pub(crate) fn drain(state: &mut State, id: DatasetId) -> Result<()> {
     let queued = objset(state, id)?.queued();
     let closed = queued.filter(|&object| !state.open_files.has(id, object));
     for object in closed.collect::<Vec<_>>() {
@@ -1095,6 +1112,7 @@ fn remove_mountpoint(state: &mut State, path: &str) -> Result {
     if znode(state, reached.dataset, object)?.size() > 2 {
         return Err(Errno::ENOTEMPTY.into());
     }
+    state.assign(reached.dataset, Change::frees(0))?;
     let now = state.now;
     leave(objset_mut(state, reached.dataset)?, directory, &name, now)?;
     drop_link(state, reached.dataset, object)?;

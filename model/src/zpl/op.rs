@@ -360,9 +360,12 @@ impl FileOp {
         if let Some(what) = files::not_modelled(self, state) {
             return Outcome::NotModelled(what);
         }
-        // Near a quota something may have changed before it is known that nobody knows.
-        let limited = state.pools.values().any(|pool| !pool.limited.is_empty());
-        let before = limited.then(|| state.clone());
+        // Where it is tight something may have changed before it is known that nobody knows.
+        let writes = match self {
+            FileOp::Write { data, .. } => data.len,
+            _ => 0,
+        };
+        let before = state.may_be_tight(writes).then(|| state.clone());
         match files::apply(self, state) {
             Ok(None) => Outcome::Done,
             Ok(Some(result)) => Outcome::File(result),
