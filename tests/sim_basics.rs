@@ -202,16 +202,16 @@ fn estimates_look_like_figures() {
     ";
     insta::assert_snapshot!(out(directory.path(), TANK, script), @r#"
     NAME       USED  AVAIL  REFER  MOUNTPOINT
-    tank        50K  9.20G    23K  /tank
+    tank        62K  9.20G    23K  /tank
     tank/a      23K  1024M    23K  /tank/a
     tank/a@s     0B      -    23K  -
     tank/b       0B  9.20G    23K  /tank/b
-    tank	51200	9881729024	23552	27648	1.00
+    tank	63488	9881716736	23552	39936	1.00
     tank/a	23552	1073718272	23552	0	1.00
-    tank/b	0	9881729024	23552	0	1.00
+    tank/b	0	9881716736	23552	0	1.00
     NAME   SIZE  ALLOC   FREE  CKPOINT  EXPANDSZ   FRAG    CAP  DEDUP    HEALTH  ALTROOT
-    tank  9.50G    50K  9.50G        -         -     0%     0%  1.00x    ONLINE  -
-    tank	10200547328	51200	10200496128	-	-	0	0	1.00	ONLINE	-
+    tank  9.50G    62K  9.50G        -         -     0%     0%  1.00x    ONLINE  -
+    tank	10200547328	63488	10200483840	-	-	0	0	1.00	ONLINE	-
     0B
     0
     0

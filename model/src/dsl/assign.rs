@@ -13,6 +13,7 @@ use crate::dsl::property::Property;
 use crate::fault::Fault;
 use crate::machine::State;
 use crate::outcome::Errno;
+use crate::release::Release;
 use crate::spa::Pool;
 use crate::zpl::op::Failure;
 
@@ -82,6 +83,8 @@ enum Admission {
     Sometime,
     /// It may not.
     No(Errno),
+    /// It may not, and nobody knows whether at once, or when what is dirty is on disk.
+    Late(Errno),
     /// It depends on space figures that are not known well enough.
     Unknown,
 }
@@ -128,10 +131,12 @@ impl State {
             Admission::Yes => Ok(()),
             Admission::No(errno) => Err(Failure::Errno(errno)),
             Admission::Sometime if !limited => {
-                if let Some(pool) = self.pool_of_mut(id) {
-                    pool.doubt = Some(pool.open_txg);
-                }
+                self.doubt(id);
                 Ok(())
+            }
+            Admission::Late(errno) => {
+                self.doubt(id);
+                Err(Failure::Errno(errno))
             }
             _ => Err(Failure::NotModelled(
                 "whether there is space for a change so near a quota, or to the end of a pool",
@@ -188,6 +193,13 @@ impl State {
         }
     }
 
+    /// From now on nobody knows whether the open transaction group was closed.
+    fn doubt(&mut self, id: DatasetId) {
+        if let Some(pool) = self.pool_of_mut(id) {
+            pool.doubt = Some(pool.open_txg);
+        }
+    }
+
     /// Whether it may be tight, in any dataset, for a change that writes so much.
     pub(crate) fn may_be_tight(&self, bytes: u64) -> bool {
         let more = bytes.saturating_add(2 * BESIDES).saturating_mul(INFLATION);
@@ -198,8 +210,24 @@ impl State {
         })
     }
 
+    /// What becomes of a change in a pool that is full. Since 2.2 it waits until what was freed lately can be used, if
+    /// that might help.
+    fn full(&self, pool: &Pool, limit: Figure) -> Admission {
+        let over = self.used(pool.root).least.saturating_sub(limit.most);
+        let waits = self.release > Release::V2_1 && over < pool.freed_lately();
+        if !waits || pool.dirty.is_empty() {
+            return Admission::No(Errno::ENOSPC);
+        }
+        let mut synced = self.clone();
+        synced.write_open(pool.root);
+        match reaches(synced.used(pool.root), limit) {
+            Some(true) => Admission::Late(Errno::ENOSPC),
+            _ => Admission::Unknown,
+        }
+    }
+
     /// Whether a quota limits what is written to a dataset.
-    fn is_limited(&self, id: DatasetId) -> bool {
+    pub(crate) fn is_limited(&self, id: DatasetId) -> bool {
         let has = |id, property| self.size_property(id, property) != 0;
         self.pool_of(id)
             .is_some_and(|pool| !pool.limited.is_empty())
@@ -246,8 +274,15 @@ impl State {
             // What is dirty may be on disk already.
             let most = self.used(pool.root).most + flies(pool.root).most / COPIES;
             let limit = pool.fillable(0).least;
+            let mut synced = self.clone();
+            synced.write_open(pool.root);
+            let surely = [&synced, self].map(|state| state.used(pool.root).least);
             return if most < limit {
                 Admission::Sometime
+            } else if change.frees {
+                Admission::Yes
+            } else if surely.iter().all(|&used| used >= pool.fillable(0).most) {
+                Admission::Late(Errno::ENOSPC)
             } else {
                 Admission::Unknown
             };
@@ -288,6 +323,7 @@ impl State {
             }
             let waits = reaches(used + flies(id), extended(limit));
             let found = match (reaches(used, limit), waits) {
+                (Some(true), _) if errno == Errno::ENOSPC => self.full(pool, limit),
                 (Some(true), _) => Admission::No(errno),
                 (Some(false), Some(true)) => Admission::Later,
                 (Some(false), Some(false)) => Admission::Yes,

@@ -304,10 +304,21 @@ impl State {
     /// What can still be taken below a dataset (`dsl_dir_space_available`): quotas at it and above it limit
     /// that, and what is reserved at it helps. Without end at and above `stop`.
     fn room(&self, id: DatasetId, stop: Option<DatasetId>) -> Figure {
-        if stop == Some(id) {
-            return Figure::exact(u64::MAX);
-        }
         let used = self.used(id);
+        if stop == Some(id) {
+            // Above it nothing changes, but what is over its limit takes nothing on.
+            let quota = match self.size_property(id, Property::Quota) {
+                0 => Figure::exact(u64::MAX),
+                quota => Figure::exact(quota),
+            };
+            let pool = self.pool_of(id).filter(|pool| pool.root == id);
+            let limit = pool.map_or(quota, |pool| smaller(quota, pool.usable()));
+            let room = |within| if within { u64::MAX } else { 0 };
+            return Figure {
+                least: room(used.most <= limit.least),
+                most: room(used.least <= limit.most),
+            };
+        }
         let room = match self.filesystem(id).and_then(|it| it.parent) {
             Some(parent) => {
                 let unused = left(self.size_property(id, Property::Reservation), used);

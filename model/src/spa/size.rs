@@ -94,12 +94,18 @@ impl Pool {
     pub(crate) fn fillable(&self, part: u32) -> Figure {
         let slop = self.slop();
         let more = slop - (slop >> part);
-        let lately = self.freed.iter().sum::<u64>() + self.own_metadata().most;
+        let lately = self.freed_lately();
         let usable = self.usable().map(|bytes| bytes + more);
         Figure {
             least: usable.least.saturating_sub(lately),
             most: usable.most,
         }
+    }
+
+    /// At most what was freed, and can be used only when two more transaction groups are on disk
+    /// (`dsl_pool_deferred_space`).
+    pub(crate) fn freed_lately(&self) -> u64 {
+        self.freed.iter().sum::<u64>() + self.own_metadata().most
     }
 
     /// What nobody may fill, in bytes (`spa_get_slop_space`).
