@@ -47,9 +47,12 @@ fn the_tables_are_the_sums_of_the_files() {
         runs.push(run);
     }
     let text = |run: &Value, key: &str| run[key].as_str().expect("a text").to_owned();
-    let (space, others): (Vec<_>, Vec<_>) = runs
+    let (space, others): (Vec<&Value>, Vec<_>) = runs
         .iter()
         .partition(|run| text(run, "mix").starts_with("space"));
+    let (sharing, others): (Vec<_>, Vec<_>) = others
+        .into_iter()
+        .partition(|run| text(run, "mix") == "sharing");
 
     let paths = ["/runs", "/steps", "/succeeded", "/divergences"];
     let others = sums(others.into_iter(), paths, |run| text(run, "openzfs"));
@@ -76,6 +79,15 @@ fn the_tables_are_the_sums_of_the_files() {
             format!("| {key} | {runs} | {drawn} | {divergences} | {printed} | {exact} | {whole}.{rest:02} % |")
         },
     ));
+    let paths = ["/runs", "/drawn", "/divergences", "/pairs"];
+    let sharing = sums(sharing.into_iter(), paths, |run| text(run, "openzfs"));
+    rows.extend(
+        sharing
+            .into_iter()
+            .map(|(release, [runs, drawn, divergences, pairs])| {
+                format!("| {release} | {runs} | {drawn} | {divergences} | {pairs} |")
+            }),
+    );
     let page = fs::read_to_string(directory.join("README.md")).unwrap();
     let mut in_table = false;
     let mut tables = Vec::new();

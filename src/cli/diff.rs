@@ -200,6 +200,10 @@ impl Diff {
                 "not_compared": by_class(&figures.excused),
             });
         }
+        let pairs = sum(|it| it.report.pairs);
+        if pairs > 0 {
+            document["pairs"] = pairs.into();
+        }
         let name = format!("{}-{version}-{first}-{}.json", mix.name(), found.len());
         write(directory, &name, format!("{document:#}\n").as_bytes())
     }

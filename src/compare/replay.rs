@@ -27,6 +27,8 @@ pub struct Report {
     pub excused: Excused,
     /// What the listings of space figures told that [`diff_trace`] inserted.
     pub figures: Figures,
+    /// How many clones and their origins have the same blocks: those that `pointers` listed in [`diff_trace`].
+    pub pairs: usize,
 }
 
 /// The numbers in listings of space figures that agree.
@@ -87,6 +89,7 @@ impl Report {
             divergences: Vec::new(),
             excused: Excused::default(),
             figures: Figures::default(),
+            pairs: 0,
         }
     }
 
@@ -288,9 +291,22 @@ pub fn diff_trace(
     let mut comparer = Comparer::new();
     for ((i, inserted, command), (expected, got)) in steps.iter().zip(expected.iter().zip(&got)) {
         let step = (*i, inserted.then_some(command));
+        let before = report.divergences.len();
         report.step(&mut comparer, step, &Expected::from(expected), got);
+        if command.words.first().is_some_and(|it| it == "pointers")
+            && report.divergences.len() == before
+        {
+            report.pairs += pairs(expected);
+        }
     }
     Ok(report)
+}
+
+/// How many clones stand in what `pointers` prints.
+fn pairs(printed: &Printed) -> usize {
+    let out = String::from_utf8_lossy(&printed.out);
+    let heads = out.lines().filter(|line| !line.starts_with(' '));
+    heads.filter(|line| line.contains(" origin=")).count()
 }
 
 /// How a fresh run of a step relates to what a trace has recorded.

@@ -32,6 +32,8 @@ pub enum Mix {
     SpaceMirror,
     /// The same on raidz1
     SpaceRaidz,
+    /// Clones, and clones of them, that are written to: at the end which blocks they share
+    Sharing,
 }
 
 impl Mix {
@@ -44,20 +46,21 @@ impl Mix {
             Mix::Space14 => "space-14",
             Mix::SpaceMirror => "space-mirror",
             Mix::SpaceRaidz => "space-raidz",
+            Mix::Sharing => "sharing",
         }
     }
 
     /// Whether the space figures of all datasets are what it is about.
     #[must_use]
     pub fn has_figures(self) -> bool {
-        self.layout().is_some()
+        self.layout().is_some() && self != Mix::Sharing
     }
 
-    /// The pool of a mix about space.
+    /// The pool of a mix about space or sharing.
     fn layout(self) -> Option<&'static [&'static str]> {
         match self {
             Mix::Administration => None,
-            Mix::Space12 => Some(space::ONE_DEVICE_12),
+            Mix::Space12 | Mix::Sharing => Some(space::ONE_DEVICE_12),
             Mix::Space14 => Some(space::ONE_DEVICE_14),
             Mix::SpaceMirror => Some(space::MIRROR),
             Mix::SpaceRaidz => Some(space::RAIDZ),
@@ -93,7 +96,10 @@ pub fn trace(
             Box::new(move |state| sequence.next(state))
         }
         Some(layout) => {
-            let mut sequence = space::Sequence::new(draw, length, layout);
+            let mut sequence = match mix {
+                Mix::Sharing => space::Sequence::of_sharing(draw, length, layout),
+                _ => space::Sequence::of_space(draw, length, layout),
+            };
             Box::new(move |state| sequence.next(state))
         }
     };

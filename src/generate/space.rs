@@ -1,5 +1,6 @@
 //! The mixes `space-...`: what changes how much datasets take. Few datasets and few files, written, cloned and
-//! destroyed again and again, on a pool of one layout.
+//! destroyed again and again, on a pool of one layout. And the mix `sharing`: many clones, of which each is
+//! written to a little.
 
 use ztwin_model::dmu::ROOT;
 use ztwin_model::dsl::dataset::{Dataset, DatasetId};
@@ -16,6 +17,10 @@ pub(super) struct Sequence {
     setup: std::vec::IntoIter<String>,
     /// How many are still drawn.
     left: usize,
+    /// The last steps.
+    end: std::vec::IntoIter<String>,
+    /// What is drawn, and how often.
+    rules: &'static [(u64, Rule)],
     /// Seeds of data, each taken once.
     next: u64,
 }
@@ -51,8 +56,8 @@ const EDGES: [u64; 10] = [
 
 type Rule = fn(&mut World<'_>) -> Option<Vec<String>>;
 
-/// What is drawn, and how often.
-const RULES: &[(u64, Rule)] = &[
+/// What is drawn for `space-...`, and how often.
+const SPACE: &[(u64, Rule)] = &[
     (7, |it| it.create()),
     (1, |it| it.create_volume()),
     (26, |it| it.write()),
@@ -73,8 +78,26 @@ const RULES: &[(u64, Rule)] = &[
     (14, |_| Some(words("zpool sync tank"))),
 ];
 
+/// What is drawn for `sharing`.
+const SHARING: &[(u64, Rule)] = &[
+    (30, |it| it.clone_anew()),
+    (30, |it| it.write()),
+    (4, |it| it.truncate()),
+    (4, |it| it.punch()),
+    (3, |it| it.unlink()),
+    (1, |it| it.link()),
+    (12, |it| it.snapshot()),
+    (3, |it| it.promote()),
+    (2, |it| it.rollback()),
+    (2, |it| it.destroy_snapshots()),
+    (1, |it| it.destroy_filesystem()),
+    (2, |it| it.set()),
+    (2, |_| Some(words("zpool sync tank"))),
+];
+
 impl Sequence {
-    pub fn new(draw: Draw, length: usize, layout: &[&str]) -> Self {
+    /// What changes how much datasets take.
+    pub fn of_space(draw: Draw, length: usize, layout: &[&str]) -> Self {
         let mut setup: Vec<String> = layout.iter().map(|&line| line.to_owned()).collect();
         if let Some(pool) = setup.last_mut() {
             *pool = format!("zpool create -O atime=off -O compression=off {pool}");
@@ -84,7 +107,27 @@ impl Sequence {
             draw,
             setup: setup.into_iter(),
             left: length,
+            end: Vec::new().into_iter(),
+            rules: SPACE,
             next: 1,
+        }
+    }
+
+    /// Many clones, and at the end which blocks they share.
+    pub fn of_sharing(draw: Draw, length: usize, layout: &[&str]) -> Self {
+        let space = Sequence::of_space(draw, length, layout);
+        let files = ["f0 0 300K", "f1 0 60K", "d/f0 0 1M", "f2 200K 3K"];
+        let files = files.iter().zip(1_000_000..);
+        let writes = files.map(|(file, seed)| format!("write tank/a:/{file} data=random:{seed}"));
+        let mut setup: Vec<String> = space.setup.collect();
+        setup.push("mkdir tank/a:/d".to_owned());
+        setup.extend(writes);
+        setup.push("zfs snapshot tank/a@s1".to_owned());
+        Sequence {
+            setup: setup.into_iter(),
+            end: vec!["pointers tank".to_owned()].into_iter(),
+            rules: SHARING,
+            ..space
         }
     }
 
@@ -93,11 +136,14 @@ impl Sequence {
         if let Some(line) = self.setup.next() {
             return Some(words(&line));
         }
-        self.left = self.left.checked_sub(1)?;
+        let Some(left) = self.left.checked_sub(1) else {
+            return self.end.next().map(|line| words(&line));
+        };
+        self.left = left;
         let mut world = World::new(&mut self.draw, &mut self.next, state);
         // A rule has nothing to say when what it needs is not there.
         for _ in 0..100 {
-            let rule = *world.draw.weighted(RULES)?;
+            let rule = *world.draw.weighted(self.rules)?;
             if let Some(words) = rule(&mut world) {
                 return Some(words);
             }
@@ -347,6 +393,15 @@ impl<'a> World<'a> {
             all.extend(["-o".to_owned(), setting]);
         }
         all.extend([snapshot, self.new_filesystem()?]);
+        Some(all)
+    }
+
+    /// A clone with a name of its own.
+    fn clone_anew(&mut self) -> Option<Vec<String>> {
+        let snapshot = self.draw.one(&self.snapshots)?.clone();
+        *self.next += 1;
+        let mut all = words("zfs clone");
+        all.extend([snapshot, format!("tank/c{}", self.next)]);
         Some(all)
     }
 
