@@ -26,8 +26,8 @@ pub(super) struct Marker<'a> {
     pub text: &'a str,
 }
 
-/// Space figures that hang on what a pool takes for itself: `used` of its root, `available` without a quota, sizes
-/// and free space of pools, fragmentation, capacity and ratios.
+/// Space figures that nobody predicts: allocated and free space of pools, fragmentation and capacity, and where what
+/// a dataset takes is not known, those of it.
 ///
 /// Accepts plain digits, a size such as `1.23M`, `12%`, `1.00x`, `-` and `none`.
 pub const SPACE: Class = Class {
@@ -134,6 +134,20 @@ pub const BETWEEN: Class = Class {
     accepts: |words| usize::from(words.first().is_some_and(|word| amount(word).is_some())),
 };
 
+/// Space figures of datasets of which all is known but what the pool takes for itself (what it knows of its datasets, its
+/// history, the maps of its space): `used`, `usedbychildren`, `logicalused` and `compressratio` of its root, and
+/// `available` without a quota.
+///
+/// The marker says how such a figure comes from that amount: `<metadata:98304+tank.17>` is 98304 bytes more than
+/// what the pool `tank` takes for itself in transaction group 17, `<metadata:872415232-tank.17>` what that leaves of so
+/// many bytes, `<metadata:500/300+tank.17.logical>` a ratio of two sums. Accepts what agrees with all other values that
+/// tell of the same amount in the trace; one that follows from these does not count.
+pub const METADATA: Class = Class {
+    name: "metadata",
+    marker: "<metadata:",
+    accepts: |words| usize::from(words.first().is_some_and(|word| is_space(word))),
+};
+
 /// The name of the machine on which a command ran, as `zpool history -l` prints it.
 ///
 /// Accepts letters and digits of ASCII, with `-` and `.` between them.
@@ -156,8 +170,9 @@ pub const DURATION: Class = Class {
 };
 
 /// All classes, in the order of verdicts.
-pub const CLASSES: [&Class; 11] = [
-    &SPACE, &TIME, &GUID, &TXG, &USAGE, &ORDER, &VERSION, &FEATURE, &HOST, &DURATION, &BETWEEN,
+pub const CLASSES: [&Class; 12] = [
+    &SPACE, &METADATA, &TIME, &GUID, &TXG, &USAGE, &ORDER, &VERSION, &FEATURE, &HOST, &DURATION,
+    &BETWEEN,
 ];
 
 impl Class {
@@ -187,6 +202,12 @@ impl<'a> Marker<'a> {
     /// What stands behind it in the text in which it was found.
     pub(super) fn behind(self, text: &'a str) -> &'a str {
         &text[self.start + self.text.len()..]
+    }
+
+    /// What stands in it behind the name of its class.
+    pub(super) fn inside(&self) -> &'a str {
+        let inside = self.text.strip_prefix(self.class.marker);
+        inside.and_then(|it| it.strip_suffix('>')).unwrap_or("")
     }
 
     /// How many words from the first one on are a value that it stands for.

@@ -3,11 +3,26 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::class::{Class, Excused, Marker, ORDER, USAGE};
+use super::class::{Class, Excused, METADATA, Marker, ORDER, USAGE};
+use super::metadata::Amounts;
 use crate::trace::{Content, Pattern, Piece, Placed, Text};
 
-/// Names that `<guid:name>` bound.
-pub(super) type Bound = BTreeMap<String, String>;
+/// What earlier lines of a trace say of later ones.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Bound {
+    /// Names that `<guid:name>` bound.
+    names: BTreeMap<String, String>,
+    /// What pools take for themselves.
+    amounts: Amounts,
+}
+
+impl Bound {
+    /// What a line that agrees adds.
+    pub fn extend(&mut self, matched: &mut Matched) {
+        self.names.extend(std::mem::take(&mut matched.binds));
+        self.amounts.extend(std::mem::take(&mut matched.amounts));
+    }
+}
 
 /// A line that was printed, where markers may stand.
 #[derive(Clone, Debug)]
@@ -64,8 +79,9 @@ fn unlisted(line: &[u8]) -> Option<Vec<u8>> {
 /// Puts each list that may stand in any order into the order in which `expected` has its lines, from behind
 /// the line in front of the list on.
 pub(super) fn reorder(expected: &[Placed], got: &mut [Got<'_>], excused: &mut Excused) {
-    let agree =
-        |line: &Placed, it: &Got<'_>| compare(&line.text, it, it.marked, &Bound::new()).is_some();
+    let agree = |line: &Placed, it: &Got<'_>| {
+        compare(&line.text, it, it.marked, &Bound::default()).is_some()
+    };
     let (mut start, mut from) = (0, 0);
     if !got.iter().any(|line| line.listed) {
         return;
@@ -98,10 +114,24 @@ pub(super) fn reorder(expected: &[Placed], got: &mut [Got<'_>], excused: &mut Ex
 pub(super) struct Matched {
     pub excused: Excused,
     /// Names that it binds.
-    pub binds: Vec<(String, String)>,
+    binds: Vec<(String, String)>,
+    /// What it tells of what pools take for themselves.
+    amounts: Amounts,
     /// Start and end, in characters, of each word: as printed, and as expected. Only when compared by
     /// words.
     pub cells: Vec<Cell>,
+}
+
+impl Matched {
+    /// Notes that a value stands where a marker does; none if it cannot be this one.
+    fn value(&mut self, marker: &Marker<'_>, value: &str, bound: &Bound) -> Option<()> {
+        let exact = marker.class.name == METADATA.name
+            && self.amounts.tell(&bound.amounts, marker.inside(), value)?;
+        if !exact {
+            self.excused.count(marker.class);
+        }
+        Some(())
+    }
 }
 
 /// Where a word stands, in characters: its start, and its end.
@@ -149,7 +179,7 @@ pub(super) fn compare(
         && got.marked
         && got.bytes.starts_with(b"{")
     {
-        return compare_json(bytes, &got.bytes);
+        return compare_json(bytes, &got.bytes, bound);
     }
     let words = std::str::from_utf8(&got.bytes)
         .ok()
@@ -163,7 +193,7 @@ pub(super) fn compare(
 
 /// Compares a line of JSON, in which blanks matter and many markers may stand: each stands for what is
 /// expected up to the character behind it.
-fn compare_json(expected: &[u8], got: &[u8]) -> Option<Matched> {
+fn compare_json(expected: &[u8], got: &[u8], bound: &Bound) -> Option<Matched> {
     let mut expected = std::str::from_utf8(expected).ok()?;
     let mut got = std::str::from_utf8(got).ok()?;
     let mut matched = Matched::default();
@@ -188,7 +218,7 @@ fn compare_json(expected: &[u8], got: &[u8]) -> Option<Matched> {
         if words.is_empty() || marker.accepts(&words) != words.len() {
             return None;
         }
-        matched.excused.count(class);
+        matched.value(&marker, value, bound)?;
         expected = &expected[value.len()..];
     }
     (expected == got).then_some(matched)
@@ -328,18 +358,14 @@ fn compare_words(expected: &Text, got: &str, bound: &Bound) -> Option<Matched> {
                     .collect();
                 let (prefix, suffix) = (&word[..marker.start], marker.behind(word));
                 // A value may be several words, the first and the last with something around it.
-                used = (1..=values.len()).rev().find(|&count| {
+                let value = (1..=values.len()).rev().find_map(|count| {
                     let mut value = values[..count].to_vec();
-                    let ends = value[0].strip_prefix(prefix).and_then(|first| {
-                        value[0] = first;
-                        value[count - 1].strip_suffix(suffix)
-                    });
-                    ends.is_some_and(|last| {
-                        value[count - 1] = last;
-                        marker.accepts(&value) == count
-                    })
+                    value[0] = value[0].strip_prefix(prefix)?;
+                    value[count - 1] = value[count - 1].strip_suffix(suffix)?;
+                    (marker.accepts(&value) == count).then_some(value)
                 })?;
-                matched.excused.count(marker.class);
+                used = value.len();
+                matched.value(&marker, value[0], bound)?;
             }
         }
         let width = word.chars().count();
@@ -420,7 +446,7 @@ fn compare_pieces(pieces: &[Piece], bytes: &[u8], bound: &Bound) -> Option<Vec<(
         if let Piece::Pattern(Pattern::Guid(name)) = piece {
             let value = String::from_utf8_lossy(&bytes[start..end]).into_owned();
             let known = binds.iter().find(|(n, _)| n == name).map(|(_, v)| v);
-            match known.or_else(|| bound.get(name)) {
+            match known.or_else(|| bound.names.get(name)) {
                 Some(known) if *known != value => return None,
                 Some(_) => {}
                 None => binds.push((name.clone(), value)),

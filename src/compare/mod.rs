@@ -6,6 +6,7 @@
 
 mod class;
 mod line;
+mod metadata;
 mod picture;
 mod replay;
 mod table;
@@ -14,8 +15,8 @@ use crate::pools::{End, Printed};
 use crate::trace::{Content, Ending, Expected, Line, Placed, Text};
 
 pub use class::{
-    BETWEEN, CLASSES, Class, DURATION, Excused, FEATURE, GUID, HOST, ORDER, SPACE, TIME, TXG,
-    USAGE, VERSION,
+    BETWEEN, CLASSES, Class, DURATION, Excused, FEATURE, GUID, HOST, METADATA, ORDER, SPACE, TIME,
+    TXG, USAGE, VERSION,
 };
 pub use picture::{Names, Picture};
 pub use replay::{
@@ -25,7 +26,8 @@ pub use replay::{
 
 use line::{Bound, Cell, Got};
 
-/// Compares the outcomes of a trace's steps, in order: names bound by `<guid:name>` hold to its end.
+/// Compares the outcomes of a trace's steps, in order: names bound by `<guid:name>`, and what pools take for
+/// themselves, hold to its end.
 #[derive(Clone, Debug, Default)]
 pub struct Comparer {
     bound: Bound,
@@ -208,12 +210,13 @@ impl Comparer {
                 continue;
             };
             // Once more, now in order: an earlier line of the stream may have bound a name.
-            let Some(matched) = line::compare(&expected[i].text, &got[j], by_words, &self.bound)
+            let Some(mut matched) =
+                line::compare(&expected[i].text, &got[j], by_words, &self.bound)
             else {
                 pairs.extend([Pair::Expected(i), Pair::Got(j)]);
                 continue;
             };
-            self.bound.extend(matched.binds);
+            self.bound.extend(&mut matched);
             verdict.excuse(&expected[i], &matched.excused);
             rows.push((pairs.len(), matched.cells));
             pairs.push(pair);

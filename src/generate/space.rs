@@ -46,8 +46,12 @@ const FILES: [&str; 8] = ["/f0", "/f1", "/f2", "/f3", "/f4", "/f5", "/d/f0", "/d
 const RECORD_SIZES: [&str; 7] = ["512", "4K", "8K", "16K", "64K", "128K", "1M"];
 const COMPRESSIONS: [&str; 3] = ["off", "zle", "lz4"];
 
-/// Quotas and reservations: below what is there, about as much, and above it.
-const SIZES: [&str; 6] = ["none", "none", "300K", "2M", "64M", "2G"];
+/// Quotas: below what is there, or so far above that no writer comes near. What is dirty counts 24 times
+/// (`spa_asize_inflation`), and near to a quota writers wait for the next transaction group.
+const QUOTAS: [&str; 5] = ["none", "none", "1K", "500M", "2G"];
+
+/// Reservations: below what is there, about as much, and above it.
+const RESERVATIONS: [&str; 6] = ["none", "none", "300K", "2M", "64M", "2G"];
 
 /// Where blocks of one size or another end.
 const EDGES: [u64; 10] = [
@@ -468,8 +472,12 @@ impl<'a> World<'a> {
     }
 
     fn set_size(&mut self) -> Option<Vec<String>> {
-        let names = ["quota", "refquota", "reservation", "refreservation"];
-        let setting = format!("{}={}", self.draw.one(&names)?, self.draw.one(&SIZES)?);
+        let (names, sizes) = if self.draw.chance(1, 2) {
+            (["quota", "refquota"], &QUOTAS[..])
+        } else {
+            (["reservation", "refreservation"], &RESERVATIONS[..])
+        };
+        let setting = format!("{}={}", self.draw.one(&names)?, self.draw.one(sizes)?);
         let mut all = words("zfs set");
         all.extend([setting, self.filesystem()?]);
         Some(all)

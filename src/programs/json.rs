@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::console::{Console, NotModelled};
-use crate::compare::{BETWEEN, GUID, SPACE, TIME, TXG};
+use crate::compare::{BETWEEN, GUID, METADATA, SPACE, TIME, TXG};
 
 /// What stands for the long options that have no letter: the last byte of their number, so that a complaint
 /// shows what `printf` makes of it. `--json-int` has two numbers: of `zpool`, and of `zfs`.
@@ -90,6 +90,7 @@ fn number(value: &str) -> Option<String> {
     let classes = [&SPACE, &TIME, &GUID, &TXG];
     if value.is_empty()
         || value.starts_with(BETWEEN.marker)
+        || value.starts_with(METADATA.marker)
         || classes.iter().any(|class| class.marker == value)
     {
         return Some(value.to_owned());

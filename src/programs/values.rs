@@ -5,6 +5,7 @@ use std::cell::Cell;
 use ztwin_model::Release;
 use ztwin_model::dmu::storage::Figure;
 use ztwin_model::dsl::dataset::DatasetId;
+use ztwin_model::dsl::figures::Beside;
 use ztwin_model::dsl::properties::Property;
 use ztwin_model::machine::State;
 use ztwin_model::spa::{Guid, Pool};
@@ -12,7 +13,7 @@ use ztwin_model::spa::{Guid, Pool};
 use super::console::Console;
 use super::zfs::{nice_bytes, nice_number};
 use crate::compare::{
-    BETWEEN, Class, DURATION, GUID, HOST, ORDER, SPACE, TIME, TXG, USAGE, VERSION,
+    BETWEEN, Class, DURATION, GUID, HOST, METADATA, ORDER, SPACE, TIME, TXG, USAGE, VERSION,
 };
 
 /// Seconds from 1970 to the machine's epoch: 2026-01-01 00:00 UTC.
@@ -141,6 +142,8 @@ impl Console<'_> {
         let marked = |class: &Class| self.values == Values::Marked && text == class.marker;
         if self.values == Values::Marked && text.starts_with(BETWEEN.marker) {
             return (1, 5);
+        } else if self.values == Values::Marked && text.starts_with(METADATA.marker) {
+            return (1, 20);
         }
         if marked(&TIME) {
             let length = match clock {
@@ -222,17 +225,45 @@ impl Console<'_> {
     pub(super) fn space_of(&self, id: DatasetId, property: Property, exact: bool) -> String {
         let print = |figure| self.within(figure, |number| figure_text(property, number, exact));
         let known = self.state().figure(id, property);
-        known.and_then(print).unwrap_or_else(|| {
-            self.space(|state| {
-                let bounds = state.bounds(id, property);
-                let estimate = bounds.map_or(0, |bounds| match property {
-                    // Sums hold between estimates: what is taken is estimated low.
-                    Property::Available => bounds.most,
-                    _ => bounds.least,
-                });
-                figure_text(property, estimate, exact)
+        let known = known.and_then(print);
+        known
+            .or_else(|| self.beside(id, property))
+            .unwrap_or_else(|| {
+                self.space(|state| {
+                    let bounds = state.bounds(id, property);
+                    let estimate = bounds.map_or(0, |bounds| match property {
+                        // Sums hold between estimates: what is taken is estimated low.
+                        Property::Available => bounds.most,
+                        _ => bounds.least,
+                    });
+                    figure_text(property, estimate, exact)
+                })
             })
-        })
+    }
+
+    /// How a figure comes from what its pool takes for itself in the open transaction group; in this second, while that
+    /// changes by itself.
+    fn beside(&self, id: DatasetId, property: Property) -> Option<String> {
+        if self.values != Values::Marked {
+            return None;
+        }
+        let pool = self.state().pool_of(id)?;
+        let formula = match self.state().beside_metadata(id, property)? {
+            Beside::More(bytes) | Beside::Logical(bytes) => format!("{bytes}+"),
+            Beside::Less(bytes) => format!("{bytes}-"),
+            Beside::Ratio { logical, physical } => format!("{logical}/{physical}+"),
+        };
+        let logical = match property {
+            Property::Logicalused | Property::Compressratio => ".logical",
+            _ => "",
+        };
+        let when = if pool.is_freeing() {
+            format!("{}.{}", pool.open_txg, self.state().now)
+        } else {
+            pool.open_txg.to_string()
+        };
+        let (marker, name) = (METADATA.marker, &pool.name);
+        Some(format!("{marker}{formula}{name}.{when}{logical}>"))
     }
 
     /// A pool's property: what is known without a machine, or a marker to be filled in.

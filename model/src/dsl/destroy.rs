@@ -39,6 +39,9 @@ impl State {
                 pool.datasets.remove(&bookmark);
             }
             pool.close_txg();
+            if origin.is_some() {
+                pool.freeing = Some(pool.open_txg);
+            }
         }
         if let Some(above) = self.filesystem_mut(parent) {
             above.children.remove(names::component(name));

@@ -69,7 +69,52 @@ impl State {
     }
 }
 
+/// A figure of which all is known but what the pool takes for itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beside {
+    /// So many bytes, and what that takes on disk.
+    More(u64),
+    /// What is left of so many bytes.
+    Less(u64),
+    /// So many bytes, and how long that is before compression.
+    Logical(u64),
+    /// How well so many bytes, stored in so many, are compressed together with that, which is charged as long as
+    /// it is stored (`bp_get_ucsize` of metadata).
+    Ratio {
+        /// Before compression.
+        logical: u64,
+        /// Behind it.
+        physical: u64,
+    },
+}
+
 impl State {
+    /// A figure that [`State::figure`] does not know for what the pool takes for itself; none if there is
+    /// more that is not known.
+    #[must_use]
+    pub fn beside_metadata(&self, id: DatasetId, property: Property) -> Option<Beside> {
+        let pool = self.pool_of(id).filter(|pool| pool.space.contains(id))?;
+        let own = pool.own_metadata();
+        let blocks = pool.space.blocks(id);
+        Some(match property {
+            Property::Available => {
+                // What nothing else limits falls by all that the pool may take.
+                let bounds = self.available(id);
+                let falls = bounds.most - bounds.least == own.most - own.least;
+                Beside::Less(falls.then(|| bounds.most.saturating_add(own.least))?)
+            }
+            _ if id != pool.root => return None,
+            Property::Used => Beside::More(pool.space.used(id).known()?),
+            Property::Usedbychildren => Beside::More(pool.space.used_by_children(id).known()?),
+            Property::Logicalused => Beside::Logical(blocks.logical.known()?),
+            Property::Compressratio => Beside::Ratio {
+                logical: blocks.logical.known()?,
+                physical: blocks.physical.known()?,
+            },
+            _ => return None,
+        })
+    }
+
     /// What was written since a snapshot (`written@`) or since a bookmark (`written#`); none where nothing is
     /// known of it.
     #[must_use]

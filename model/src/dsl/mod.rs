@@ -9,7 +9,7 @@ pub mod clone;
 pub mod create;
 pub mod dataset;
 pub mod destroy;
-mod figures;
+pub mod figures;
 mod find;
 pub mod hold;
 pub mod limit;

@@ -93,6 +93,7 @@ impl State {
             freed: [0; 3],
             doubt: None,
             limited: BTreeSet::new(),
+            freeing: None,
             datasets: Radix::from_iter([(root, Arc::new(dataset))]),
             dirty: BTreeMap::from([(root, FIRST_TXG - 1)]),
             space: Space::new(self.fault),

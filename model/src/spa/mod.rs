@@ -75,6 +75,9 @@ pub struct Pool {
     pub on_devices: Option<Arc<Pool>>,
     /// The open transaction group; what is written now is born in it. Counts from 1.
     pub open_txg: u64,
+    /// The transaction group that was opened when a clone was destroyed: what only that had is freed in the background, in
+    /// more transaction groups (`spa_livelist_delete_cb`).
+    pub freeing: Option<u64>,
     /// The datasets that have changed since they were last brought to disk, with the transaction group of that.
     pub dirty: BTreeMap<DatasetId, u64>,
     /// At most what the changes count for that are not on disk.
@@ -133,6 +136,12 @@ pub struct Shares {
 }
 
 impl Pool {
+    /// Whether it may still close transaction groups by itself.
+    #[must_use]
+    pub fn is_freeing(&self) -> bool {
+        self.freeing == Some(self.open_txg)
+    }
+
     /// The dataset with this number, if it is this pool's.
     #[must_use]
     pub fn dataset(&self, id: DatasetId) -> Option<&Dataset> {

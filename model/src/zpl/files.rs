@@ -1024,16 +1024,16 @@ fn settle(state: &mut State, id: DatasetId) {
     let is_dirty = state
         .pool_of(id)
         .is_some_and(|pool| pool.dirty.contains_key(&id));
-    if !is_dirty {
-        if logs && state.filesystem(id).is_some() {
-            state.close_dirty(id);
-        }
+    if state.filesystem(id).is_none() || !(is_dirty || logs) {
         return;
     }
-    if logs && let Ok(objset) = objset_mut(state, id) {
+    if is_dirty
+        && logs
+        && let Ok(objset) = objset_mut(state, id)
+    {
         objset.commit();
     }
-    if let Some(pool) = state.pool_of_mut(id) {
+    if let Some(pool) = state.pool_of_mut(id).filter(|it| !it.is_read_only()) {
         pool.close_txg();
     }
 }
