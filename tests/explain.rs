@@ -15,7 +15,7 @@ use ztwin_model::dmu::storage::Figure;
 const GIVEN_BACK: &str = "traces/space/what-layers-give-back.trace";
 
 /// The same of what Docker built.
-const DOCKER: &str = "traces/docker/what-layers-give-back.trace";
+const DOCKER: &str = "traces/space/what-docker-built-gives-back.trace";
 
 fn ztwin(args: &[&str]) -> (i32, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_ztwin"))

@@ -79,7 +79,7 @@ fn a_session_becomes_a_trace() {
 
       $ zfs list
       NAME     USED  AVAIL  REFER  MOUNTPOINT
-      tank      50K  9.20G    23K  /tank
+      tank      62K  9.20G    23K  /tank
       tank/a    23K  9.20G    23K  /tank/a
       tank/b     0B  9.20G    23K  /tank/b
       $ zfs frob
@@ -171,7 +171,7 @@ fn estimates_and_injected_failures_are_told() {
 
       $ zfs list
       NAME     USED  AVAIL  REFER  MOUNTPOINT
-      tank      50K  9.20G    23K  /tank
+      tank      62K  9.20G    23K  /tank
       tank/a    23K  9.20G    23K  /tank/a
     "#);
 }

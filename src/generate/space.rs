@@ -43,7 +43,7 @@ pub(super) const RAIDZ: &[&str] = &[
 const COMPONENTS: [&str; 4] = ["a", "b", "c", "d"];
 const SNAPSHOTS: [&str; 4] = ["s1", "s2", "s3", "s4"];
 const FILES: [&str; 8] = ["/f0", "/f1", "/f2", "/f3", "/f4", "/f5", "/d/f0", "/d/f1"];
-const RECORD_SIZES: [&str; 7] = ["512", "4K", "8K", "16K", "64K", "128K", "1M"];
+const RECORD_SIZES: [&str; 5] = ["8K", "16K", "64K", "128K", "1M"];
 const COMPRESSIONS: [&str; 3] = ["off", "zle", "lz4"];
 
 /// Quotas: below what is there, or so far above that no writer comes near. What is dirty counts 24 times

@@ -707,6 +707,10 @@ impl Blocks {
             self.settle(kept, u64::MAX, terms);
         }
         self.last_on_disk = self.last_on_disk.min(kept.saturating_sub(1));
+        // A file of which nothing is left can have larger blocks again (`dmu_free_long_range`).
+        if size == 0 {
+            self.last = 0;
+        }
         self.size = size;
     }
 
