@@ -24,8 +24,8 @@ fn what_is_not_modelled_says_so() {
         ),
         // Between the bounds of what it takes.
         (&[], "zfs set quota=24000 tank/a"),
-        (&[], "zfs set reservation=831M tank/a"),
-        (&[], "zfs create -o refreservation=831M tank/b"),
+        (&[], "zfs set reservation=872200000 tank/a"),
+        (&[], "zfs create -o refreservation=872200000 tank/b"),
         (&[], "zfs userspace tank/a"),
         (&[], "zfs set zoned=on tank/a"),
         (&[], "zpool trim tank"),
