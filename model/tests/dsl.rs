@@ -1,5 +1,5 @@
 //! Random operations on pools and datasets, valid or not: the machine is a value, every operation is
-//! total, a refused one changes nothing, and the web of datasets stays whole.
+//! total, a refused one changes nothing but that it may close a transaction group, and the web of datasets stays whole.
 
 use std::sync::Arc;
 
@@ -145,6 +145,15 @@ fn picture(machine: &Machine) -> String {
     format!("{:?}", machine.state())
 }
 
+/// The same without how many transaction groups were closed: what a sync task refuses has closed one.
+fn settled(machine: &Machine) -> String {
+    let mut state = machine.state().clone();
+    for pool in state.pools.values_mut() {
+        Arc::make_mut(pool).open_txg = 0;
+    }
+    format!("{state:?}")
+}
+
 /// What must hold of the datasets of every pool.
 fn check(state: &State) {
     for pool in state.pools.values() {
@@ -209,10 +218,10 @@ proptest! {
     ) {
         let mut machine = machine();
         for op in &ops {
-            let before = picture(&machine);
+            let before = settled(&machine);
             match machine.apply(op) {
                 Outcome::Done | Outcome::File(_) => check(machine.state()),
-                _ => prop_assert_eq!(before, picture(&machine)),
+                _ => prop_assert_eq!(before, settled(&machine)),
             }
         }
     }

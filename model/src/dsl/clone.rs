@@ -28,7 +28,7 @@ impl State {
         }
         if self.new_fits(parent, settings, Some(origin)) == Fits::No {
             // It was there already, and is destroyed again (`zfs_ioc_clone`).
-            self.close_dirty(parent);
+            self.close_txg_at(parent);
             return Err(Reason::OutOfSpace);
         }
         self.check_features(parent, settings)?;

@@ -29,7 +29,7 @@ impl State {
         }
         if self.new_fits(parent, settings, None) == Fits::No {
             // It was there already, and is destroyed again (`zfs_ioc_create`).
-            self.close_dirty(parent);
+            self.close_txg_at(parent);
             return Err(Reason::OutOfSpace);
         }
         self.check_features(parent, settings)?;

@@ -81,7 +81,7 @@ impl State {
         }
         if !refused.is_empty() && !self.faulty(Fault::BatchGoesPartly) {
             // Only the sync task looks (`dsl_destroy_snapshots_nvl`).
-            self.close_dirty_of(&names[0]);
+            self.close_txg_named(&names[0]);
             return Err(Reason::Snapshots(refused));
         }
         for id in &found {

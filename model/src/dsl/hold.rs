@@ -31,7 +31,7 @@ impl State {
                 }
             };
             // Only the sync task looks (`dsl_dataset_user_hold_check`).
-            self.close_dirty_of(name);
+            self.close_txg_named(name);
             return Err(Reason::Snapshots(vec![(name.clone(), refused)]));
         }
         if found.is_empty() {

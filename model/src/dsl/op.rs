@@ -196,7 +196,7 @@ impl DslOp {
                 }
                 Ok(()) => {
                     if let Some(pool) = state.pools.get(pool) {
-                        state.close_dirty(pool.root);
+                        state.close_txg_at(pool.root);
                     }
                     Err(Reason::OutOfSpace)
                 }

@@ -44,17 +44,17 @@ impl State {
         let longest = components.clone().map(|it| it.len()).max().unwrap_or(0);
         // Only the sync task looks at names and for space (`dsl_dataset_promote_check`).
         if name.len() + 1 + longest > names::MAX_NAME {
-            self.close_dirty(clone);
+            self.close_txg_at(clone);
             return Err(Reason::TooLongOrDeep);
         }
         if let Some(component) = components.find(|it| target.snapshots.get(it).is_some()) {
             let component = component.clone();
             let origin = self.name_of(origin).unwrap_or_default();
-            self.close_dirty(clone);
+            self.close_txg_at(clone);
             return Err(Reason::ConflictingSnapshot(component, origin.into()));
         }
         if self.fits_promoted(clone) == Fits::No {
-            self.close_dirty(clone);
+            self.close_txg_at(clone);
             return Err(Reason::OutOfSpace);
         }
         let above = source.origin;

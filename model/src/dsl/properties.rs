@@ -342,7 +342,7 @@ impl State {
             if let Err(reason) = self.check_size(id, key, value) {
                 // What was dirty is on disk by now, if it took that to tell.
                 if !self.is_refused_at_once(id, key, value) {
-                    self.close_dirty(id);
+                    self.close_txg_at(id);
                 }
                 return Err(reason);
             }

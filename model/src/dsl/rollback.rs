@@ -30,7 +30,7 @@ impl State {
         }
         if self.fits_rollback(home, snapshot) == Fits::No {
             // What was dirty is on disk by now (`zfs_suspend_fs`).
-            self.close_dirty(home);
+            self.close_txg_at(home);
             return Err(Reason::OutOfSpace);
         }
         let Some(mut objset) = self.dataset(snapshot).map(|it| it.objset.clone()) else {

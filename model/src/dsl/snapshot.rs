@@ -51,7 +51,7 @@ impl State {
             // Only the sync task looks at names and for space (`dsl_dataset_snapshot_check_impl`).
             let missing = |(_, reason): &(_, Reason)| *reason == Reason::NoSuchDataset;
             if !refused.iter().any(missing) {
-                self.close_dirty_of(names[0]);
+                self.close_txg_named(names[0]);
             }
             return Err(Reason::Snapshots(refused));
         }

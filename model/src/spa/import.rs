@@ -195,7 +195,7 @@ impl State {
         }
         let kept = pool.clone();
         if self.has_space_for(&kept, 0, 0) == Fits::No {
-            self.close_dirty(kept.root);
+            self.close_txg_at(kept.root);
             return Err(Reason::OutOfSpace);
         }
         let Some(pool) = self.pools.get_mut(name).map(Arc::make_mut) else {

@@ -45,20 +45,17 @@ impl State {
         }
     }
 
-    /// Closes the open transaction group if something is dirty.
-    pub(crate) fn close_dirty(&mut self, dataset: DatasetId) {
-        if let Some(pool) = self
-            .pool_of_mut(dataset)
-            .filter(|pool| !pool.dirty.is_empty())
-        {
+    /// Closes the open transaction group of the pool of a dataset: what only its sync task refuses has done so.
+    pub(crate) fn close_txg_at(&mut self, dataset: DatasetId) {
+        if let Some(pool) = self.pool_of_mut(dataset) {
             pool.close_txg();
         }
     }
 
-    /// As [`State::close_dirty`], in the pool of this name.
-    pub(crate) fn close_dirty_of(&mut self, name: &str) {
+    /// As [`State::close_txg_at`], in the pool of this name.
+    pub(crate) fn close_txg_named(&mut self, name: &str) {
         if let Some(pool) = self.pools.get(names::pool(name)) {
-            self.close_dirty(pool.root);
+            self.close_txg_at(pool.root);
         }
     }
 
