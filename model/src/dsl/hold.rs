@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::dsl::names;
 use crate::dsl::op::Result;
 use crate::dsl::reason::Reason;
 use crate::machine::State;
@@ -43,7 +42,7 @@ impl State {
                 snapshot.holds.insert(tag.into(), now);
             }
         }
-        self.close_txg_of(names);
+        self.close_txg_named(&names[0]);
         Ok(())
     }
 
@@ -73,16 +72,7 @@ impl State {
             }
             self.reap(id);
         }
-        self.close_txg_of(names);
+        self.close_txg_named(&names[0]);
         Ok(())
-    }
-
-    fn close_txg_of(&mut self, names: &[Arc<str>]) {
-        let pool = names
-            .first()
-            .and_then(|name| self.pools.get_mut(names::pool(name)));
-        if let Some(pool) = pool {
-            Arc::make_mut(pool).close_txg();
-        }
     }
 }
