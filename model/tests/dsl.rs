@@ -149,7 +149,8 @@ fn picture(machine: &Machine) -> String {
 fn settled(machine: &Machine) -> String {
     let mut state = machine.state().clone();
     for pool in state.pools.values_mut() {
-        Arc::make_mut(pool).open_txg = 0;
+        let pool = Arc::make_mut(pool);
+        (pool.open_txg, pool.synced_before) = (0, 0);
     }
     format!("{state:?}")
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::Weight;
 use super::compress::{self, Compression};
 use super::data::{Piece, Source, push, push_range, to_bytes};
+use super::deadlist::Deadlist;
 use super::indirect::{self, Indirect, Indirects, Place, Pointer};
 use super::space::{Held, Synced};
 use super::storage::{Figure, Storage};
@@ -152,7 +153,7 @@ struct Pending {
     /// The indirect blocks above them.
     above: Radix<Place, ()>,
     /// Blocks that were on disk and are given up.
-    freed: Radix<u64, (u64, Weight)>,
+    freed: Deadlist,
     /// Blocks on disk that may stay, by number: if what is written in their place is the same.
     before: Radix<u64, Block>,
 }
@@ -319,7 +320,7 @@ impl Blocks {
                 birth,
                 weight: Some(weight),
                 ..
-            }) => pending.freed.push((birth, weight)),
+            }) => pending.freed.insert(birth, weight),
             _ => {}
         }
     }
@@ -329,10 +330,13 @@ impl Blocks {
         let found = self.allocated.range(range);
         let numbers: Vec<u64> = found.map(|(number, _)| number).collect();
         for number in numbers {
-            let block = self.allocated.remove(&number);
-            let freed = block.and_then(|block| Some((block.birth, block.weight?)));
-            if let Some(freed) = freed {
-                self.pending().freed.push(freed);
+            if let Some(Block {
+                birth,
+                weight: Some(weight),
+                ..
+            }) = self.allocated.remove(&number)
+            {
+                self.pending().freed.insert(birth, weight);
             }
         }
     }
@@ -382,9 +386,13 @@ impl Blocks {
                 };
                 self.indirect.insert(place, new)
             };
-            let freed = old.and_then(|old| Some((old.birth, old.weight?)));
-            if let Some(freed) = freed {
-                pending.freed.push(freed);
+            if let Some(Indirect {
+                birth,
+                weight: Some(weight),
+                ..
+            }) = old
+            {
+                pending.freed.insert(birth, weight);
             }
         }
     }
@@ -442,7 +450,7 @@ impl Blocks {
         for old in std::mem::take(&mut pending.before).values() {
             pending
                 .freed
-                .push((old.birth, old.weight.unwrap_or_default()));
+                .insert(old.birth, old.weight.unwrap_or_default());
         }
         let above = |level| {
             pending
@@ -459,10 +467,9 @@ impl Blocks {
                 born += weight;
             }
         }
-        let freed: Weight = pending.freed.values().map(|&(_, weight)| weight).sum();
-        self.used = (self.used + born.size).without(freed.size);
+        self.used = (self.used + born.size).without(pending.freed.space().size);
         synced.born += born;
-        synced.freed.extend(pending.freed.values());
+        synced.freed.merge(pending.freed);
     }
 
     /// The number of the last block there was.
@@ -532,21 +539,18 @@ impl Blocks {
             .chain(above)
             .filter_map(|(birth, weight)| weight.map(|weight| Held { birth, weight }));
         // What was given up since the last sync is still there.
-        let pending = self.pending.iter().flat_map(|it| it.freed.values());
+        let pending = self.pending.iter().flat_map(|it| it.freed.iter());
         let before = self.pending.iter().flat_map(|it| it.before.values());
         let before = before.filter_map(|it| Some((it.birth, it.weight?)));
-        let pending = pending.copied().chain(before);
+        let pending = pending.chain(before);
         synced.chain(pending.map(|(birth, weight)| Held { birth, weight }))
     }
 
-    /// What its blocks and the indirect ones above them take once they are on disk, as a dataset is charged for
-    /// it (`DN_USED_BYTES`).
+    /// What its blocks and the indirect ones above them take on disk, as a dataset is charged for it
+    /// (`DN_USED_BYTES`).
     #[must_use]
-    pub fn charged(&self, on: &Storage) -> Figure {
-        if self.pending.is_none() {
-            return self.used;
-        }
-        self.on_disk(on).used
+    pub fn charged(&self) -> Figure {
+        self.used
     }
 
     /// Replaces bytes of block `number`, from `offset` within it on, by `with`.
@@ -776,14 +780,6 @@ impl Blocks {
             }
         }
         pieces
-    }
-
-    /// The same once it is on disk.
-    #[must_use]
-    pub fn on_disk(&self, on: &Storage) -> Blocks {
-        let mut synced = self.clone();
-        synced.sync(on, &mut Synced::default());
-        synced
     }
 
     /// The byte ranges, merged and ascending, of the blocks that `keep` says yes to.

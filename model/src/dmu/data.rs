@@ -150,10 +150,10 @@ impl Piece {
             return true;
         }
         // Nearly everything else tells at once.
-        let mut first = [0; 64];
+        let mut first = [0; 8];
         let some = usize::try_from(self.len).map_or(first.len(), |len| len.min(first.len()));
         self.source.read(self.position, &mut first[..some]);
-        if first != [0; 64] {
+        if first != [0; 8] {
             return false;
         }
         let mut zero = true;

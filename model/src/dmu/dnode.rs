@@ -182,7 +182,7 @@ fn fill(dnode: &mut [u8], id: ObjectId, znode: &Znode, objset: &Inner, on: &Stor
     match &znode.body {
         Body::File(blocks) => {
             put(16, blocks.last_on_disk());
-            put(24, blocks.charged(on).most);
+            put(24, blocks.charged().most);
             if let Some((pointer, size)) = blocks.top() {
                 let pointer = Pointer {
                     content: id,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::attributes::{self, Attribute, Layout};
 use super::blocks::Policy;
+use super::deadlist::Deadlist;
 use super::indirect::{self, Place};
 use super::space::{Held, Synced};
 use super::storage::{Figure, Storage};
@@ -54,7 +55,7 @@ pub(super) struct Metadata {
     /// Whether the header of the intent log in the objset's own block has changed.
     header: bool,
     /// Blocks of objects that are gone.
-    freed: Radix<u64, (u64, Weight)>,
+    freed: Deadlist,
     /// At most what counts for blocks that had changed, or had to change, when their files went.
     gone: u64,
     /// The blocks of attributes that do not fit into dnodes.
@@ -126,16 +127,7 @@ impl Metadata {
     }
 
     /// What the spill block of an object weighs once it is on disk.
-    pub(super) fn spill(
-        &self,
-        of: &Inner,
-        object: ObjectId,
-        on: &Storage,
-        how: &Policy,
-    ) -> Option<Weight> {
-        if !self.laid_out.contains_key(&object) {
-            return self.spills.get(&object).map(|held| held.weight);
-        }
+    fn spill(&self, of: &Inner, object: ObjectId, on: &Storage, how: &Policy) -> Option<Weight> {
         let znode = of.objects.get(&object)?;
         let layout = self.layout(object, znode);
         let size = attributes::spill_size(znode.xattrs.as_deref(), &layout);
@@ -156,18 +148,17 @@ impl Metadata {
     /// An object goes, with all that it has on disk.
     pub(super) fn free(&mut self, object: ObjectId, znode: &Znode) {
         self.dirty.insert(object, ());
-        let freed = |held: Held| (held.birth, held.weight);
         let others = self.others.remove(&object);
         for &held in others.iter().flat_map(|blocks| blocks.iter()) {
-            self.freed.push(freed(held));
+            self.freed.insert(held.birth, held.weight);
         }
         self.laid_out.remove(&object);
         if let Some(spill) = self.spills.remove(&object) {
-            self.freed.push(freed(spill));
+            self.freed.insert(spill.birth, spill.weight);
         }
         if let Body::File(blocks) = &znode.body {
             for held in blocks.held() {
-                self.freed.push(freed(held));
+                self.freed.insert(held.birth, held.weight);
             }
             self.gone += blocks.dirty_space(|size| size.max(LARGEST_SECTOR));
             self.gone += blocks.indirect_bytes();
@@ -204,8 +195,8 @@ impl Metadata {
         let others = self.others.values().flat_map(|blocks| blocks.iter());
         let blocks = self.dnodes.values().chain(self.spills.values());
         let all = self.objset.iter().chain(blocks).chain(others);
-        let freed = self.freed.values();
-        let freed = freed.map(|&(birth, weight)| Held { birth, weight });
+        let freed = self.freed.iter();
+        let freed = freed.map(|(birth, weight)| Held { birth, weight });
         all.copied().chain(freed)
     }
 }
@@ -386,8 +377,7 @@ pub(super) fn sync(objset: &mut Inner, txg: u64, on: &Storage, how: &Policy) -> 
     if !objset.metadata.is_dirty() {
         return synced;
     }
-    let freed = std::mem::take(&mut objset.metadata.freed);
-    synced.freed.extend(freed.values());
+    synced.freed = std::mem::take(&mut objset.metadata.freed);
     let mut dirty = std::mem::take(&mut objset.metadata.dirty);
     objset.metadata.header = false;
     objset.metadata.gone = 0;

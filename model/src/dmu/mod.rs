@@ -12,6 +12,7 @@ pub(crate) mod attributes;
 pub mod blocks;
 pub mod compress;
 pub mod data;
+pub mod deadlist;
 mod directory;
 mod dnode;
 mod indirect;
@@ -165,10 +166,10 @@ impl Objset {
         }
     }
 
-    /// What the spill block of a file takes once it is on disk.
-    pub(crate) fn spill_charged(&self, id: ObjectId, on: &Storage, how: &Policy) -> Figure {
-        let spill = self.inner.metadata.spill(&self.inner, id, on, how);
-        spill.map_or(Figure::ZERO, |weight| weight.size)
+    /// What the spill block of a file takes on disk.
+    pub(crate) fn spill_charged(&self, id: ObjectId) -> Figure {
+        let spill = self.inner.metadata.spilled(id);
+        spill.map_or(Figure::ZERO, |held| held.weight.size)
     }
 
     /// Frees an object.

@@ -1,6 +1,7 @@
 //! Which blocks a transaction group writes, and which it gives up.
 
 use super::Weight;
+use super::deadlist::Deadlist;
 use super::indirect::Pointer;
 
 /// A block on disk.
@@ -29,8 +30,8 @@ impl Held {
 pub struct Synced {
     /// All blocks that it wrote.
     pub born: Weight,
-    /// The blocks that it gave up, each with the transaction group that wrote it.
-    pub freed: Vec<(u64, Weight)>,
+    /// The blocks that it gave up.
+    pub freed: Deadlist,
     /// Whether it is unknown what it wrote.
     pub is_unknown: bool,
 }
@@ -38,7 +39,9 @@ pub struct Synced {
 impl Synced {
     /// A block gives way to another one, if there are any.
     pub(super) fn replace(&mut self, old: Option<Held>, new: Option<Held>) {
-        self.freed.extend(old.map(|old| (old.birth, old.weight)));
+        if let Some(old) = old {
+            self.freed.insert(old.birth, old.weight);
+        }
         self.born += new.map(|new| new.weight).unwrap_or_default();
     }
 }

@@ -89,6 +89,7 @@ impl State {
             destroyed: false,
             on_devices: None,
             open_txg: FIRST_TXG,
+            synced_before: FIRST_TXG,
             in_flight: 0,
             freed: [0; 3],
             doubt: None,

@@ -80,6 +80,8 @@ pub struct Pool {
     pub freeing: Option<u64>,
     /// The datasets that have changed since they were last brought to disk, with the transaction group of that.
     pub dirty: BTreeMap<DatasetId, u64>,
+    /// What changed before this transaction group is on disk.
+    pub synced_before: u64,
     /// At most what the changes count for that are not on disk.
     pub(crate) in_flight: u64,
     /// What datasets gave up lately, at most: in the transaction group that is open, and in those before it.

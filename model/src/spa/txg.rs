@@ -27,12 +27,14 @@ impl Pool {
 impl State {
     /// Brings to disk what changed in transaction groups that are closed by now.
     pub(crate) fn write_closed(&mut self) {
-        let pools = self.pools.values();
-        let due = pools.flat_map(|pool| {
+        let mut due = Vec::new();
+        let behind = |pool: &&mut Arc<Pool>| pool.synced_before < pool.open_txg;
+        for pool in self.pools.values_mut().filter(behind).map(Arc::make_mut) {
+            pool.synced_before = pool.open_txg;
             let closed = pool.dirty.iter().filter(|(_, txg)| **txg < pool.open_txg);
-            closed.map(|(&id, _)| id)
-        });
-        for id in due.collect::<Vec<_>>() {
+            due.extend(closed.map(|(&id, _)| id));
+        }
+        for id in due {
             self.write(id);
         }
     }
@@ -80,7 +82,7 @@ impl State {
             return;
         }
         pool.space.born(id, synced.born);
-        for (birth, weight) in synced.freed {
+        for (birth, weight) in synced.freed.iter() {
             pool.freed[0] = pool.freed[0].saturating_add(weight.size.most);
             pool.space.kill(id, birth, weight);
         }

@@ -549,7 +549,7 @@ pub(super) fn write_object(
     offset: u64,
     data: &Piece,
 ) -> Result {
-    let terms = terms(state, id);
+    let mut terms = terms(state, id);
     if state.faulty(Fault::WriteReachesOrigin)
         && let Some(origin) = state.origin_of(id)
         && let Ok(Znode {
@@ -574,8 +574,8 @@ pub(super) fn write_object(
             if !state.faulty(Fault::RefusedIsWritten) {
                 assigned?;
             }
+            terms = self::terms(state, id);
         }
-        let terms = self::terms(state, id);
         let znode = znode_mut(state, id, object)?;
         let Body::File(blocks) = &mut znode.body else {
             return Err(Errno::EISDIR.into());
@@ -653,8 +653,8 @@ fn punch(state: &mut State, at: &At, offset: u64, len: u64) -> Result {
 /// What is on disk once the pool has been synced (`dmu_object_size_from_db`).
 fn blocks(state: &mut State, at: &At) -> Found {
     let (reached, object) = find_link(state, at)?;
-    let storage = Storage::of(state, reached.dataset).ok_or(Errno::ENOENT)?;
-    let policy = state.policy(reached.dataset);
+    state.close_txg_at(reached.dataset);
+    state.write_closed();
     let objset = objset(state, reached.dataset)?;
     let mut files = Vec::new();
     for (path, object) in objset.paths(object) {
@@ -662,15 +662,12 @@ fn blocks(state: &mut State, at: &At) -> Found {
         let Body::File(blocks) = &znode.body else {
             continue;
         };
-        let charged = blocks.charged(&storage) + objset.spill_charged(object, &storage, &policy);
+        let charged = blocks.charged() + objset.spill_charged(object);
         files.push(OnDisk {
             path,
             blocks: charged.map(|bytes| ((bytes + 256) >> 9) + znode.slots),
             block_size: block_size(state, reached.dataset, object)?.unwrap_or(0),
         });
-    }
-    if let Some(pool) = state.pool_of_mut(reached.dataset) {
-        pool.close_txg();
     }
     Ok(Some(FileResult::Blocks(files)))
 }
@@ -907,16 +904,16 @@ fn shared(state: &mut State, at: &At, snapshot: &str) -> Found {
     if snapshot != reached.dataset && !state.is_before(snapshot, reached.dataset) {
         return Err(Errno::EXDEV);
     }
-    let Body::File(blocks) = &znode(state, reached.dataset, object)?.body else {
+    let Body::File(_) = &znode(state, reached.dataset, object)?.body else {
         return Err(Errno::EINVAL);
     };
     // What is written again as it was may stay.
-    let synced = Storage::of(state, reached.dataset).map(|on| blocks.on_disk(&on));
-    let blocks = synced.as_ref().unwrap_or(blocks);
+    state.close_txg_at(reached.dataset);
+    state.write_closed();
+    let Body::File(blocks) = &znode(state, reached.dataset, object)?.body else {
+        return Err(Errno::EINVAL);
+    };
     let ranges = blocks.ranges(|block| block.birth <= txg);
-    if let Some(pool) = state.pool_of_mut(reached.dataset) {
-        pool.close_txg();
-    }
     Ok(Some(FileResult::Ranges(ranges)))
 }
 

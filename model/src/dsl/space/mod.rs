@@ -12,20 +12,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::dmu::Weight;
+use crate::dmu::deadlist::Deadlist;
 use crate::dmu::storage::Figure;
 use crate::dsl::dataset::DatasetId;
 use crate::fault::Fault;
-use deadlist::Deadlist;
-
-mod deadlist;
+use crate::maps::Radix;
 
 /// What all datasets of a pool take.
 #[derive(Clone, Debug, Default)]
 pub struct Space {
     /// Of each filesystem, volume and snapshot.
-    datasets: BTreeMap<DatasetId, Arc<Account>>,
+    datasets: Radix<DatasetId, Arc<Account>>,
     /// Of each filesystem and volume, with its snapshots and with what is below it.
-    dirs: BTreeMap<DatasetId, Arc<Dir>>,
+    dirs: Radix<DatasetId, Arc<Dir>>,
     /// Nobody knows which vdev takes a block, nor what it takes there.
     lost: bool,
     /// The planted fault, if any.
@@ -648,8 +647,8 @@ impl Space {
     /// A bookmark of a snapshot, or of what another one marks, which a filesystem has
     /// (`dsl_bookmark_create_sync`).
     pub fn bookmark(&mut self, id: DatasetId, filesystem: DatasetId, source: DatasetId) {
-        let mut marks = self.dirs.values().map(|dir| &dir.bookmarks);
-        let copied = marks.find_map(|marks| marks.get(&source).copied());
+        let marked = |dir: &Arc<Dir>| dir.bookmarks.get(&source).copied();
+        let copied = self.dirs.values().find_map(marked);
         let mark = copied.unwrap_or_else(|| self.mark_of(source));
         if let Some(dir) = self.dir_mut(filesystem) {
             dir.bookmarks.insert(id, mark);
