@@ -49,6 +49,8 @@ pub enum Fault {
     ResizeKeepsReservation,
     /// A volume that is rolled back keeps its size.
     RollbackKeepsSize,
+    /// What is discarded of a block in part becomes zeros.
+    DiscardReachesParts,
     /// `canmount` is inherited.
     CanmountInherits,
     /// A dataset is mounted read-only in one place and not in another (moby#24403, containerd#12513).
@@ -107,7 +109,7 @@ pub enum Fault {
 
 impl Fault {
     /// All planted faults.
-    pub const ALL: [Fault; 50] = [
+    pub const ALL: [Fault; 51] = [
         Fault::CloneCopies,
         Fault::DeferredNeverFires,
         Fault::DeferredFiresEarly,
@@ -131,6 +133,7 @@ impl Fault {
         Fault::ResizeReachesSnapshots,
         Fault::ResizeKeepsReservation,
         Fault::RollbackKeepsSize,
+        Fault::DiscardReachesParts,
         Fault::CanmountInherits,
         Fault::MountsDiffer,
         Fault::DetachedIsFree,

@@ -16,6 +16,7 @@ pub mod release;
 pub mod spa;
 pub mod spec;
 pub mod zpl;
+mod zvol;
 
 pub use machine::Machine;
 pub use op::Op;

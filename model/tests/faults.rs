@@ -215,6 +215,7 @@ fn scenario(fault: Fault) -> Option<Vec<DslOp>> {
         | Fault::RefusedIsWritten
         | Fault::SpillIsFree
         | Fault::SameIsWrittenAnew
+        | Fault::DiscardReachesParts
         | Fault::CloneIsCompressedAnew => return None,
     })
 }

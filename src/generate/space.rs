@@ -64,6 +64,8 @@ type Rule = fn(&mut World<'_>) -> Option<Vec<String>>;
 const SPACE: &[(u64, Rule)] = &[
     (7, |it| it.create()),
     (1, |it| it.create_volume()),
+    (3, |it| it.write_volume()),
+    (1, |it| it.discard()),
     (26, |it| it.write()),
     (5, |it| it.truncate()),
     (5, |it| it.punch()),
@@ -297,14 +299,19 @@ impl<'a> World<'a> {
         self.draw.one(&files).cloned()
     }
 
-    fn write(&mut self) -> Option<Vec<String>> {
+    /// What is written: nothing twice.
+    fn data(&mut self) -> String {
         *self.next += 1;
         let next = *self.next;
-        let data = match self.draw.below(8) {
+        match self.draw.below(8) {
             0 => "zero".to_owned(),
             1 | 2 => format!("text:{next}"),
             _ => format!("random:{next}"),
-        };
+        }
+    }
+
+    fn write(&mut self) -> Option<Vec<String>> {
+        let data = self.data();
         let old = self.old_file();
         let (file, offset) = match (old, self.draw.below(4)) {
             // Over what is there, behind it, or anywhere.
@@ -324,6 +331,31 @@ impl<'a> World<'a> {
         Some(words(&format!(
             "write {file} {offset} {length} data={data}"
         )))
+    }
+
+    /// A volume, and a place in it: devices have sectors of 512 bytes.
+    fn in_volume(&mut self) -> Option<(String, u64, u64)> {
+        let is_volume = |name: &&String| {
+            let dataset = self.dataset(name);
+            dataset.is_some_and(|it| it.volume().is_some())
+        };
+        let volumes: Vec<&String> = self.filesystems.iter().filter(is_volume).collect();
+        let volume = (*self.draw.one(&volumes)?).clone();
+        let offset = self.offset()? / 512 * 512;
+        Some((volume, offset, self.length()?.next_multiple_of(512)))
+    }
+
+    fn write_volume(&mut self) -> Option<Vec<String>> {
+        let (volume, offset, length) = self.in_volume()?;
+        let data = self.data();
+        Some(words(&format!(
+            "write {volume} {offset} {length} data={data}"
+        )))
+    }
+
+    fn discard(&mut self) -> Option<Vec<String>> {
+        let (volume, offset, length) = self.in_volume()?;
+        Some(words(&format!("punch {volume} {offset} {length}")))
     }
 
     fn truncate(&mut self) -> Option<Vec<String>> {

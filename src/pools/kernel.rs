@@ -21,6 +21,7 @@ mod journal;
 mod mounts;
 mod pointers;
 mod shared;
+mod volumes;
 
 use calls::KernelArm;
 

@@ -49,10 +49,13 @@ pub const VERBS: [(&str, &str); 31] = [
     ("vdev", "PATH SIZE"),
     ("mount", "[-o ro] DATASET PATH"),
     ("umount", "[-l|-f] PATH"),
-    ("write", "DATASET:/PATH|HANDLE OFFSET LENGTH data=SOURCE"),
-    ("read", "DATASET:/PATH|HANDLE OFFSET LENGTH"),
+    (
+        "write",
+        "DATASET:/PATH|HANDLE|VOLUME OFFSET LENGTH data=SOURCE",
+    ),
+    ("read", "DATASET:/PATH|HANDLE|VOLUME OFFSET LENGTH"),
     ("truncate", "DATASET:/PATH SIZE"),
-    ("punch", "DATASET:/PATH OFFSET LENGTH"),
+    ("punch", "DATASET:/PATH|VOLUME OFFSET LENGTH"),
     (
         "copy_file_range",
         "DATASET:/FROM OFFSET DATASET:/TO OFFSET LENGTH",
@@ -261,12 +264,14 @@ impl Words<'_> {
     }
 
     fn file(&mut self) -> Result<Target, Error> {
-        let by_path = self
-            .all
-            .get(self.next)
-            .is_some_and(|word| word.contains(':'));
-        if by_path {
+        let has = |letters: &[char]| {
+            let word = self.all.get(self.next);
+            word.is_some_and(|word| word.contains(letters))
+        };
+        if has(&[':']) {
             self.at().map(Target::Path)
+        } else if has(&['/', '@']) {
+            Ok(Target::Volume(self.dataset()?.into()))
         } else {
             self.handle().map(Target::Open)
         }
@@ -370,11 +375,24 @@ impl Words<'_> {
                 at: self.at()?,
                 size: self.size()?,
             },
-            "punch" => FileOp::Punch {
-                at: self.at()?,
-                offset: self.size()?,
-                len: self.size()?,
-            },
+            "punch" => {
+                let volume = match self.all.get(self.next) {
+                    Some(word) if !word.contains(':') => Some(self.dataset()?.into()),
+                    _ => None,
+                };
+                match volume {
+                    Some(volume) => FileOp::Discard {
+                        volume,
+                        offset: self.size()?,
+                        len: self.size()?,
+                    },
+                    None => FileOp::Punch {
+                        at: self.at()?,
+                        offset: self.size()?,
+                        len: self.size()?,
+                    },
+                }
+            }
             "copy_file_range" => FileOp::Copy {
                 from: self.at()?,
                 offset: self.size()?,

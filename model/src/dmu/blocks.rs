@@ -175,6 +175,8 @@ pub struct Blocks {
     allocated: Radix<u64, Block>,
     /// Levels of blocks, those of the data included (`dn_nlevels`). Never falls.
     levels: u32,
+    /// The pointers in its dnode (`dn_nblkptr`).
+    roots: u64,
     /// The indirect blocks above them.
     indirect: Indirects,
     /// What all of them took when they were last synced (`DN_USED_BYTES`).
@@ -193,6 +195,7 @@ impl Default for Blocks {
             reading: 0,
             allocated: Radix::new(),
             levels: 1,
+            roots: 1,
             indirect: Indirects::new(),
             used: Figure::default(),
             pending: None,
@@ -201,6 +204,18 @@ impl Default for Blocks {
 }
 
 impl Blocks {
+    /// The data of a volume: the size of its blocks never changes, and there are no attributes in its dnode, which
+    /// leaves room for three pointers (`zvol_create_cb`, `dnode_allocate`).
+    #[must_use]
+    pub fn of_volume(size: u64, block_size: u64) -> Blocks {
+        Blocks {
+            size,
+            block_size,
+            roots: 3,
+            ..Blocks::default()
+        }
+    }
+
     /// Length of the file in bytes.
     #[must_use]
     pub fn size(&self) -> u64 {
@@ -242,7 +257,7 @@ impl Blocks {
     /// The block size that fits a file that ends at `end`.
     fn grown(&self, end: u64, terms: Terms) -> u64 {
         let old = self.block_size;
-        if end <= old || self.size > old || self.last > 0 {
+        if end <= old || self.size > old || self.last > 0 || self.roots > 1 {
             return old;
         }
         if old.is_power_of_two() && old >= terms.recordsize {
@@ -349,7 +364,7 @@ impl Blocks {
     /// those without any are freed.
     fn settle(&mut self, first: u64, last: u64, terms: Terms) {
         let before = self.levels;
-        self.levels = before.max(indirect::levels(self.last));
+        self.levels = before.max(indirect::levels(self.last, self.roots));
         if self.levels == 1 {
             return;
         }
@@ -482,16 +497,18 @@ impl Blocks {
         self.levels
     }
 
-    /// The pointer to the one block above all others, and the size of that before compression.
-    pub(super) fn top(&self) -> Option<(Pointer, u64)> {
+    /// The pointers in its dnode, and the size before compression of what they point to.
+    pub(super) fn roots(&self) -> (Vec<(u64, Pointer)>, u64) {
         let level = self.levels;
-        let (pointers, size) = self.pointers(Place { level, number: 0 });
-        let (_, mut pointer) = *pointers.first()?;
-        if pointer.stored.most == 0 {
-            let block = self.allocated.get(&0)?;
-            pointer.holds = compress::held(&block.pieces, block.policy.compression);
+        let (mut pointers, size) = self.pointers(Place { level, number: 0 });
+        for (number, pointer) in &mut pointers {
+            if pointer.stored.most == 0
+                && let Some(block) = self.allocated.get(number)
+            {
+                pointer.holds = compress::held(&block.pieces, block.policy.compression);
+            }
         }
-        Some((pointer, size))
+        (pointers, size)
     }
 
     /// The pointers of an indirect block, and the size of what they point to.
@@ -686,6 +703,17 @@ impl Blocks {
         self.last_on_disk = self.last_on_disk.max(last);
         self.settle(first, last, terms);
         self.size = self.size.max(at + len);
+    }
+
+    /// Lets a volume be at least `size` bytes long.
+    pub(super) fn extend(&mut self, size: u64) {
+        self.size = self.size.max(size);
+    }
+
+    /// Whether there ever was a block from `offset` on (`dmu_free_long_range_impl`).
+    #[must_use]
+    pub fn reaches(&self, offset: u64) -> bool {
+        offset / self.block_size <= self.last
     }
 
     /// Makes the file `size` bytes long (`zfs_freesp`): cut off, or extended by a hole.

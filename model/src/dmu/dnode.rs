@@ -1,9 +1,9 @@
 //! Blocks of dnodes: what they hold, as far as it tells how well they compress.
 
 use super::indirect::{self, Pointer};
-use super::metadata::{LAYOUTS, REGISTRY};
+use super::metadata::{LAYOUTS, REGISTRY, VOLUME_SIZE};
 use super::storage::{Figure, Storage};
-use super::{Inner, ObjectId, attributes, compress, directory, lz4};
+use super::{Blocks, Inner, ObjectId, attributes, compress, directory, lz4};
 use crate::zpl::znode::{Body, Znode};
 
 /// The dnodes in a block, as a power of two (`DNODES_PER_BLOCK_SHIFT`).
@@ -41,8 +41,8 @@ const TABLES: [(ObjectId, u8, u8); 5] = [
     (LAYOUTS, 47, 32),
 ];
 
-/// The same of a volume: its data, and its size.
-const OF_VOLUME: [(ObjectId, u8, u8); 2] = [(1, DATA, 16), (2, 24, 1)];
+/// The same of a volume besides its data: its size.
+const OF_VOLUME: [(ObjectId, u8, u8); 1] = [(VOLUME_SIZE, 24, 1)];
 
 /// By how many bytes the compressed size of a block of dnodes is off at most, for each of them.
 const UNSURE: u64 = 12;
@@ -120,16 +120,33 @@ fn image(block: u64, objset: &Inner, on: &Storage) -> Vec<u8> {
             let pointer = block.pointer(id + at as u64);
             pointer.print(&mut dnode[at..at + 128], size, PLACE, on);
         }
-        if blocks.is_empty() && kind != DATA {
+        if blocks.is_empty() {
             let pointer = Pointer::holding(HELD, id);
             pointer.print(&mut dnode[POINTER..BONUS], size, PLACE, on);
         }
         head(dnode, kind, 0, u64::from(sectors), 1);
     }
     for (id, znode) in objset.objects.range(objects(block)) {
-        fill(&mut image[start(id)..], id, znode, objset, on);
+        match &znode.body {
+            Body::File(blocks) if objset.volume.is_some() => {
+                fill_volume(&mut image[start(id)..], blocks, on);
+            }
+            _ => fill(&mut image[start(id)..], id, znode, objset, on),
+        }
     }
     image
+}
+
+/// The dnode of the data of a volume, which has no attributes.
+fn fill_volume(dnode: &mut [u8], blocks: &Blocks, on: &Storage) {
+    dnode[16..24].copy_from_slice(&blocks.last_on_disk().to_le_bytes());
+    dnode[24..32].copy_from_slice(&blocks.charged().most.to_le_bytes());
+    let (pointers, size) = blocks.roots();
+    for (at, (number, pointer)) in (POINTER..).step_by(128).zip(pointers) {
+        let place = PLACE + (indirect::noise(number, 9) >> 46);
+        pointer.print(&mut dnode[at..at + 128], size, place, on);
+    }
+    head(dnode, DATA, 0, blocks.block_size() >> 9, blocks.levels());
 }
 
 fn fill(dnode: &mut [u8], id: ObjectId, znode: &Znode, objset: &Inner, on: &Storage) {
@@ -183,10 +200,11 @@ fn fill(dnode: &mut [u8], id: ObjectId, znode: &Znode, objset: &Inner, on: &Stor
         Body::File(blocks) => {
             put(16, blocks.last_on_disk());
             put(24, blocks.charged().most);
-            if let Some((pointer, size)) = blocks.top() {
+            let (pointers, size) = blocks.roots();
+            if let Some((_, pointer)) = pointers.first() {
                 let pointer = Pointer {
                     content: id,
-                    ..pointer
+                    ..*pointer
                 };
                 pointer.print(&mut dnode[POINTER..BONUS], size, place, on);
             }

@@ -41,10 +41,11 @@ pub(super) fn below(level: u32, number: u64) -> RangeInclusive<u64> {
     first..=last
 }
 
-/// The levels of a file whose last block has this number (`dnode_new_blkid`); a file of one block has one.
-pub(super) fn levels(last: u64) -> u32 {
+/// The levels of an object whose last block has this number (`dnode_new_blkid`), when its dnode has so many pointers
+/// (`dn_nblkptr`).
+pub(super) fn levels(last: u64, pointers: u64) -> u32 {
     let mut levels = 1;
-    while above(last, levels - 1) > 0 {
+    while above(last, levels - 1) >= pointers {
         levels += 1;
     }
     levels
@@ -238,8 +239,15 @@ mod tests {
 
     #[test]
     fn a_level_more_with_each_factor_of_1024() {
-        let found = [0, 1, 1023, 1024, (1 << 20) - 1, 1 << 20, 1 << 54].map(levels);
+        let file = |last| levels(last, 1);
+        let found = [0, 1, 1023, 1024, (1 << 20) - 1, 1 << 20, 1 << 54].map(file);
         assert_eq!(found, [1, 2, 2, 3, 3, 4, 7]);
+    }
+
+    #[test]
+    fn three_pointers_reach_three_times_as_far() {
+        let found = [0, 2, 3, 3071, 3072, (3 << 20) - 1, 3 << 20].map(|last| levels(last, 3));
+        assert_eq!(found, [1, 1, 2, 2, 3, 3, 4]);
     }
 
     #[test]

@@ -38,7 +38,10 @@ pub type ObjectId = u64;
 /// The object that is the root directory.
 pub const ROOT: ObjectId = 34;
 
-/// The size of a volume and of its blocks, in bytes. What is written to a volume is not modelled.
+/// The object that is the data of a volume (`ZVOL_OBJ`).
+pub const VOLUME_DATA: ObjectId = 1;
+
+/// The size of a volume and of its blocks, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Volume {
     /// A multiple of the block size.
@@ -97,11 +100,35 @@ impl Objset {
     /// The objset of a new volume.
     #[must_use]
     pub fn new_volume(volume: Volume) -> Self {
+        let blocks = Blocks::of_volume(volume.size, volume.block_size);
+        let data = Znode::new(Body::File(blocks), 0, 0, 0, 0, 0);
+        let mut inner = Inner {
+            objects: Radix::from_iter([(VOLUME_DATA, Arc::new(data))]),
+            volume: Some(volume),
+            ..Inner::default()
+        };
+        inner.metadata.dirty(VOLUME_DATA);
         Objset {
-            inner: Arc::new(Inner {
-                volume: Some(volume),
-                ..Inner::default()
-            }),
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// The data of a volume.
+    #[must_use]
+    pub fn volume_data(&self) -> Option<&Blocks> {
+        self.volume()?;
+        match &self.get(VOLUME_DATA)?.body {
+            Body::File(blocks) => Some(blocks),
+            _ => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn volume_data_mut(&mut self) -> Option<&mut Blocks> {
+        self.volume()?;
+        match &mut self.get_mut(VOLUME_DATA)?.body {
+            Body::File(blocks) => Some(blocks),
+            _ => None,
         }
     }
 
@@ -117,6 +144,14 @@ impl Objset {
         if let Some(volume) = &mut inner.volume {
             volume.size = size;
             inner.metadata.dirty(metadata::VOLUME_SIZE);
+        }
+        if let Some(Body::File(blocks)) = inner
+            .objects
+            .get_mut(&VOLUME_DATA)
+            .map(Arc::make_mut)
+            .map(|it| &mut it.body)
+        {
+            blocks.extend(size);
         }
     }
 
@@ -217,10 +252,15 @@ impl Objset {
     /// (`zil_close`). The log then has a block for good.
     pub(crate) fn commit(&mut self) {
         if self.inner.metadata.has_dirty_objects() {
-            let inner = Arc::make_mut(&mut self.inner);
-            inner.has_log = true;
-            inner.metadata.dirty_header();
+            self.log();
         }
+    }
+
+    /// Writes something to the intent log (`zil_commit`).
+    pub(crate) fn log(&mut self) {
+        let inner = Arc::make_mut(&mut self.inner);
+        inner.has_log = true;
+        inner.metadata.dirty_header();
     }
 
     /// Begins the log anew, as a mount does (`zil_destroy`). Whether that changes anything.

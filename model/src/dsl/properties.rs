@@ -16,6 +16,7 @@ use crate::fault::Fault;
 use crate::machine::State;
 use crate::release::Release;
 use crate::spa::Pool;
+use crate::zvol;
 
 /// The name of a property.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -356,11 +357,10 @@ impl State {
             self.count_below(id);
         }
         self.write_open(id);
-        if settings
+        let resizes = settings
             .iter()
-            .any(|(key, _)| *key == Key::Native(Property::Volsize))
-            && let Some(pool) = self.pool_of_mut(id)
-        {
+            .any(|(key, _)| *key == Key::Native(Property::Volsize));
+        if resizes && let Some(pool) = self.pool_of_mut(id) {
             pool.dirty(id);
         }
         if let Some(dataset) = self.dataset_mut(id) {
@@ -381,6 +381,9 @@ impl State {
         self.reserve(id);
         if let Some(pool) = self.pool_of_mut(id) {
             pool.close_txg();
+        }
+        if resizes {
+            zvol::cut(self, id);
         }
         Ok(())
     }

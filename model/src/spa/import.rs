@@ -10,6 +10,7 @@ use crate::dsl::room::Fits;
 use crate::fault::Fault;
 use crate::machine::State;
 use crate::spa::Pool;
+use crate::zvol;
 
 /// Properties that a pool has only as long as it stays imported.
 const OF_IMPORT: [&str; 4] = ["altroot", "cachefile", "readonly", "tname"];
@@ -160,6 +161,10 @@ impl State {
             }
         }
         imported.on_devices = read_only.then_some(on_devices);
+        if !read_only {
+            zvol::begin_logs(imported);
+            imported.close_txg();
+        }
         self.pools.insert(name.to_owned(), pool);
         Ok(())
     }

@@ -21,6 +21,7 @@ use crate::zpl::open::{Handle, OpenFile};
 use crate::zpl::walk::{Name, Walk};
 use crate::zpl::xattr;
 use crate::zpl::znode::{Body, Znode};
+use crate::zvol;
 
 const SET_UID: u32 = 0o4000;
 const SET_GID: u32 = 0o2000;
@@ -30,7 +31,7 @@ const GROUP_EXEC: u32 = 0o010;
 const MAX_SIZE: u64 = i64::MAX as u64;
 
 /// What looking for something gives.
-pub(super) type Found<T = Option<FileResult>> = std::result::Result<T, Errno>;
+pub(crate) type Found<T = Option<FileResult>> = std::result::Result<T, Errno>;
 
 /// A dataset as a system call reaches it.
 #[derive(Clone, Copy, Debug)]
@@ -105,6 +106,21 @@ pub(super) fn apply(op: &FileOp, state: &mut State) -> Result {
             let file = open_file(state, handle)?;
             Ok(read(state, file.dataset, file.object, *offset, *len)?)
         }
+        FileOp::Write {
+            to: Target::Volume(volume),
+            offset,
+            data,
+        } => zvol::write(state, volume, *offset, data),
+        FileOp::Read {
+            from: Target::Volume(volume),
+            offset,
+            len,
+        } => Ok(zvol::read(state, volume, *offset, *len)?),
+        FileOp::Discard {
+            volume,
+            offset,
+            len,
+        } => zvol::discard(state, volume, *offset, *len),
         FileOp::Truncate { at, size } => truncate(state, at, *size),
         FileOp::MakeDirectory { at } => make(state, at, Body::directory(ROOT), 0o755),
         FileOp::Symlink { target, at } => symlink(state, target, at),
@@ -257,7 +273,7 @@ pub(super) fn objset(state: &State, id: DatasetId) -> Found<&Objset> {
         .ok_or(Errno::ENOENT)
 }
 
-pub(super) fn objset_mut(state: &mut State, id: DatasetId) -> Found<&mut Objset> {
+pub(crate) fn objset_mut(state: &mut State, id: DatasetId) -> Found<&mut Objset> {
     if let Some(pool) = state.pool_of_mut(id) {
         pool.dirty(id);
     }
@@ -277,7 +293,7 @@ pub(super) fn znode_mut(state: &mut State, id: DatasetId, object: ObjectId) -> F
 }
 
 /// What a write to this dataset needs to know.
-pub(super) fn terms(state: &State, id: DatasetId) -> Terms {
+pub(crate) fn terms(state: &State, id: DatasetId) -> Terms {
     let mut txg = state.pool_of(id).map_or(0, |pool| pool.open_txg);
     if state.faulty(Fault::BirthIsOfSnapshot) {
         let newest = state.filesystem(id).and_then(|it| it.snapshots.last());

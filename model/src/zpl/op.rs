@@ -20,13 +20,15 @@ pub struct At {
     pub path: Arc<str>,
 }
 
-/// A file by path, or one that is open.
+/// A file by path, one that is open, or a volume.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Target {
     /// By path.
     Path(At),
     /// By handle.
     Open(Handle),
+    /// No file but a volume, or a snapshot of one, by its full name: its device.
+    Volume(Arc<str>),
 }
 
 /// How a mount is taken off.
@@ -176,6 +178,15 @@ pub enum FileOp {
     Punch {
         /// The file.
         at: At,
+        /// Where it starts, in bytes.
+        offset: u64,
+        /// Its length in bytes.
+        len: u64,
+    },
+    /// `ioctl(2)` with `BLKDISCARD` on the device of a volume.
+    Discard {
+        /// Its full name.
+        volume: Arc<str>,
         /// Where it starts, in bytes.
         offset: u64,
         /// Its length in bytes.

@@ -22,7 +22,7 @@ use ztwin_model::layer::{Content, Entry, Tree};
 use ztwin_model::zpl::op::{At, CALL, FileKind, FileOp, FileResult, OnDisk, Stat, Target, Unmount};
 
 use super::journal::Journal;
-use super::{Handles, Options, child, guard, mounts, pointers, shared, unavailable};
+use super::{Handles, Options, child, guard, mounts, pointers, shared, unavailable, volumes};
 use crate::pools::arm::{Arm, Called, Mounted};
 use crate::pools::pointers::Holder;
 use crate::pools::{Printed, Unavailable, print};
@@ -265,6 +265,14 @@ impl KernelArm {
         open_in(&root, &at.path, flags)
     }
 
+    /// The device of a volume, open.
+    fn device_of(&self, volume: &str, flags: OFlags) -> Result<File> {
+        if !self.owns(volume) {
+            return Err(Errno::NOENT.into());
+        }
+        Ok(volumes::open(volume, flags, self.limit)??)
+    }
+
     fn handle(&self, handle: &ztwin_model::zpl::open::Handle) -> Result<&File> {
         self.handles.get(handle).ok_or(Problem::Errno(Errno::BADF))
     }
@@ -280,13 +288,30 @@ impl KernelArm {
                     write(&File::from(file), *offset, data)
                 }
                 Target::Open(handle) => write(self.handle(handle)?, *offset, data),
+                Target::Volume(volume) => {
+                    write_aligned(&self.device_of(volume, OFlags::WRONLY)?, *offset, data)
+                }
             },
             FileOp::Read { from, offset, len } => match from {
                 Target::Path(at) => {
                     read(&File::from(self.open(at, OFlags::RDONLY)?), *offset, *len)
                 }
                 Target::Open(handle) => read(self.handle(handle)?, *offset, *len),
+                Target::Volume(volume) => {
+                    read(&self.device_of(volume, OFlags::RDONLY)?, *offset, *len)
+                }
             },
+            FileOp::Discard {
+                volume,
+                offset,
+                len,
+            } => {
+                if !self.owns(volume) {
+                    return Err(Errno::NOENT.into());
+                }
+                volumes::discard(volume, *offset, *len, self.limit)??;
+                Ok(None)
+            }
             FileOp::Truncate { at, size } => {
                 rustix::fs::ftruncate(self.open(at, OFlags::WRONLY)?, *size)?;
                 Ok(None)
@@ -657,6 +682,25 @@ fn write(file: &File, offset: u64, data: &ztwin_model::dmu::data::Piece) -> Resu
         buffer.resize(take, 0);
         data.source.read(data.position + done, &mut buffer);
         file.write_all_at(&buffer, offset + done)?;
+        done += take as u64;
+    }
+    Ok(None)
+}
+
+/// The alignment of memory that a device is written from without being cached.
+const PAGE: usize = 4096;
+
+/// The same to a device, past the cache: it writes what it is told to, and nothing around it.
+fn write_aligned(file: &File, offset: u64, data: &ztwin_model::dmu::data::Piece) -> Result {
+    let mut done = 0;
+    let mut buffer = Vec::new();
+    while done < data.len {
+        let take = usize::try_from(data.len - done).map_or(CHUNK, |left| left.min(CHUNK));
+        buffer.resize(take + PAGE, 0);
+        let skip = buffer.as_ptr().align_offset(PAGE);
+        let bytes = &mut buffer[skip..skip + take];
+        data.source.read(data.position + done, bytes);
+        file.write_all_at(bytes, offset + done)?;
         done += take as u64;
     }
     Ok(None)
