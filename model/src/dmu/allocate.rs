@@ -35,8 +35,8 @@ impl Cursor {
         }
     }
 
-    /// The number for an object of so many slots.
-    pub(super) fn allocate(&mut self, slots: u64, objset: &Inner) -> ObjectId {
+    /// The number for an object of so many slots, in a transaction group.
+    pub(super) fn allocate(&mut self, slots: u64, txg: u64, objset: &Inner) -> ObjectId {
         loop {
             let at = self.next;
             if at.is_multiple_of(CHUNK) || (at + slots - 1) % CHUNK < slots {
@@ -55,7 +55,7 @@ impl Cursor {
             }
             let object = self.next;
             self.next += slots;
-            if is_free(object, slots, objset) {
+            if is_free(object, slots, txg, objset) {
                 return object;
             }
             self.next = object + 1;
@@ -66,8 +66,8 @@ impl Cursor {
     }
 }
 
-/// Whether an object of so many slots can be there.
-fn is_free(object: ObjectId, slots: u64, objset: &Inner) -> bool {
+/// Whether an object of so many slots can be there, in a transaction group.
+fn is_free(object: ObjectId, slots: u64, txg: u64, objset: &Inner) -> bool {
     let range = object..object + slots;
     let below = object - object % BLOCK..object;
     let reaches = |(id, znode): (ObjectId, &Arc<Znode>)| id + znode.slots > object;
@@ -76,5 +76,5 @@ fn is_free(object: ObjectId, slots: u64, objset: &Inner) -> bool {
         && objset.objects.range(range.clone()).next().is_none()
         && !objset.objects.range(below).last().is_some_and(reaches)
         && !dnode::tables(objset).any(|id| range.contains(&id))
-        && !objset.metadata.goes(range)
+        && !objset.metadata.goes(range, txg)
 }

@@ -60,6 +60,8 @@ pub(super) struct Metadata {
     gone: u64,
     /// The blocks of attributes that do not fit into dnodes.
     spills: Radix<ObjectId, Held>,
+    /// The objects that went in the last sync that wrote any, and its transaction group.
+    went: (u64, Radix<ObjectId, ()>),
     /// The objects whose attributes have changed.
     laid_out: Radix<ObjectId, ()>,
     /// The layouts of attributes that there ever were, but for that of the root directory.
@@ -170,9 +172,12 @@ impl Metadata {
         self.others.get(&object).map_or(&[], |blocks| blocks)
     }
 
-    /// Whether one of these objects has gone since the last sync.
-    pub(super) fn goes(&self, objects: Range<ObjectId>) -> bool {
-        self.dirty.range(objects).next().is_some()
+    /// Whether the number of one of these objects cannot be taken yet: the object that had it goes, or went with the
+    /// last transaction group (`dnode_check_slots_free`).
+    pub(super) fn goes(&self, objects: Range<ObjectId>, open_txg: u64) -> bool {
+        let (txg, went) = &self.went;
+        let just_went = txg + 1 == open_txg && went.range(objects.clone()).next().is_some();
+        just_went || self.dirty.range(objects).next().is_some()
     }
 
     /// Whether a sync would write anything.
@@ -414,6 +419,11 @@ pub(super) fn sync(objset: &mut Inner, txg: u64, on: &Storage, how: &Policy) -> 
             synced.replace(old, new);
         }
         numbers = numbers.iter().map(|&it| indirect::above(it, 1)).collect();
+    }
+    // 2.4 asks how often a dnode is dirty, and not since when (`DNODE_IS_DIRTY`).
+    if on.release < Release::V2_4 {
+        let went = dirty.keys().filter(|id| !objset.objects.contains_key(id));
+        objset.metadata.went = (txg, went.map(|id| (id, ())).collect());
     }
     // Its four dnodes and the header of the intent log are short.
     let stored = compress::metadata(Figure::exact(500), OBJSET, false, on);

@@ -175,7 +175,7 @@ impl Objset {
         if cursor.reading != reading {
             cursor = Cursor::new(reading);
         }
-        let id = cursor.allocate(znode.slots, inner);
+        let id = cursor.allocate(znode.slots, znode.generation, inner);
         inner.cursor = cursor;
         inner.metadata.dirty(id);
         let lays_out = inner.metadata.root_is_old || matches!(znode.body, Body::Link(_));
