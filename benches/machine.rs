@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use ztwin_model::dmu::data::{Piece, Source, to_bytes};
 use ztwin_model::dsl::op::DslOp;
+use ztwin_model::dsl::properties::{Key, Property, Value};
 use ztwin_model::spa::feature::Feature;
 use ztwin_model::spa::op::PoolOp;
 use ztwin_model::spa::{Shape, Vdev};
@@ -83,6 +84,12 @@ fn snapshot(name: &str) -> Op {
     })
 }
 
+fn sync() -> Op {
+    Op::Pool(PoolOp::Sync {
+        pool: "tank".into(),
+    })
+}
+
 fn destroy(name: &str) -> Op {
     Op::Dataset(DslOp::DestroySnapshots {
         names: vec![name.into()],
@@ -113,7 +120,7 @@ fn write(dataset: &str, path: &str, offset: u64, data: Piece) -> Op {
     })
 }
 
-/// A million files of 4K in one directory, and what each takes in memory.
+/// A million files of 4K in one directory, on disk, and what they take in memory.
 fn million_files() -> Machine {
     let mut machine = machine();
     create(&mut machine, "tank/million");
@@ -123,7 +130,14 @@ fn million_files() -> Machine {
         let data = Source::Random(file).piece(4096);
         must(&mut machine, &write("tank/million", &path, 0, data));
     }
-    eprintln!("a million files take {} MiB", (resident() - before) >> 20);
+    let taken = |when: &str| {
+        let mebibytes = (resident() - before) >> 20;
+        eprintln!("a million files take {mebibytes} MiB {when}");
+    };
+    taken("before they are on disk");
+    let start = Instant::now();
+    must(&mut machine, &sync());
+    taken(&format!("then; that took {:?}", start.elapsed()));
     machine
 }
 
@@ -203,6 +217,7 @@ fn many_datasets(criterion: &mut Criterion) {
         for number in 0..100_000 {
             create(&mut machine, &format!("tank/{number}"));
         }
+        must(&mut machine, &sync());
         machine
     });
     let op = snapshot("tank/50000@new");
@@ -249,6 +264,52 @@ fn writes() -> Vec<Op> {
         write("tank/a", "/file", block(number) * BLOCK, data)
     };
     (0..8192).map(write).collect()
+}
+
+/// Snapshots of datasets of several sizes that free several numbers of blocks, and the sync behind that.
+fn destroying(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("destruction of a snapshot");
+    for (gigabytes, freed) in [(1, 1), (1, 10), (1, 100), (1, 1000), (8, 100), (64, 100)] {
+        let mut machine = machine();
+        create(&mut machine, "tank/a");
+        for number in 0..gigabytes {
+            let data = Source::Random(number).piece(1 << 30);
+            must(
+                &mut machine,
+                &write("tank/a", &format!("/{number}"), 0, data),
+            );
+        }
+        let (snapshot, destroy, sync) = (snapshot("tank/a@new"), destroy("tank/a@new"), sync());
+        let mut seed = 0;
+        let mut bench = |what: &str, timed: [bool; 2]| {
+            let name = format!("of {gigabytes} GiB that frees {freed} blocks{what}");
+            group.bench_function(name, |bench| {
+                bench.iter_custom(|times| {
+                    let mut spent = Duration::ZERO;
+                    for _ in 0..times {
+                        must(&mut machine, &snapshot);
+                        seed += 1;
+                        let data = Source::Random(seed).piece(freed * BLOCK);
+                        must(&mut machine, &write("tank/a", "/0", 0, data));
+                        must(&mut machine, &sync);
+                        for (op, timed) in [(&destroy, timed[0]), (&sync, timed[1])] {
+                            let start = Instant::now();
+                            must(&mut machine, op);
+                            spent += if timed {
+                                start.elapsed()
+                            } else {
+                                Duration::ZERO
+                            };
+                        }
+                    }
+                    spent
+                });
+            });
+        };
+        bench("", [true, false]);
+        bench(": the sync behind it", [false, true]);
+    }
+    group.finish();
 }
 
 fn writing(criterion: &mut Criterion) {
@@ -338,33 +399,62 @@ fn reading(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// What a file takes on disk, whose one block has to be compressed for that; and what moving so many bytes
-/// takes.
-fn compressing(criterion: &mut Criterion) {
-    let mut machine = machine();
-    create(&mut machine, "tank/a");
-    let bytes = to_bytes(&[Source::Text(1).piece(BLOCK)]);
-    let mut group = criterion.benchmark_group("128 KiB");
-    group.throughput(Throughput::Bytes(BLOCK));
-    let mut copy = vec![0_u8; bytes.len()];
+/// What it takes to bring a file of 32 MiB to disk, whose blocks may have to be compressed for that; and what
+/// moving so many bytes takes.
+fn syncing(criterion: &mut Criterion) {
+    let size = 32 << 20;
+    let bytes = |source: Source| to_bytes(&[source.piece(size)]);
+    let mut group = criterion.benchmark_group("sync of 32 MiB");
+    group.throughput(Throughput::Bytes(size));
+    for (name, compression, source) in [
+        ("text, lz4", "lz4", Source::Text(1)),
+        (
+            "bytes that are text, lz4",
+            "lz4",
+            Source::Bytes(bytes(Source::Text(1)).into()),
+        ),
+        (
+            "bytes that do not shrink, lz4",
+            "lz4",
+            Source::Bytes(bytes(Source::Random(1)).into()),
+        ),
+        ("noise, lz4", "lz4", Source::Random(1)),
+        ("text, off", "off", Source::Text(1)),
+    ] {
+        let mut machine = machine();
+        create(&mut machine, "tank/a");
+        let set = DslOp::Set {
+            name: "tank/a".into(),
+            settings: vec![(Key::Native(Property::Compression), Value::Word(compression))],
+        };
+        must(&mut machine, &Op::Dataset(set));
+        must(
+            &mut machine,
+            &write("tank/a", "/file", 0, source.piece(size)),
+        );
+        let sync = sync();
+        group.bench_function(name, |bench| {
+            bench.iter_batched_ref(
+                || machine.clone(),
+                |copy| must(copy, &sync),
+                BatchSize::LargeInput,
+            );
+        });
+    }
+    let bytes = bytes(Source::Random(1));
+    let mut copy = bytes.clone();
     group.bench_function("memcpy", |bench| {
         bench.iter(|| black_box(&mut copy).copy_from_slice(black_box(&bytes)));
     });
-    for (name, source) in [
-        ("lz4 size of text", Source::Bytes(bytes.clone().into())),
-        ("lz4 size of what does not shrink", Source::Random(1)),
-    ] {
-        must(
-            &mut machine,
-            &write("tank/a", "/file", 0, source.piece(BLOCK)),
-        );
-        let blocks = Op::File(FileOp::Blocks {
-            at: at("tank/a", "/file"),
-        });
-        group.bench_function(name, |bench| {
-            bench.iter(|| machine.apply(&blocks));
-        });
-    }
+    group.finish();
+    // What stays in a cache is what the other figures are compared with.
+    let mut group = criterion.benchmark_group("128 KiB");
+    group.throughput(Throughput::Bytes(BLOCK));
+    let bytes = &bytes[..1 << 17];
+    let mut copy = bytes.to_vec();
+    group.bench_function("memcpy", |bench| {
+        bench.iter(|| black_box(&mut copy).copy_from_slice(black_box(bytes)));
+    });
     group.finish();
 }
 
@@ -372,7 +462,8 @@ criterion_group!(
     benches,
     writing,
     reading,
-    compressing,
+    syncing,
+    destroying,
     many_datasets,
     a_million_files
 );

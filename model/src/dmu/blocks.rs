@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-use std::sync::Arc;
 
 use super::Weight;
 use super::compress::{self, Compression};
-use super::data::{Piece, Source, push, push_range, to_bytes};
+use super::data::{Piece, Pieces, Source, push, push_range, to_bytes};
 use super::deadlist::Deadlist;
 use super::indirect::{self, Indirect, Indirects, Place, Pointer};
 use super::space::{Held, Synced};
 use super::storage::{Figure, Storage};
+use super::weight::OfBlock;
 use crate::fault::Fault;
 use crate::maps::Radix;
 use crate::release::Release;
@@ -50,17 +50,17 @@ pub struct Policy {
     pub embeds_metadata: bool,
     /// Its checksum, when that tells blocks with the same content for sure, and they are not deduplicated
     /// (`ZCHECKSUM_FLAG_NOPWRITE`); else nothing.
-    pub strong_checksum: &'static str,
+    pub strong_checksum: Option<Strong>,
     /// How often a block is stored: property `copies`.
-    pub copies: u64,
+    pub copies: u8,
     /// How often an indirect block above them is: that, and one more as `redundant_metadata` says.
-    pub copies_above: u64,
+    pub copies_above: u8,
     /// The same at level 2 and above.
-    pub copies_far_above: u64,
+    pub copies_far_above: u8,
     /// How often a block of dnodes or of a directory is.
-    pub copies_of_metadata: u64,
+    pub copies_of_metadata: u8,
     /// How often other metadata are.
-    pub copies_of_tables: u64,
+    pub copies_of_tables: u8,
 }
 
 impl Policy {
@@ -69,7 +69,7 @@ impl Policy {
         compression: Compression::Off,
         embeds: true,
         embeds_metadata: true,
-        strong_checksum: "",
+        strong_checksum: None,
         copies: 1,
         copies_above: 2,
         copies_far_above: 2,
@@ -77,7 +77,7 @@ impl Policy {
         copies_of_tables: 2,
     };
 
-    fn copies_at(&self, level: u32) -> u64 {
+    fn copies_at(&self, level: u32) -> u8 {
         if level > 1 {
             self.copies_far_above
         } else {
@@ -86,43 +86,65 @@ impl Policy {
     }
 }
 
+/// A checksum that no two blocks share that differ (`ZCHECKSUM_FLAG_NOPWRITE`).
+#[allow(missing_docs, reason = "their names say all")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strong {
+    Sha256,
+    Sha512,
+    Skein,
+    Edonr,
+    Blake3,
+}
+
 /// A block on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
     /// The transaction group that wrote it.
     pub birth: u64,
     /// Its bytes; together as long as the file's block size.
-    pub pieces: Arc<[Piece]>,
+    pub pieces: Pieces,
     /// How it is stored.
     pub policy: Policy,
     /// What it weighs, once it is on disk.
-    pub weight: Option<Weight>,
+    weight: Option<OfBlock>,
     /// Where it came from, if it was cloned from another block.
-    pub cloned: Option<Cloned>,
+    pub cloned: Option<Box<Cloned>>,
 }
 
 impl Block {
+    /// What it weighs, once it is on disk.
+    fn weight(&self) -> Option<Weight> {
+        self.weight.map(Weight::from)
+    }
+
+    /// The size at which it is stored, once it is on disk.
+    fn stored(&self) -> Figure {
+        self.weight().unwrap_or_default().physical
+    }
+
     /// How it was compressed, once it is on disk; not at all if that saved nothing.
     fn compressed(&self, size: u64) -> Option<Compression> {
-        let stored = self.weight.unwrap_or_default().physical;
-        (stored.least < size).then_some(self.policy.compression)
+        (self.stored().least < size).then_some(self.policy.compression)
     }
 
     /// Whether the block that is there stays when this one is written in its place, because they are the same
     /// (`zio_nop_write`); none when that is unknown.
     fn is_kept(&self, new: &Block, size: u64) -> Option<bool> {
         let may_be = new.policy.compression.compresses()
-            && !new.policy.strong_checksum.is_empty()
+            && new.policy.strong_checksum.is_some()
             && new.policy.strong_checksum == self.policy.strong_checksum
             && new.policy.copies == self.policy.copies
-            && new.weight.unwrap_or_default().physical.most > 0
+            && new.stored().most > 0
             && (new.pieces == self.pieces || to_bytes(&new.pieces) == to_bytes(&self.pieces));
         match (self.compressed(size), new.compressed(size)) {
             _ if !may_be => Some(false),
             (old, new) if old == new => Some(true),
             // How far they shrink it, if at all.
-            (Some(Compression::Other(_)), _) | (_, Some(Compression::Other(_))) => None,
-            _ => Some(false),
+            (old, new) if [old, new].into_iter().flatten().all(Compression::is_known) => {
+                Some(false)
+            }
+            _ => None,
         }
     }
 }
@@ -141,7 +163,7 @@ impl Block {
     /// Whether its pointer holds it, so that it takes nothing.
     #[must_use]
     pub fn is_embedded(&self) -> bool {
-        self.weight.is_some_and(|it| it.physical == Figure::ZERO)
+        self.weight().is_some_and(|it| it.physical == Figure::ZERO)
     }
 }
 
@@ -311,7 +333,7 @@ impl Blocks {
     }
 
     /// Writes a block.
-    fn put(&mut self, number: u64, pieces: Arc<[Piece]>, terms: Terms) {
+    fn put(&mut self, number: u64, pieces: Pieces, terms: Terms) {
         let block = Block {
             birth: terms.txg,
             pieces,
@@ -323,7 +345,7 @@ impl Blocks {
     }
 
     fn put_block(&mut self, number: u64, block: Block) {
-        let may_stay = !block.policy.strong_checksum.is_empty();
+        let may_stay = block.policy.strong_checksum.is_some();
         let old = self.allocated.insert(number, block);
         let pending = self.pending();
         pending.written.insert(number, ());
@@ -335,7 +357,7 @@ impl Blocks {
                 birth,
                 weight: Some(weight),
                 ..
-            }) => pending.freed.insert(birth, weight),
+            }) => pending.freed.insert(birth, weight.into()),
             _ => {}
         }
     }
@@ -351,7 +373,7 @@ impl Blocks {
                 ..
             }) = self.allocated.remove(&number)
             {
-                self.pending().freed.insert(birth, weight);
+                self.pending().freed.insert(birth, weight.into());
             }
         }
     }
@@ -368,47 +390,62 @@ impl Blocks {
         if self.levels == 1 {
             return;
         }
+        if first == last && self.levels == before && self.allocated.contains_key(&first) {
+            for level in 1..self.levels {
+                let number = indirect::above(first, level);
+                self.put_indirect(Place { level, number }, true, terms);
+            }
+            return;
+        }
         let mut wrong = Vec::new();
         for level in 1..self.levels {
             // What is freed may reach far; where nothing is nothing changes.
             let (low, high) = (indirect::above(first, level), indirect::above(last, level));
             let place = |number| Place { level, number };
-            if first == last && self.allocated.contains_key(&first) {
-                wrong.push(place(low));
-            } else {
-                let there = self.indirect.range(place(low)..=place(high));
-                wrong.extend(there.map(|(place, _)| place).filter(|it| it.level == level));
-                let blocks = self.allocated.range(first..=last);
-                wrong.extend(blocks.map(|(number, _)| place(indirect::above(number, level))));
-            }
+            let there = self.indirect.range(place(low)..=place(high));
+            wrong.extend(there.map(|(place, _)| place).filter(|it| it.level == level));
+            let blocks = self.allocated.range(first..=last);
+            wrong.extend(blocks.map(|(number, _)| place(indirect::above(number, level))));
             // A file that grows in levels has what it was under the first block of the new ones.
             if level >= before {
                 wrong.push(place(0));
             }
             wrong.dedup();
         }
-        let pending = self.pending.get_or_insert_default();
         for place in wrong {
-            let below = indirect::below(place.level, place.number);
-            pending.above.insert(place, ());
-            let old = if self.allocated.range(below).next().is_none() {
-                self.indirect.remove(&place)
-            } else {
-                let new = Indirect {
-                    birth: terms.txg,
-                    copies: terms.policy.copies_at(place.level),
-                    weight: None,
-                };
-                self.indirect.insert(place, new)
-            };
-            if let Some(Indirect {
-                birth,
-                weight: Some(weight),
-                ..
-            }) = old
-            {
-                pending.freed.insert(birth, weight);
-            }
+            let mut below = self
+                .allocated
+                .range(indirect::below(place.level, place.number));
+            let holds = below.next().is_some();
+            self.put_indirect(place, holds, terms);
+        }
+    }
+
+    /// Writes an indirect block anew, or frees it if it holds nothing.
+    fn put_indirect(&mut self, place: Place, holds: bool, terms: Terms) {
+        let new = Indirect {
+            birth: terms.txg,
+            copies: terms.policy.copies_at(place.level),
+            weight: None,
+        };
+        if holds && self.indirect.get(&place) == Some(&new) {
+            // It is to be written already.
+            return;
+        }
+        let old = if holds {
+            self.indirect.insert(place, new)
+        } else {
+            self.indirect.remove(&place)
+        };
+        let pending = self.pending();
+        pending.above.insert(place, ());
+        if let Some(Indirect {
+            birth,
+            weight: Some(weight),
+            ..
+        }) = old
+        {
+            pending.freed.insert(birth, weight);
         }
     }
 
@@ -446,7 +483,7 @@ impl Blocks {
                 let (how, embeds) = (block.policy.compression, block.policy.embeds);
                 let stored = compress::stored(&block.pieces, self.block_size, how, embeds, on);
                 let weight = Weight::of_data(stored, self.block_size, block.policy.copies, on);
-                block.weight = Some(weight);
+                block.weight = Some(weight.into());
                 let kept = match pending.before.get(&number) {
                     _ if on.faulty(Fault::SameIsWrittenAnew) => Some(false),
                     Some(old) if block.cloned.is_none() => old.is_kept(block, self.block_size),
@@ -465,7 +502,7 @@ impl Blocks {
         for old in std::mem::take(&mut pending.before).values() {
             pending
                 .freed
-                .insert(old.birth, old.weight.unwrap_or_default());
+                .insert(old.birth, old.weight().unwrap_or_default());
         }
         let above = |level| {
             pending
@@ -533,7 +570,7 @@ impl Blocks {
             let zero = block.pieces.iter().all(|it| it.source == Source::Zero);
             let next = contents.len() as u64 + 1;
             let pointer = Pointer {
-                stored: block.weight.unwrap_or_default().physical,
+                stored: block.stored(),
                 holds: compress::EMBEDDED,
                 copies: block.policy.copies,
                 birth: block.birth,
@@ -550,7 +587,7 @@ impl Blocks {
 
     /// What is on disk, block by block; it goes with the file.
     pub(super) fn held(&self) -> impl Iterator<Item = Held> {
-        let data = self.allocated.values().map(|it| (it.birth, it.weight));
+        let data = self.allocated.values().map(|it| (it.birth, it.weight()));
         let above = self.indirect.values().map(|it| (it.birth, it.weight));
         let synced = data
             .chain(above)
@@ -558,7 +595,7 @@ impl Blocks {
         // What was given up since the last sync is still there.
         let pending = self.pending.iter().flat_map(|it| it.freed.iter());
         let before = self.pending.iter().flat_map(|it| it.before.values());
-        let before = before.filter_map(|it| Some((it.birth, it.weight?)));
+        let before = before.filter_map(|it| Some((it.birth, it.weight()?)));
         let pending = pending.chain(before);
         synced.chain(pending.map(|(birth, weight)| Held { birth, weight }))
     }
@@ -573,8 +610,8 @@ impl Blocks {
     /// Replaces bytes of block `number`, from `offset` within it on, by `with`.
     fn splice(&mut self, number: u64, offset: u64, with: Piece, terms: Terms) {
         let size = self.block_size;
-        let pieces: Arc<[Piece]> = if with.len == size {
-            [with].into()
+        let pieces = if with.len == size {
+            Pieces::One(with)
         } else {
             let hole = [Piece::zeros(size)];
             let old = self.allocated.get(&number);
@@ -687,14 +724,15 @@ impl Blocks {
                 self.give_up(number..=number);
                 continue;
             };
-            let cloned = block.cloned.map_or(block.birth, |it| it.physical_birth);
+            let cloned = block.cloned.as_deref();
+            let physical_birth = cloned.map_or(block.birth, |it| it.physical_birth);
             let block = Block {
                 birth: terms.txg,
                 weight: None,
-                cloned: Some(Cloned {
-                    physical_birth: cloned,
+                cloned: Some(Box::new(Cloned {
+                    physical_birth,
                     copying,
-                }),
+                })),
                 ..block.clone()
             };
             self.put_block(number, block);

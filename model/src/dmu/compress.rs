@@ -1,6 +1,6 @@
 //! What compression makes of a block: a hole, nothing but a block pointer, fewer sectors, or nothing.
 
-use super::data::{Piece, to_bytes};
+use super::data::{Piece, Source, to_bytes};
 use super::storage::{Figure, Storage};
 use super::{lz4, zle};
 use crate::fault::Fault;
@@ -18,8 +18,12 @@ pub enum Compression {
     Zle,
     /// The usual.
     Lz4,
-    /// An algorithm that the model does not have, by its name: how far it shrinks a block is unknown.
-    Other(&'static str),
+    /// How far this shrinks a block is unknown.
+    Lzjb,
+    /// At a level; how far it shrinks a block is unknown.
+    Gzip(i16),
+    /// At a level, below 0 the fast ones. How far it shrinks a block may be known ([`Zstd`]).
+    Zstd(i16),
 }
 
 /// The size of bytes that are compressed with zstd at a level, when it is at most so many bytes: the model does
@@ -58,19 +62,36 @@ impl Zstd {
     }
 }
 
-/// The level that a value of property `compression` means for zstd.
-fn level(word: &str) -> Option<i32> {
-    match word.strip_prefix("zstd")? {
-        "" => Some(3),
-        "-fast" => Some(-1),
-        rest => match rest.strip_prefix("-fast-") {
-            Some(fast) => fast.parse().ok().map(|level: i32| -level),
-            None => rest.strip_prefix('-')?.parse().ok(),
-        },
-    }
-}
-
 impl Compression {
+    /// What a value of property `compression` means (`zio_compress_table`).
+    pub(crate) fn by_word(word: &str) -> Compression {
+        let level = |rest: &str, usual: i16| {
+            let level = rest.strip_prefix('-').and_then(|it| it.parse().ok());
+            level.unwrap_or(usual)
+        };
+        if let Some(rest) = word.strip_prefix("zstd-fast") {
+            return Compression::Zstd(-level(rest, 1));
+        } else if let Some(rest) = word.strip_prefix("zstd") {
+            return Compression::Zstd(level(rest, 3));
+        } else if let Some(rest) = word.strip_prefix("gzip") {
+            return Compression::Gzip(level(rest, 6));
+        }
+        match word {
+            "off" => Compression::Off,
+            "zle" => Compression::Zle,
+            "lz4" => Compression::Lz4,
+            _ => Compression::Lzjb,
+        }
+    }
+
+    /// Whether the model knows how far it shrinks a block.
+    pub(super) fn is_known(self) -> bool {
+        !matches!(
+            self,
+            Compression::Lzjb | Compression::Gzip(_) | Compression::Zstd(_)
+        )
+    }
+
     /// Whether blocks are compressed that are not all zeros.
     pub(super) fn compresses(self) -> bool {
         !matches!(self, Compression::Off | Compression::Empty)
@@ -90,21 +111,30 @@ pub(super) fn stored(
     embeds: bool,
     on: &Storage,
 ) -> Figure {
+    if let [
+        Piece {
+            source: Source::Random(_),
+            ..
+        },
+    ] = pieces
+    {
+        return Figure::exact(size);
+    }
     let room = room(size, how, on);
     let bytes = || to_bytes(pieces);
-    let compressed = match how {
-        Compression::Off | Compression::Empty => return Figure::exact(size),
-        Compression::Zle => zle::size(&bytes(), room),
-        Compression::Lz4 => lz4::size(&bytes(), room),
-        Compression::Other(word) => match on.zstd.zip(level(word)) {
-            Some((zstd, level)) => zstd.size(&bytes(), level, room, on.release),
-            None => {
-                return Figure {
-                    least: if embeds { 0 } else { on.sector().min(size) },
-                    most: size,
-                };
-            }
-        },
+    let compressed = match (how, on.zstd) {
+        (Compression::Off | Compression::Empty, _) => return Figure::exact(size),
+        (Compression::Zle, _) => zle::size(&bytes(), room),
+        (Compression::Lz4, _) => lz4::size(&bytes(), room),
+        (Compression::Zstd(level), Some(zstd)) => {
+            zstd.size(&bytes(), level.into(), room, on.release)
+        }
+        (Compression::Lzjb | Compression::Gzip(_) | Compression::Zstd(_), _) => {
+            return Figure {
+                least: if embeds { 0 } else { on.sector().min(size) },
+                most: size,
+            };
+        }
     };
     Figure::exact(match compressed {
         Some(bytes) if bytes <= EMBEDDED && embeds => {

@@ -3,6 +3,9 @@
 //! The generator is frozen as **v1**: traces name its output by seed, so a change here would change
 //! what every recorded trace means. Test vectors below pin it.
 
+use std::ops::Deref;
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 /// Where a byte sequence comes from.
@@ -27,6 +30,38 @@ pub struct Piece {
     pub position: u64,
     /// What it is made of.
     pub source: Source,
+}
+
+/// The bytes of a block. Most blocks are of one piece, which then costs no memory of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pieces {
+    /// One piece.
+    One(Piece),
+    /// Several, one after the other.
+    Several(Arc<[Piece]>),
+}
+
+impl From<Vec<Piece>> for Pieces {
+    fn from(mut pieces: Vec<Piece>) -> Pieces {
+        match pieces.pop() {
+            Some(piece) if pieces.is_empty() => Pieces::One(piece),
+            last => {
+                pieces.extend(last);
+                Pieces::Several(pieces.into())
+            }
+        }
+    }
+}
+
+impl Deref for Pieces {
+    type Target = [Piece];
+
+    fn deref(&self) -> &[Piece] {
+        match self {
+            Pieces::One(piece) => std::slice::from_ref(piece),
+            Pieces::Several(pieces) => pieces,
+        }
+    }
 }
 
 /// Cells of text v1: 16 bytes each, so that a position finds its cell by division.

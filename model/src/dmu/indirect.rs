@@ -21,7 +21,7 @@ pub struct Indirect {
     /// The transaction group that wrote it.
     pub birth: u64,
     /// How often it is stored.
-    pub copies: u64,
+    pub copies: u8,
     /// What it weighs, once it is on disk.
     pub weight: Option<Weight>,
 }
@@ -101,7 +101,7 @@ pub(super) struct Pointer {
     /// How many bytes it then holds.
     pub holds: u64,
     /// How often it is stored.
-    pub copies: u64,
+    pub copies: u8,
     /// The transaction group that wrote it.
     pub birth: u64,
     /// What it holds: equal numbers for equal blocks, 0 for zeros.
@@ -191,7 +191,7 @@ impl Pointer {
                 words[word] = noise(word as u64) >> (64 - bits);
             }
         } else {
-            for copy in 0..usize::try_from(self.copies.min(3)).unwrap_or(1) {
+            for copy in 0..usize::from(self.copies.min(3)) {
                 words[2 * copy] = sectors;
                 words[2 * copy + 1] = place + ((copy as u64) << 20);
             }

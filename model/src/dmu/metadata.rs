@@ -249,7 +249,7 @@ pub(super) fn dirty_space(objset: &Inner, count: impl Fn(u64) -> u64) -> Figure 
 }
 
 /// The sizes at which the blocks of an object that is no file are stored, and how often.
-fn blocks(objset: &Inner, object: ObjectId, on: &Storage, how: &Policy) -> (Vec<Figure>, u64) {
+fn blocks(objset: &Inner, object: ObjectId, on: &Storage, how: &Policy) -> (Vec<Figure>, u8) {
     let fits = |compressed, size| compress::metadata(compressed, size, how.embeds_metadata, on);
     let raw = |size| fits(Figure::exact(size), size);
     let body = objset.objects.get(&object).map(|znode| &znode.body);

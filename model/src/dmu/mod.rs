@@ -28,7 +28,7 @@ use metadata::Metadata;
 use space::Synced;
 use storage::{Figure, Storage};
 
-pub use blocks::{Block, Blocks, Policy, Terms};
+pub use blocks::{Block, Blocks, Policy, Strong, Terms};
 pub use directory::Table;
 pub use weight::Weight;
 

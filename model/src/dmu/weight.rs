@@ -24,19 +24,53 @@ impl Weight {
     };
 
     /// Of a block of data: `stored` bytes a copy, 0 when its pointer holds it.
-    pub(super) fn of_data(stored: Figure, size: u64, copies: u64, on: &Storage) -> Weight {
+    pub(super) fn of_data(stored: Figure, size: u64, copies: u8, on: &Storage) -> Weight {
         Weight {
-            size: stored.map(|bytes| on.charged(bytes) * copies),
+            size: stored.map(|bytes| on.charged(bytes) * u64::from(copies)),
             logical: Figure::exact(size),
             physical: stored,
         }
     }
 
     /// Of a block of metadata.
-    pub(super) fn of_metadata(stored: Figure, copies: u64, on: &Storage) -> Weight {
+    pub(super) fn of_metadata(stored: Figure, copies: u8, on: &Storage) -> Weight {
         Weight {
             logical: stored,
             ..Weight::of_data(stored, 0, copies, on)
+        }
+    }
+}
+
+/// The weight of one block in half the room: a block has at most 16M, and no more than three copies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OfBlock {
+    size: [u32; 2],
+    logical: [u32; 2],
+    physical: [u32; 2],
+}
+
+impl From<Weight> for OfBlock {
+    fn from(weight: Weight) -> OfBlock {
+        let bound = |bytes| u32::try_from(bytes).unwrap_or(u32::MAX);
+        let pack = |figure: Figure| [bound(figure.least), bound(figure.most)];
+        OfBlock {
+            size: pack(weight.size),
+            logical: pack(weight.logical),
+            physical: pack(weight.physical),
+        }
+    }
+}
+
+impl From<OfBlock> for Weight {
+    fn from(weight: OfBlock) -> Weight {
+        let unpack = |[least, most]: [u32; 2]| Figure {
+            least: least.into(),
+            most: most.into(),
+        };
+        Weight {
+            size: unpack(weight.size),
+            logical: unpack(weight.logical),
+            physical: unpack(weight.physical),
         }
     }
 }

@@ -136,13 +136,14 @@ impl State {
     #[must_use]
     pub fn reclaimed(&self, snapshots: &[DatasetId]) -> Option<Figure> {
         let homes = snapshots.iter().filter_map(|&id| self.filesystem_of(id));
+        let wanted: BTreeSet<_> = snapshots.iter().collect();
         let mut freed = Figure::ZERO;
         for home in homes.collect::<BTreeSet<_>>() {
             let pool = self
                 .pool_of(home)
                 .filter(|pool| pool.space.contains(home))?;
             let all: Vec<DatasetId> = pool.dataset(home)?.filesystem()?.snapshots.iter().collect();
-            for run in all.split(|id| !snapshots.contains(id)) {
+            for run in all.split(|id| !wanted.contains(id)) {
                 if let (Some(&first), Some(&last)) = (run.first(), run.last()) {
                     freed = freed + pool.space.reclaimed(first, last);
                 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::dmu::Policy;
 use crate::dmu::compress::Compression;
+use crate::dmu::{Policy, Strong};
 use crate::dsl::dataset::{Dataset, DatasetId};
 use crate::dsl::limit::is_limit;
 use crate::dsl::op::Result;
@@ -110,12 +110,14 @@ impl State {
     /// A dataset and those that it inherits from, nearest first: a snapshot from its filesystem, a filesystem
     /// from the one above it.
     pub fn lineage(&self, id: DatasetId) -> impl Iterator<Item = &Dataset> {
-        std::iter::successors(self.dataset(id), |dataset| {
+        let pool = self.pool_of(id);
+        let find = move |id| pool.and_then(|pool| pool.dataset(id));
+        std::iter::successors(find(id), move |dataset| {
             let above = match dataset.snapshot() {
                 Some(snapshot) => Some(snapshot.filesystem),
                 None => dataset.filesystem().and_then(|it| it.parent),
             };
-            self.dataset(above?)
+            find(above?)
         })
     }
 
@@ -184,22 +186,23 @@ impl State {
     /// How the blocks of a file are stored that is written now (`dmu_write_policy`).
     #[must_use]
     pub fn policy(&self, id: DatasetId) -> Policy {
-        let word = |property| match self.property(id, property).0 {
-            Value::Word(word) => word,
-            Value::Number(_) | Value::Text(_) => "",
+        let lineage = self.lineage(id).filter(|it| !it.settings.is_empty());
+        let lineage: Vec<&Dataset> = lineage.collect();
+        let word = |property: Property| {
+            let key = Key::Native(property);
+            let set = lineage.iter().find_map(|it| it.settings.get(&key).cloned());
+            match set.unwrap_or_else(|| property.default_value(self.release)) {
+                Value::Word(word) => word,
+                Value::Number(_) | Value::Text(_) => "",
+            }
         };
-        let has = |feature| {
-            let pool = self.pool_of(id);
-            pool.is_some_and(|pool| pool.features.contains(feature))
-        };
+        let pool = self.pool_of(id);
+        let has = |feature| pool.is_some_and(|pool| pool.features.contains(feature));
         let dedup = word(Property::Dedup) != "off";
         let compression = match word(Property::Compression) {
             "off" if dedup && self.release >= Release::V2_3 => Compression::Empty,
-            "off" => Compression::Off,
-            "zle" => Compression::Zle,
-            "lz4" => Compression::Lz4,
             "on" if has("lz4_compress") => Compression::Lz4,
-            other => Compression::Other(other),
+            word => Compression::by_word(word),
         };
         let copies = match word(Property::Copies) {
             "3" => 3,
@@ -219,15 +222,21 @@ impl State {
             "some" => (copies, more),
             _ => (copies, copies),
         };
+        let embeds_metadata = has("embedded_data");
         Policy {
             compression,
             // Until 2.1 deduplicated blocks have a place of their own.
-            embeds: has("embedded_data") && (!dedup || self.release >= Release::V2_3),
+            embeds: embeds_metadata && (!dedup || self.release >= Release::V2_3),
             strong_checksum: match word(Property::Checksum) {
-                strong @ ("sha256" | "sha512" | "skein" | "edonr" | "blake3") if !dedup => strong,
-                _ => "",
+                _ if dedup => None,
+                "sha256" => Some(Strong::Sha256),
+                "sha512" => Some(Strong::Sha512),
+                "skein" => Some(Strong::Skein),
+                "edonr" => Some(Strong::Edonr),
+                "blake3" => Some(Strong::Blake3),
+                _ => None,
             },
-            embeds_metadata: has("embedded_data"),
+            embeds_metadata,
             copies,
             copies_above,
             copies_far_above,

@@ -77,7 +77,12 @@ impl Pool {
     /// root (`dsl_pool_adjustedsize`). A checkpoint keeps back what is freed of it.
     #[must_use]
     pub fn usable(&self) -> Figure {
-        let usable = self.deflated(|it| it.size() - it.log()) - self.slop();
+        self.space_but(self.slop())
+    }
+
+    /// What they can take of all but so much.
+    fn space_but(&self, kept_back: u64) -> Figure {
+        let usable = self.space() - kept_back;
         let kept = match &self.checkpoint {
             _ if self.discarding => usable,
             Some(checkpoint) => checkpoint.used_at_most(),
@@ -92,10 +97,8 @@ impl Pool {
     /// What a change may fill, be it with a part of what is kept back: all but half of it (1), or a quarter (2). What
     /// was freed lately is not there yet (`dsl_pool_unreserved_space`).
     pub(crate) fn fillable(&self, part: u32) -> Figure {
-        let slop = self.slop();
-        let more = slop - (slop >> part);
         let lately = self.freed_lately();
-        let usable = self.usable().map(|bytes| bytes + more);
+        let usable = self.space_but(self.slop() >> part);
         Figure {
             least: usable.least.saturating_sub(lately),
             most: usable.most,
@@ -110,10 +113,15 @@ impl Pool {
 
     /// What nobody may fill, in bytes (`spa_get_slop_space`).
     fn slop(&self) -> u64 {
-        let space = self.deflated(|it| it.size() - it.log());
+        let space = self.space();
         let slop = (space >> 5).min(128 << 30);
         let slop = slop - self.deflated(Metaslabs::log).min(slop >> 1);
         slop.max((space >> 1).min(128 << 20))
+    }
+
+    /// What all but the intent log can take.
+    fn space(&self) -> u64 {
+        self.deflated(|it| it.size() - it.log())
     }
 
     /// Bytes of each vdev, as datasets are charged for them.

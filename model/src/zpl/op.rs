@@ -372,11 +372,12 @@ impl FileOp {
             return Outcome::NotModelled(what);
         }
         // Where it is tight something may have changed before it is known that nobody knows.
-        let writes = match self {
-            FileOp::Write { data, .. } => data.len,
-            _ => 0,
+        let may_be_tight = match self {
+            FileOp::Read { .. } | FileOp::Stat { .. } => false,
+            FileOp::Write { data, .. } => state.may_be_tight(data.len),
+            _ => state.may_be_tight(0),
         };
-        let before = state.may_be_tight(writes).then(|| state.clone());
+        let before = may_be_tight.then(|| state.clone());
         match files::apply(self, state) {
             Ok(None) => Outcome::Done,
             Ok(Some(result)) => Outcome::File(result),

@@ -156,13 +156,10 @@ impl Space {
     /// `used` of a filesystem or of a snapshot (`dsl_get_used`).
     #[must_use]
     pub fn used(&self, id: DatasetId) -> Figure {
-        if !self.dirs.contains_key(&id) {
-            return self.unique(id).size;
+        match self.dirs.get(&id) {
+            Some(dir) => dir.head.size + dir.snapshots.size + self.kept(id) + dir.children,
+            None => self.unique(id).size,
         }
-        self.used_by_dataset(id)
-            + self.used_by_snapshots(id)
-            + self.kept(id)
-            + self.used_by_children(id)
     }
 
     /// `usedbydataset`
@@ -195,9 +192,13 @@ impl Space {
 
     /// What is left of its `refreservation`, at the least and at the most that it takes.
     pub(crate) fn kept(&self, filesystem: DatasetId) -> Figure {
-        let promised = self.dir(filesystem).refreservation;
-        let taken = self.unique(filesystem).size;
-        taken.map(|taken| promised.saturating_sub(taken))
+        match self.dir(filesystem).refreservation {
+            0 => Figure::ZERO,
+            promised => {
+                let taken = self.unique(filesystem).size;
+                taken.map(|taken| promised.saturating_sub(taken))
+            }
+        }
     }
 
     /// `logicalused`, and what `compressratio` comes from: nothing is reserved in it.
@@ -494,8 +495,8 @@ impl Space {
             return;
         };
         let home = self.account(origin).home;
-        let (moved, stay) = (self.own(origin), self.own(home));
-        let stay: Vec<_> = stay.into_iter().filter(|it| !moved.contains(it)).collect();
+        let moved = self.own(origin);
+        let stay: Vec<_> = self.back(home).take_while(|&it| it != origin).collect();
         let joined = self.own(id);
         let next = joined.last().copied().unwrap_or(id);
         let (txg, above_txg) = (self.account(origin).txg, self.dir(home).origin_txg);
