@@ -2,7 +2,7 @@
 
 use super::data::{Piece, Source, to_bytes};
 use super::storage::{Figure, Storage};
-use super::{lz4, zle};
+use super::{gzip, lz4, zle};
 use crate::fault::Fault;
 use crate::release::Release;
 
@@ -20,7 +20,7 @@ pub enum Compression {
     Lz4,
     /// How far this shrinks a block is unknown.
     Lzjb,
-    /// At a level; how far it shrinks a block is unknown.
+    /// At a level from 1 to 9.
     Gzip(i16),
     /// At a level, below 0 the fast ones. How far it shrinks a block may be known ([`Zstd`]).
     Zstd(i16),
@@ -86,10 +86,7 @@ impl Compression {
 
     /// Whether the model knows how far it shrinks a block.
     pub(super) fn is_known(self) -> bool {
-        !matches!(
-            self,
-            Compression::Lzjb | Compression::Gzip(_) | Compression::Zstd(_)
-        )
+        !matches!(self, Compression::Lzjb | Compression::Zstd(_))
     }
 
     /// Whether blocks are compressed that are not all zeros.
@@ -126,10 +123,11 @@ pub(super) fn stored(
         (Compression::Off | Compression::Empty, _) => return Figure::exact(size),
         (Compression::Zle, _) => zle::size(&bytes(), room),
         (Compression::Lz4, _) => lz4::size(&bytes(), room),
+        (Compression::Gzip(level), _) => gzip::size(&bytes(), level, room),
         (Compression::Zstd(level), Some(zstd)) => {
             zstd.size(&bytes(), level.into(), room, on.release)
         }
-        (Compression::Lzjb | Compression::Gzip(_) | Compression::Zstd(_), _) => {
+        (Compression::Lzjb | Compression::Zstd(_), _) => {
             return Figure {
                 least: if embeds { 0 } else { on.sector().min(size) },
                 most: size,
@@ -150,6 +148,7 @@ pub(super) fn held(pieces: &[Piece], how: Compression) -> u64 {
     let bytes = to_bytes(pieces);
     let size = match how {
         Compression::Zle => zle::size(&bytes, EMBEDDED),
+        Compression::Gzip(level) => gzip::size(&bytes, level, EMBEDDED),
         _ => lz4::size(&bytes, EMBEDDED),
     };
     size.unwrap_or(EMBEDDED)

@@ -15,6 +15,7 @@ pub mod data;
 pub mod deadlist;
 mod directory;
 mod dnode;
+mod gzip;
 mod indirect;
 mod lz4;
 mod metadata;
