@@ -185,6 +185,8 @@ struct Pending {
 pub struct Blocks {
     /// Length of the file in bytes.
     size: u64,
+    /// Whether it was cut off to nothing.
+    was_longer: bool,
     /// Block size in bytes. Never shrinks; frozen once there is a second block.
     block_size: u64,
     /// Number of the last block that ever was (`dn_maxblkid`), in this reading of the file into memory.
@@ -211,6 +213,7 @@ impl Default for Blocks {
     fn default() -> Self {
         Blocks {
             size: 0,
+            was_longer: false,
             block_size: MIN_BLOCK,
             last: 0,
             last_on_disk: 0,
@@ -253,7 +256,7 @@ impl Blocks {
     /// Whether it was never given a block size: `stat` then tells the record size.
     #[must_use]
     pub fn is_new(&self) -> bool {
-        self.size == 0 && self.block_size == MIN_BLOCK
+        self.size == 0 && !self.was_longer && self.block_size == MIN_BLOCK
     }
 
     /// The blocks that are not holes, by number.
@@ -780,6 +783,7 @@ impl Blocks {
         // A file of which nothing is left can have larger blocks again (`dmu_free_long_range`).
         if size == 0 {
             self.last = 0;
+            self.was_longer |= self.size > 0;
         }
         self.size = size;
     }

@@ -137,27 +137,38 @@ pub(super) fn stored(pointers: &[(u64, Pointer)], size: u64, on: &Storage) -> Fi
     if surely.least == surely.most || !pointers.iter().all(|(_, to)| known(to)) {
         return surely;
     }
-    let likely = lz4::size(&image(pointers, size, on), SIZE - SIZE / 8).unwrap_or(SIZE);
-    // What was not written together does not lie together.
+    let compressed = PLACES.map(|place| {
+        let image = image(pointers, size, place, on);
+        lz4::size(&image, SIZE - SIZE / 8).unwrap_or(SIZE)
+    });
+    let least = compressed.into_iter().min().unwrap_or(0);
+    let most = compressed.into_iter().max().unwrap_or(SIZE);
+    // What was not written together does not lie together, nor do blocks of other sizes (`metaslab_df_alloc`).
     let apart = pointers.windows(2);
-    let apart = apart.filter(|two| two[0].1.birth != two[1].1.birth).count() as u64;
+    let kind = |to: &Pointer| (to.birth, to.stored);
+    let apart = apart.filter(|two| kind(&two[0].1) != kind(&two[1].1));
+    let apart = apart.count() as u64;
+    let places = pointers.iter().map(|(_, to)| u64::from(to.copies)).sum();
+    let unsure = UNSURE + count.max(places);
     sectors(Figure {
-        least: likely - likely.min(UNSURE + count),
-        most: likely + UNSURE + count + APART * apart,
+        least: least - least.min(unsure),
+        most: most + unsure + APART * apart,
     })
 }
 
-/// By how many bytes it is off for each pointer to a block of another transaction group than the one before.
+/// The sectors of 512 bytes from which on blocks lie one behind the other that compress well or badly. The number of
+/// a sector below 32M takes two bytes: what is equal in two pointers is then interrupted at another place.
+const PLACES: [u64; 2] = [0x0021_8768, 0x1e0d];
+
+/// By how many bytes it is off for each pointer to a block that does not lie behind the one before.
 const APART: u64 = 8;
 
-/// By how many bytes the compressed size of an indirect block is off at most, and by one for each pointer.
+/// By how many bytes the compressed size of an indirect block is off at most, and by one for each place in a pointer.
 const UNSURE: u64 = 8;
 
 /// The bytes of an indirect block, with places and checksums made up.
-fn image(pointers: &[(u64, Pointer)], size: u64, on: &Storage) -> Vec<u8> {
+fn image(pointers: &[(u64, Pointer)], size: u64, mut place: u64, on: &Storage) -> Vec<u8> {
     let mut image = vec![0; 128 << POINTERS];
-    // In sectors of 512 bytes, from somewhere in the first gigabytes: one block lies behind the other.
-    let mut place = 0x0021_8768;
     for (number, pointer) in pointers {
         let start = usize::try_from(number % (1 << POINTERS)).map_or(0, |at| 128 * at);
         pointer.print(&mut image[start..], size, place, on);
