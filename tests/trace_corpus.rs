@@ -697,3 +697,43 @@ fn every_message_was_printed_by_a_pool_of_every_release() {
     wrong.extend(stale.map(|at| format!("UNSEEN has {:?}, which no code says", UNSEEN[at].text)));
     none(&wrong);
 }
+
+/// The files whose blocks were listed on real pools, by the size of a sector and the release. Each has a history of its own.
+#[test]
+fn what_600_files_and_more_take_on_disk_is_recorded_for_each_size_of_sectors_and_release() {
+    let mut files: BTreeMap<(String, Release), BTreeSet<String>> = BTreeMap::new();
+    for (name, text) in corpus() {
+        let Ok(trace) = Trace::parse(&name, &text) else {
+            continue;
+        };
+        let mut ashift = String::new();
+        let mut listed = None;
+        for line in String::from_utf8_lossy(&text).lines() {
+            if let Some((_, command)) = line.split_once("$ ") {
+                let set = command
+                    .split_once("ashift=")
+                    .filter(|_| line.contains("zpool create"));
+                if let Some((_, value)) = set {
+                    ashift = value.chars().take_while(char::is_ascii_digit).collect();
+                }
+                listed = command.strip_prefix("blocks ").map(str::to_owned);
+            } else if let (Some(dataset), Some((_, path))) = (&listed, line.split_once(" /")) {
+                for release in trace.releases() {
+                    let files = files.entry((ashift.clone(), release)).or_default();
+                    files.insert(format!("{name} {dataset}:/{path}"));
+                }
+            }
+        }
+    }
+    for ashift in ["9", "12", "14"] {
+        for release in [Release::V2_1, Release::V2_3, Release::V2_4] {
+            let count = files
+                .get(&(ashift.to_owned(), release))
+                .map_or(0, BTreeSet::len);
+            assert!(
+                count >= 600,
+                "{count} files at ashift={ashift} on {release:?}"
+            );
+        }
+    }
+}
