@@ -51,6 +51,8 @@ pub enum Fault {
     RollbackKeepsSize,
     /// What is discarded of a block in part becomes zeros.
     DiscardReachesParts,
+    /// The rows of a draid have no parity.
+    DraidHasNoParity,
     /// `canmount` is inherited.
     CanmountInherits,
     /// A dataset is mounted read-only in one place and not in another (moby#24403, containerd#12513).
@@ -109,7 +111,7 @@ pub enum Fault {
 
 impl Fault {
     /// All planted faults.
-    pub const ALL: [Fault; 51] = [
+    pub const ALL: [Fault; 52] = [
         Fault::CloneCopies,
         Fault::DeferredNeverFires,
         Fault::DeferredFiresEarly,
@@ -134,6 +136,7 @@ impl Fault {
         Fault::ResizeKeepsReservation,
         Fault::RollbackKeepsSize,
         Fault::DiscardReachesParts,
+        Fault::DraidHasNoParity,
         Fault::CanmountInherits,
         Fault::MountsDiffer,
         Fault::DetachedIsFree,

@@ -216,6 +216,7 @@ fn scenario(fault: Fault) -> Option<Vec<DslOp>> {
         | Fault::SpillIsFree
         | Fault::SameIsWrittenAnew
         | Fault::DiscardReachesParts
+        | Fault::DraidHasNoParity
         | Fault::CloneIsCompressedAnew => return None,
     })
 }

@@ -129,7 +129,7 @@ pub(super) fn stored(
         }
         (Compression::Lzjb | Compression::Zstd(_), _) => {
             return Figure {
-                least: if embeds { 0 } else { on.sector().min(size) },
+                least: if embeds { 0 } else { on.unit().min(size) },
                 most: size,
             };
         }
@@ -138,7 +138,7 @@ pub(super) fn stored(
         Some(bytes) if bytes <= EMBEDDED && embeds => {
             u64::from(on.faulty(Fault::EmbeddedIsCharged))
         }
-        Some(bytes) => bytes.next_multiple_of(on.sector()).min(size),
+        Some(bytes) => bytes.next_multiple_of(on.unit()).min(size),
         None => size,
     })
 }
@@ -158,7 +158,7 @@ pub(super) fn held(pieces: &[Piece], how: Compression) -> u64 {
 pub(super) fn metadata(compressed: Figure, size: u64, embeds: bool, on: &Storage) -> Figure {
     if !on.metadata_lz4 {
         return Figure {
-            least: if embeds { 0 } else { on.sector().min(size) },
+            least: if embeds { 0 } else { on.unit().min(size) },
             most: size,
         };
     }
@@ -167,7 +167,7 @@ pub(super) fn metadata(compressed: Figure, size: u64, embeds: bool, on: &Storage
         if bytes <= EMBEDDED && embeds {
             0
         } else if bytes <= room {
-            bytes.next_multiple_of(on.sector()).min(size)
+            bytes.next_multiple_of(on.unit()).min(size)
         } else {
             size
         }
@@ -181,7 +181,7 @@ fn room(size: u64, how: Compression, on: &Storage) -> u64 {
     if on.release < Release::V2_3 || how == Compression::Zle {
         return room;
     }
-    match room - room % on.sector() {
+    match room - room % on.unit() {
         0 => EMBEDDED,
         room => room,
     }

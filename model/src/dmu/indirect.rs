@@ -118,7 +118,7 @@ pub(super) fn stored(pointers: &[(u64, Pointer)], size: u64, on: &Storage) -> Fi
         return Figure::default();
     }
     let sectors =
-        |compressed: Figure| compressed.map(|bytes| bytes.next_multiple_of(on.sector()).min(SIZE));
+        |compressed: Figure| compressed.map(|bytes| bytes.next_multiple_of(on.unit()).min(SIZE));
     // A long run of zeros is a byte for each 255 of them.
     let count = pointers.len() as u64;
     let zeros = (SIZE - 128 * count.min(1 << POINTERS)) / 255;

@@ -74,13 +74,28 @@ impl Sum for Figure {
     }
 }
 
+/// How the sectors of a block are spread over devices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Layout {
+    /// Not at all.
+    Plain,
+    /// With sectors of parity, and as many sectors as there are.
+    Raidz { parity: u64, devices: u64 },
+    /// In whole rows. With spares, which are vdevs with sectors, nothing else is held to them.
+    Draid {
+        parity: u64,
+        data: u64,
+        spares: bool,
+    },
+}
+
 /// How a pool stores blocks. All of its top-level vdevs must be alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Storage {
     /// A sector has `1 << ashift` bytes.
     ashift: u32,
-    /// Of raidz: devices that may fail, and devices.
-    raidz: Option<(u64, u64)>,
+    /// What its sectors are spread over.
+    layout: Layout,
     /// The release, for the limit above which compression is not worth it.
     pub(super) release: Release,
     /// Whether metadata are compressed with lz4 (feature `lz4_compress`).
@@ -108,14 +123,23 @@ impl Storage {
     }
 
     /// So many devices, with sectors of `1 << ashift` bytes.
-    pub(crate) fn on(shape: &Shape, devices: usize, ashift: u32) -> Storage {
-        let raidz = match shape {
-            Shape::Single | Shape::Mirror => None,
-            Shape::Raidz(parity) => Some((u64::from(*parity), devices as u64)),
+    #[must_use]
+    pub fn on(shape: &Shape, devices: usize, ashift: u32) -> Storage {
+        let layout = match shape {
+            Shape::Single | Shape::Mirror => Layout::Plain,
+            Shape::Raidz(parity) => Layout::Raidz {
+                parity: u64::from(*parity),
+                devices: devices as u64,
+            },
+            Shape::Draid(draid) => Layout::Draid {
+                parity: draid.parity,
+                data: draid.data.max(1),
+                spares: draid.spares > 0,
+            },
         };
         Storage {
             ashift,
-            raidz,
+            layout,
             release: Release::default(),
             metadata_lz4: true,
             zstd: None,
@@ -135,19 +159,43 @@ impl Storage {
     }
 
     /// The bytes of a sector.
-    #[must_use]
-    pub fn sector(&self) -> u64 {
+    fn sector(&self) -> u64 {
         1 << self.ashift
     }
 
+    /// The bytes to a multiple of which blocks are compressed: what the least block takes without its parity
+    /// (`vdev_spa_set_alloc`, `vdev_draid_min_alloc`).
+    #[must_use]
+    pub fn unit(&self) -> u64 {
+        match self.layout {
+            Layout::Draid {
+                data,
+                spares: false,
+                ..
+            } => data * self.sector(),
+            _ => self.sector(),
+        }
+    }
+
     /// The bytes that a stored block of `bytes` takes from the pool (`vdev_default_asize`,
-    /// `vdev_raidz_asize`): whole sectors, parity, and padding to a multiple of parity + 1.
+    /// `vdev_raidz_asize`, `vdev_draid_asize`): whole sectors, parity, and padding to a multiple of parity + 1, or
+    /// whole rows.
     #[must_use]
     pub fn allocated(&self, bytes: u64) -> u64 {
         let data = bytes.div_ceil(self.sector());
-        let sectors = match self.raidz {
-            None => data,
-            Some((parity, devices)) => {
+        let sectors = match self.layout {
+            Layout::Plain => data,
+            Layout::Draid {
+                parity, data: row, ..
+            } => {
+                let parity = if self.faulty(Fault::DraidHasNoParity) {
+                    0
+                } else {
+                    parity
+                };
+                data.div_ceil(row) * (row + parity)
+            }
+            Layout::Raidz { parity, devices } => {
                 let parities = parity * data.div_ceil((devices - parity).max(1));
                 if self.faulty(Fault::RaidzPadsNothing) {
                     data + parities
@@ -183,8 +231,12 @@ mod tests {
     use super::*;
 
     fn storage(ashift: u32, raidz: Option<(u64, u64)>) -> Storage {
+        let layout = raidz.map_or(Layout::Plain, |(parity, devices)| Layout::Raidz {
+            parity,
+            devices,
+        });
         Storage {
-            raidz,
+            layout,
             ..Storage::single(ashift)
         }
     }
@@ -194,6 +246,25 @@ mod tests {
         assert_eq!(storage(12, None).charged(1), 4096);
         assert_eq!(storage(12, None).charged(4097), 8192);
         assert_eq!(storage(14, None).charged(512), 16384);
+    }
+
+    #[test]
+    fn a_draid_takes_whole_rows() {
+        let layout = |spares| Layout::Draid {
+            parity: 1,
+            data: 4,
+            spares,
+        };
+        let draid = |spares| Storage {
+            layout: layout(spares),
+            ..Storage::single(12)
+        };
+        let taken = [1, 16 << 10, (16 << 10) + 1].map(|bytes| draid(false).allocated(bytes));
+        assert_eq!(taken, [20 << 10, 20 << 10, 40 << 10]);
+        assert_eq!(
+            (draid(false).unit(), draid(true).unit()),
+            (16 << 10, 4 << 10)
+        );
     }
 
     #[test]

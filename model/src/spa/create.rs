@@ -16,7 +16,7 @@ use crate::maps::Radix;
 use crate::spa::feature::Feature;
 use crate::spa::op::temporary;
 use crate::spa::property::feature_name;
-use crate::spa::{Guid, Pool, Shape, Shares, Vdev};
+use crate::spa::{Draid, Guid, Pool, Shape, Shares, Vdev};
 
 /// The transaction group in which `zpool create` leaves a pool.
 const FIRST_TXG: u64 = 4;
@@ -37,13 +37,13 @@ impl State {
         if self.pools.contains_key(name) {
             return Err(Reason::PoolExists(name.into()));
         }
-        let metaslabs = self.divide(vdevs)?;
-        let size: u64 = metaslabs.iter().map(|it| it.size()).sum();
         let given = properties.iter().find(|(name, _)| &**name == "ashift");
         let ashift = given.and_then(|(_, text)| text.parse().ok());
         let ashift: u32 = ashift
             .filter(|ashift| (9..=16).contains(ashift))
             .unwrap_or(9);
+        let metaslabs = self.divide(vdevs, ashift)?;
+        let size: u64 = metaslabs.iter().map(|it| it.size()).sum();
         let least = Pool::least(ashift);
         for (key, value) in settings {
             let (Key::Native(property), Value::Number(bytes)) = (key, value) else {
@@ -151,6 +151,11 @@ impl State {
                 Shape::Mirror => ("mirror", 2),
                 Shape::Raidz(_) if vdev.devices.is_empty() => ("raidz", 2),
                 Shape::Raidz(parity) => ("raidz", u64::from(parity) + 1),
+                Shape::Draid(Draid {
+                    parity,
+                    data,
+                    spares,
+                }) => ("draid", parity.saturating_add(data).saturating_add(spares)),
             };
             if (vdev.devices.len() as u64) < needed {
                 return Err(Reason::TooFewVdevs(name.into(), needed));

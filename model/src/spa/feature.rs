@@ -17,6 +17,8 @@ pub enum Activity {
     Bookmark,
     /// As long as there is a checkpoint.
     Checkpoint,
+    /// As long as there is a draid.
+    Draid,
     /// Never by anything that is modelled.
     Never,
 }
@@ -32,7 +34,7 @@ pub struct Feature {
     pub activity: Activity,
 }
 
-use Activity::{Always, Bookmark, ByUse, Checkpoint, FromStart, Never};
+use Activity::{Always, Bookmark, ByUse, Checkpoint, Draid, FromStart, Never};
 use Release::{V2_1, V2_3, V2_4};
 
 /// All of them, in the order in which ZFS lists them.
@@ -70,7 +72,7 @@ const FEATURES: [(&str, Release, Activity); 47] = [
     ("livelist", V2_1, ByUse),
     ("device_rebuild", V2_1, Never),
     ("zstd_compress", V2_1, ByUse),
-    ("draid", V2_1, Never),
+    ("draid", V2_1, Draid),
     ("zilsaxattr", V2_3, ByUse),
     ("head_errlog", V2_3, Always),
     ("blake3", V2_3, ByUse),

@@ -30,6 +30,19 @@ pub enum Shape {
     Mirror,
     /// That many of them may fail.
     Raidz(u8),
+    /// The same, and each row of sectors goes to some of them.
+    Draid(Draid),
+}
+
+/// How a draid spreads its rows (`vdev_draid_config_t`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Draid {
+    /// The sectors of parity in a row.
+    pub parity: u64,
+    /// The sectors of data in a row.
+    pub data: u64,
+    /// The devices whose space is spread over all and kept for when one fails.
+    pub spares: u64,
 }
 
 /// A top-level vdev.

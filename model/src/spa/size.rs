@@ -18,11 +18,13 @@ pub struct Metaslabs {
     pub count: u64,
     /// Each has `1 << shift` bytes.
     pub shift: u32,
+    /// Of which it uses whole rows, with so many bytes in each; else 1.
+    pub row: u64,
 }
 
 impl Metaslabs {
-    /// Those of a vdev with this many bytes (`vdev_metaslab_set_size`).
-    fn of(bytes: u64) -> Metaslabs {
+    /// Those of a vdev with this many bytes, in rows of so many (`vdev_metaslab_set_size`).
+    fn of(bytes: u64, row: u64) -> Metaslabs {
         // `highbit64`.
         let bits = |bytes: u64| u64::BITS - bytes.leading_zeros();
         let shift = match bytes >> 29 {
@@ -39,12 +41,22 @@ impl Metaslabs {
         Metaslabs {
             count: bytes >> shift,
             shift,
+            row,
         }
     }
 
     /// The bytes of all of them.
     pub(super) fn size(self) -> u64 {
-        self.count << self.shift
+        match self.row {
+            1 => self.count << self.shift,
+            _ => (0..self.count).map(|number| self.rows(number)).sum(),
+        }
+    }
+
+    /// The bytes of all rows in one of them (`vdev_draid_metaslab_init`).
+    fn rows(self, number: u64) -> u64 {
+        let (start, end) = (number << self.shift, (number + 1) << self.shift);
+        (end / self.row - start.div_ceil(self.row)) * self.row
     }
 
     /// The bytes of the one that is kept for the intent log, if there are many (`vdev_metaslab_init`).
@@ -53,16 +65,31 @@ impl Metaslabs {
     }
 }
 
+/// The bytes of a device that a draid keeps for growing (`VDEV_DRAID_REFLOW_RESERVE`).
+const FOR_GROWING: u64 = 32 << 20;
+
+/// The bytes of a device in a row of a draid, when its rows are spread (`VDEV_DRAID_ROWHEIGHT`).
+const HEIGHT: u64 = 16 << 20;
+
 impl State {
     /// What a top-level vdev of these devices is divided into.
-    pub(super) fn metaslabs_of(&self, vdev: &Vdev) -> Metaslabs {
+    pub(super) fn metaslabs_of(&self, vdev: &Vdev, ashift: u32) -> Metaslabs {
         let sizes = vdev.devices.iter().map(|device| self.size_of(device));
         let usable = sizes.map(|size| (size / LABEL * LABEL).saturating_sub(LABELS));
         let smallest = usable.min().unwrap_or(0);
-        Metaslabs::of(match vdev.shape {
-            Shape::Single | Shape::Mirror => smallest,
-            Shape::Raidz(_) => smallest.saturating_mul(vdev.devices.len() as u64),
-        })
+        let devices = vdev.devices.len() as u64;
+        match vdev.shape {
+            Shape::Single | Shape::Mirror => Metaslabs::of(smallest, 1),
+            Shape::Raidz(_) => Metaslabs::of(smallest.saturating_mul(devices), 1),
+            // `vdev_draid_open`
+            Shape::Draid(draid) => {
+                let width = (draid.parity + draid.data).max(1);
+                let each = smallest.saturating_sub(FOR_GROWING) / HEIGHT * HEIGHT;
+                let all = each.saturating_mul(devices.saturating_sub(draid.spares));
+                let group = width * HEIGHT;
+                Metaslabs::of(all / group * group, width << ashift)
+            }
+        }
     }
 }
 
@@ -150,7 +177,12 @@ mod tests {
             (4 << 40, 256, 34),
             (4 << 50, 1 << 16, 36),
         ] {
-            assert_eq!(Metaslabs::of(bytes), Metaslabs { count, shift }, "{bytes}");
+            let row = 1;
+            assert_eq!(
+                Metaslabs::of(bytes, row),
+                Metaslabs { count, shift, row },
+                "{bytes}"
+            );
         }
     }
 }

@@ -15,7 +15,7 @@ const SMALLEST_DEVICE: u64 = 64 << 20;
 
 impl State {
     /// What these vdevs are divided into, or why they cannot be: a device is there twice, or too many are too small.
-    pub(super) fn divide(&self, vdevs: &[Vdev]) -> Result<Vec<Metaslabs>> {
+    pub(super) fn divide(&self, vdevs: &[Vdev], ashift: u32) -> Result<Vec<Metaslabs>> {
         let mut devices = BTreeSet::new();
         if !vdevs
             .iter()
@@ -32,6 +32,7 @@ impl State {
                 Shape::Single => 0,
                 Shape::Mirror => vdev.devices.len() - 1,
                 Shape::Raidz(parity) => usize::from(parity),
+                Shape::Draid(draid) => usize::try_from(draid.parity).unwrap_or(0),
             };
             if small > spared {
                 return Err(Reason::VdevTooSmall);
@@ -39,7 +40,8 @@ impl State {
                 return Err(Reason::VdevDegraded);
             }
         }
-        Ok(vdevs.iter().map(|vdev| self.metaslabs_of(vdev)).collect())
+        let divided = vdevs.iter().map(|vdev| self.metaslabs_of(vdev, ashift));
+        Ok(divided.collect())
     }
 
     /// The bytes of a device.
@@ -67,7 +69,8 @@ impl State {
     pub(crate) fn add_vdevs(&mut self, name: &str, vdevs: &[Vdev]) -> Result {
         self.check_vdevs(vdevs)?;
         self.check_writable(name)?;
-        let metaslabs = self.divide(vdevs)?;
+        let ashift = self.pools.get(name).map_or(0, |pool| pool.ashift);
+        let metaslabs = self.divide(vdevs, ashift)?;
         let devices = vdevs.iter().flat_map(|vdev| vdev.devices.clone());
         let devices: Vec<_> = devices.collect();
         let pool = self.pool_to_change(name)?;
@@ -92,7 +95,7 @@ impl State {
         let vdev = &self.pools[name].vdevs[at];
         let sizes = vdev.devices.iter().map(|device| self.size_of(device));
         let smallest = sizes.min().unwrap_or(0);
-        if !replaces && matches!(vdev.shape, Shape::Raidz(_)) {
+        if !replaces && matches!(vdev.shape, Shape::Raidz(_) | Shape::Draid(_)) {
             return Err(Reason::NotAttachable);
         }
         if size < smallest {

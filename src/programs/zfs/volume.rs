@@ -2,6 +2,7 @@
 //! `zvol_volsize_to_reservation`).
 
 use ztwin_model::Release;
+use ztwin_model::dmu::storage::Storage;
 use ztwin_model::dsl::dataset::{Dataset, DatasetId};
 use ztwin_model::dsl::op::DslOp;
 use ztwin_model::dsl::properties::{Key, Property, Value};
@@ -61,6 +62,7 @@ pub(super) fn block_size(console: &mut Console<'_>, pool: &str, given: Option<u6
 /// (`spa_max_alloc`).
 fn least_allocation(ashift: u32, shape: &Shape, release: Release) -> u64 {
     let sectors = match shape {
+        Shape::Draid(draid) => draid.data,
         Shape::Raidz(1) if release == Release::V2_1 => 2,
         Shape::Raidz(_) if release == Release::V2_1 => 4,
         _ => 1,
@@ -92,19 +94,17 @@ pub(super) fn reservation(
     data.saturating_add((2 * metadata).saturating_mul(METADATA))
 }
 
-/// The space that blocks take on raidz, as ZFS counts it: in proportion to what a block of 128K takes
+/// The space that blocks take on raidz or draid, as ZFS counts it: in proportion to what a block of 128K takes
 /// (`volsize_from_vdevs`). None on vdevs that are none.
 fn on_raidz(pool: &Pool, blocks: u64, block_size: u64, release: Release) -> Option<u64> {
     const USUAL: u64 = 128 << 10;
     let sizes = pool.vdevs.iter().filter_map(|vdev| {
-        let Shape::Raidz(parity) = vdev.shape else {
+        if matches!(vdev.shape, Shape::Single | Shape::Mirror) {
             return None;
-        };
-        let (devices, parity) = (vdev.devices.len() as u64, u64::from(parity));
+        }
         let taken = |bytes: u64| {
-            let sectors = bytes.div_ceil(1 << pool.ashift);
-            let parities = parity * sectors.div_ceil(devices.saturating_sub(parity).max(1));
-            (sectors + parities).next_multiple_of(parity + 1) << pool.ashift
+            let storage = Storage::on(&vdev.shape, vdev.devices.len(), pool.ashift);
+            storage.allocated(bytes)
         };
         let all = u128::from(blocks) * u128::from(taken(block_size));
         let (usual, taken) = (u128::from(USUAL), u128::from(taken(USUAL)).max(1));

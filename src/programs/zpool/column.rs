@@ -7,6 +7,7 @@ use ztwin_model::spa::Pool;
 use ztwin_model::spa::feature::{Activity, Feature};
 use ztwin_model::spa::property::{self, PoolProperty, Rule};
 
+use super::draid;
 use crate::compare::{CLASSES, FEATURE, GUID, SPACE};
 use crate::programs::args;
 use crate::programs::console::Console;
@@ -260,6 +261,7 @@ impl Console<'_> {
             Activity::Always => true,
             Activity::FromStart if !pool.enabled_later.contains(feature.name) => true,
             Activity::Never => false,
+            Activity::Draid => draid::is_in(pool),
             Activity::Checkpoint if !pool.discarding => pool.checkpoint.is_some(),
             Activity::Bookmark => pool.has_bookmarks(),
             // What any mounted filesystem uses.

@@ -1,5 +1,6 @@
 //! `zpool create` (`zpool_do_create`).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ztwin_model::dsl::names::{self, Expected};
@@ -11,6 +12,7 @@ use ztwin_model::spa::op::PoolOp;
 use ztwin_model::spa::property::{self, When};
 
 use super::devices::{For, show_vdevs, vdevs};
+use super::draid;
 use super::{add_property, refuse_name};
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended, NotModelled};
@@ -138,10 +140,13 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
             property::feature_name(name) == Some(feature.name) && &**text == "disabled"
         })
     };
-    let features = Feature::all(console.release())
+    let features: BTreeSet<_> = Feature::all(console.release())
         .filter(|feature| all_features && !disabled(feature))
         .map(|feature| feature.name)
         .collect();
+    if vdevs.iter().any(draid::is_draid) && !features.contains("draid") {
+        return Err(NotModelled("a draid in a pool without features".to_owned()));
+    }
     let devices: Vec<Arc<str>> = vdevs.iter().flat_map(|it| it.devices.clone()).collect();
     let op = PoolOp::Create {
         name: name.as_str().into(),

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use ztwin_model::dsl::reason::Reason;
 use ztwin_model::dsl::value;
-use ztwin_model::spa::{Pool, Shape, Vdev};
+use ztwin_model::spa::{Draid, Pool, Shape, Vdev};
 
+use super::draid;
 use crate::programs::console::{Console, NotModelled};
 use crate::programs::settings;
 
@@ -57,7 +58,25 @@ pub(super) fn vdevs(
             console.refuse("invalid vdev specification", &reason);
             return Ok(None);
         }
+        let shape = match shape {
+            Shape::Draid(_) => match draid::shape(word, devices.len() as u64) {
+                Ok(draid) => Shape::Draid(draid),
+                Err(complaint) => {
+                    console.complain(complaint);
+                    return Ok(None);
+                }
+            },
+            shape => shape,
+        };
         vdevs.push(Vdev { shape, devices });
+    }
+    let there = match purpose {
+        For::More(pool) => console.state().pools.get(pool),
+        For::New | For::Device => None,
+    };
+    let has_draid = vdevs.iter().any(draid::is_draid);
+    if has_draid && vdevs.len() > 1 || there.is_some_and(|pool| has_draid || draid::is_in(pool)) {
+        return Err(NotModelled("a draid beside other vdevs".to_owned()));
     }
     let devices: Vec<&Arc<str>> = vdevs.iter().flat_map(|vdev| &vdev.devices).collect();
     let mut wrong: Vec<Reason> = devices
@@ -210,6 +229,7 @@ fn kind(vdev: &Vdev) -> &'static str {
         Shape::Single => "file",
         Shape::Mirror => "mirror",
         Shape::Raidz(_) => "raidz",
+        Shape::Draid(_) => "draid",
     }
 }
 
@@ -257,8 +277,18 @@ fn shape(word: &str) -> Result<Option<(Shape, usize)>, NotModelled> {
         "log" | "cache" | "spare" | "special" | "dedup" => {
             return Err(NotModelled(format!("'{word}' devices")));
         }
-        _ if word.starts_with("draid") => return Err(NotModelled("draid".to_owned())),
-        _ => None,
+        _ if draid::is_spare(word) => return Err(NotModelled("a spare of a draid".to_owned())),
+        _ => draid::parity(word).map(|parity| {
+            let draid = Draid {
+                parity,
+                data: 0,
+                spares: 0,
+            };
+            (
+                Shape::Draid(draid),
+                usize::try_from(parity).unwrap_or(0) + 1,
+            )
+        }),
     })
 }
 
@@ -298,6 +328,7 @@ pub(super) fn show_vdevs(console: &mut Console<'_>, vdevs: &[Vdev], there: bool)
             Shape::Single => None,
             Shape::Mirror => Some("mirror".to_owned()),
             Shape::Raidz(parity) => Some(format!("raidz{parity}")),
+            Shape::Draid(draid) => Some(draid::name(draid, vdev.devices.len())),
         };
         let indent = if kind.is_some() { "    " } else { "  " };
         let number = if there {
@@ -352,6 +383,11 @@ pub(super) fn group(console: &Console<'_>, pool: &str, word: &str) -> Result<boo
     let Some(pool) = console.state().pools.get(pool) else {
         return Ok(false);
     };
+    if draid::is_in(pool) {
+        return Err(NotModelled(
+            "what changes the devices of a draid".to_owned(),
+        ));
+    }
     let mut vdevs = pool.vdevs.iter().enumerate();
     Ok(vdevs.any(|(at, vdev)| vdev.shape == Shape::Mirror && word == format!("mirror-{at}")))
 }

@@ -14,7 +14,7 @@ use ztwin_model::spa::import::{Checkpoint, ImportAs};
 use ztwin_model::spa::op::PoolOp;
 use ztwin_model::spa::property::{self, PoolProperty, Rule, When};
 
-use super::{add_property, named_vdevs, refuse_name};
+use super::{add_property, draid, named_vdevs, refuse_name};
 use crate::compare::GUID;
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended, NotModelled};
@@ -407,6 +407,13 @@ fn show(console: &Console<'_>, pool: &Pool) -> Result<String, NotModelled> {
     for line in lines {
         let (indent, width) = (2 * line.depth, width - 2 * line.depth);
         let _ = writeln!(text, "\t{:indent$}{:<width$}  ONLINE", "", line.name);
+    }
+    let spares = draid::spares(pool);
+    if !spares.is_empty() {
+        text.push_str("\tspares\n");
+    }
+    for spare in spares {
+        let _ = writeln!(text, "\t  {spare}");
     }
     Ok(text)
 }

@@ -8,7 +8,7 @@ use ztwin_model::spa::Pool;
 use ztwin_model::spa::property::PoolProperty;
 
 use super::column::Column;
-use super::{LONG, VdevLine, is_open, named_vdevs, repeat};
+use super::{LONG, VdevLine, draid, is_open, named_vdevs, repeat};
 use crate::compare::SPACE;
 use crate::programs::args::{self, Given};
 use crate::programs::console::{Console, Ended, NotModelled, WRONG_USE};
@@ -196,6 +196,9 @@ fn show(
         if verbose {
             let vdevs = named_vdevs(console, pool, by_guid);
             lines.extend(vdevs.iter().map(|vdev| table.vdev(console, pool, vdev)));
+            if !draid::spares(pool).is_empty() {
+                return Err(NotModelled("zpool list -v with spares".to_owned()));
+            }
         }
         for line in lines {
             console.say(&line);
@@ -250,6 +253,9 @@ fn as_json(console: &Console<'_>, pools: &[String], asked: &Asked) -> Result<Obj
         }
         item.object("properties", properties);
         if *verbose {
+            if draid::is_in(pool) {
+                return Err(NotModelled("a draid in JSON".to_owned()));
+            }
             let of_vdev = of_vdev(console, columns);
             let vdevs =
                 console.vdevs_as_json(pool, *by_guid, flags.as_number, &|line, members| {

@@ -23,6 +23,7 @@ mod create;
 mod destroy;
 mod detach;
 mod devices;
+mod draid;
 mod export;
 mod get;
 mod history;
@@ -266,6 +267,10 @@ fn vdev_lines(pool: &Pool) -> Vec<VdevLine> {
             Shape::Single => None,
             Shape::Mirror => Some((format!("mirror-{at}"), "mirror")),
             Shape::Raidz(parity) => Some((format!("raidz{parity}-{at}"), "raidz")),
+            Shape::Draid(draid) => {
+                let name = draid::name(draid, vdev.devices.len());
+                Some((format!("{name}-{at}"), "draid"))
+            }
         };
         let depth = 1 + usize::from(group.is_some());
         let parent = group.as_ref().map_or(&pool.name, |(name, _)| name).clone();

@@ -11,7 +11,7 @@ use ztwin_model::spa::scan::{Function, Scan};
 use super::checkpoint::WHETHER_DISCARDED;
 use super::info::flat;
 use super::scrub::check_scanned;
-use super::{named, named_vdevs, repeat};
+use super::{draid, named, named_vdevs, repeat};
 use crate::compare::SPACE;
 use crate::programs::args::{self, Given, LongOption};
 use crate::programs::console::{Console, Ended, NotModelled, WRONG_USE};
@@ -170,6 +170,9 @@ fn as_json(
             continue;
         };
         check(console, pool)?;
+        if draid::is_in(pool) {
+            return Err(NotModelled("a draid in JSON".to_owned()));
+        }
         if pool.vdevs.len() > pool.first_vdevs {
             return Err(NotModelled("what is in a new vdev, in JSON".to_owned()));
         }
@@ -357,6 +360,11 @@ fn status(console: &Console<'_>, pool: &Pool, shown: &Shown) -> Result<String, N
     check(console, pool)?;
     let lines = named_vdevs(console, pool, shown.by_guid);
     let widest = lines.iter().map(|line| line.name.len() + 2 * line.depth);
+    let mut spares = draid::spares(pool);
+    for spare in spares.iter_mut().filter(|_| shown.by_guid) {
+        *spare = console.vdev_guid();
+    }
+    let widest = widest.chain(spares.iter().map(|spare| spare.len() + 2));
     let width = widest.chain([pool.name.len(), 10]).max().unwrap_or(10);
     let mut text = format!("  pool: {}\n state: ONLINE\n", pool.name);
     if let Some(Scan {
@@ -426,6 +434,13 @@ fn status(console: &Console<'_>, pool: &Pool, shown: &Shown) -> Result<String, N
             text.push_str("  (untrimmed)");
         }
         text.push('\n');
+    }
+    if !spares.is_empty() {
+        text.push_str("\tspares\n");
+        for spare in spares {
+            row(&mut text, &spare, 1, "AVAIL", &[]);
+            text.push('\n');
+        }
     }
     text.push_str("\nerrors: No known data errors\n");
     if shown.duplicates {
