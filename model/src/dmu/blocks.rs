@@ -6,7 +6,6 @@ use std::ops::RangeInclusive;
 use super::Weight;
 use super::compress::{self, Compression};
 use super::data::{Piece, Pieces, Source, push, push_range, to_bytes};
-use super::deadlist::Deadlist;
 use super::indirect::{self, Indirect, Indirects, Place, Pointer};
 use super::space::{Held, Synced};
 use super::storage::{Figure, Storage};
@@ -174,8 +173,8 @@ struct Pending {
     written: Radix<u64, ()>,
     /// The indirect blocks above them.
     above: Radix<Place, ()>,
-    /// Blocks that were on disk and are given up.
-    freed: Deadlist,
+    /// Blocks that were on disk and are given up: a list, because the first one then costs little.
+    freed: Radix<u64, (u64, Weight)>,
     /// Blocks on disk that may stay, by number: if what is written in their place is the same.
     before: Radix<u64, Block>,
 }
@@ -360,7 +359,7 @@ impl Blocks {
                 birth,
                 weight: Some(weight),
                 ..
-            }) => pending.freed.insert(birth, weight.into()),
+            }) => pending.freed.push((birth, weight.into())),
             _ => {}
         }
     }
@@ -376,7 +375,7 @@ impl Blocks {
                 ..
             }) = self.allocated.remove(&number)
             {
-                self.pending().freed.insert(birth, weight.into());
+                self.pending().freed.push((birth, weight.into()));
             }
         }
     }
@@ -448,7 +447,7 @@ impl Blocks {
             ..
         }) = old
         {
-            pending.freed.insert(birth, weight);
+            pending.freed.push((birth, weight));
         }
     }
 
@@ -505,7 +504,7 @@ impl Blocks {
         for old in std::mem::take(&mut pending.before).values() {
             pending
                 .freed
-                .insert(old.birth, old.weight().unwrap_or_default());
+                .push((old.birth, old.weight().unwrap_or_default()));
         }
         let above = |level| {
             pending
@@ -522,9 +521,13 @@ impl Blocks {
                 born += weight;
             }
         }
-        self.used = (self.used + born.size).without(pending.freed.space().size);
+        let mut freed = Weight::ZERO;
+        for &(birth, weight) in pending.freed.values() {
+            freed += weight;
+            synced.freed.insert(birth, weight);
+        }
+        self.used = (self.used + born.size).without(freed.size);
         synced.born += born;
-        synced.freed.merge(pending.freed);
     }
 
     /// The number of the last block there was.
@@ -596,10 +599,10 @@ impl Blocks {
             .chain(above)
             .filter_map(|(birth, weight)| weight.map(|weight| Held { birth, weight }));
         // What was given up since the last sync is still there.
-        let pending = self.pending.iter().flat_map(|it| it.freed.iter());
+        let pending = self.pending.iter().flat_map(|it| it.freed.values());
         let before = self.pending.iter().flat_map(|it| it.before.values());
         let before = before.filter_map(|it| Some((it.birth, it.weight()?)));
-        let pending = pending.chain(before);
+        let pending = pending.copied().chain(before);
         synced.chain(pending.map(|(birth, weight)| Held { birth, weight }))
     }
 

@@ -50,8 +50,11 @@ fn compressed(bytes: &[u8], room: usize, small: bool) -> Option<usize> {
     // What stands at `from` and at `at` alike, from there on.
     let alike = |from: usize, at: usize| {
         let most = (end - LAST).saturating_sub(at);
-        let pairs = bytes[from..].iter().zip(&bytes[at..]).take(most);
-        pairs.take_while(|(a, b)| a == b).count()
+        let (one, other) = (&bytes[from..], &bytes[at..at + most]);
+        let words = one.as_chunks::<8>().0.iter().zip(other.as_chunks::<8>().0);
+        let whole = 8 * words.take_while(|(a, b)| a == b).count();
+        let rest = one[whole..].iter().zip(&other[whole..]);
+        whole + rest.take_while(|(a, b)| a == b).count()
     };
     let (mut anchor, mut out) = (0, 0);
     if end > TAIL {

@@ -71,7 +71,7 @@ pub(super) struct Metadata {
     /// Whether its root directory has fewer attributes than what is made in it: no project.
     pub(super) root_is_old: bool,
     /// The users and the groups that ever owned something.
-    owners: [BTreeSet<u32>; 2],
+    owners: [Radix<u64, ()>; 2],
 }
 
 impl Metadata {
@@ -324,8 +324,8 @@ fn sync_object(
     if let Some(znode) = objset.objects.get_mut(&object) {
         let (uid, gid) = (znode.uid, znode.gid);
         let [users, groups] = &mut objset.metadata.owners;
-        users.insert(uid);
-        groups.insert(gid);
+        users.insert(uid.into(), ());
+        groups.insert(gid.into(), ());
         // The dnode may have changed alone.
         let is_there = objset.metadata.others.contains_key(&object);
         let is_dirty = match &znode.body {
