@@ -1,8 +1,13 @@
 //! The blocks of a directory: a table of names and objects (`zap_micro.c`, `zap.c`).
 
+use std::sync::Arc;
+
+use super::blocks::Policy;
+use super::leaves::Change;
 use super::storage::{Figure, Storage};
-use super::{ObjectId, Objects, compress, indirect, lz4};
+use super::{ObjectId, Objects, Weight, compress, indirect, lz4};
 use crate::maps::Names;
+use crate::release::Release;
 use crate::zpl::znode::Body;
 
 /// An entry of a small table, or its header, in bytes (`MZAP_ENT_LEN`).
@@ -17,12 +22,24 @@ const LARGEST: u64 = 128 << 10;
 /// The size of a block of a large table, in bytes.
 const LARGE: u64 = 16 << 10;
 
+/// The leaves that a header has room for pointers to (`ZAP_EMBEDDED_PTRTBL_SHIFT`).
+const POINTERS: u64 = 1 << 10;
+
+/// A leaf of which there are so many chunks in use on average is never empty.
+const FULL: u64 = 48;
+
 /// A leaf holds so many chunks of 24 bytes (`ZAP_LEAF_NUMCHUNKS`): one for an entry, one for each 21 bytes of
 /// its name, one for its value.
 const CHUNKS: u64 = 638;
 
-/// What a leaf compresses to: its free chunks are linked, which does not compress at all.
-const LEAF: u64 = 3500;
+/// The bytes of a chunk (`ZAP_LEAF_CHUNKSIZE`).
+const CHUNK: usize = 24;
+
+/// Where the chunks of a leaf begin: behind its header and 512 numbers of chunks.
+const FIRST_CHUNK: usize = 48 + 2 * 512;
+
+/// So many names tell well enough how those of a directory compress.
+const SAMPLE: usize = 1 << 14;
 
 /// By how many bytes the compressed size of a small table is off at most.
 const UNSURE: u64 = 3;
@@ -36,8 +53,25 @@ pub struct Table {
     large: bool,
     /// The chunks that its names take in a large table, and the most that they ever took.
     chunks: (u64, u64),
+    /// The most chunks that a name of it ever took.
+    widest: u64,
+    /// What has happened since it was last written.
+    news: News,
     /// Whether it has changed since it was last written.
     pub(super) dirty: bool,
+}
+
+/// What happens to a table in a transaction group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct News {
+    /// So many names were added.
+    entered: u64,
+    /// So many were taken away.
+    left: u64,
+    /// The most chunks that they took meanwhile.
+    most: u64,
+    /// The fewest.
+    fewest: u64,
 }
 
 impl Table {
@@ -47,13 +81,28 @@ impl Table {
         self.large |= name.len() >= NAME || self.size() > LARGEST;
         let chunks = self.chunks.0 + chunks(name);
         self.chunks = (chunks, self.chunks.1.max(chunks));
+        self.widest = self.widest.max(self::chunks(name));
+        self.news.entered += 1;
+        self.news.most = self.news.most.max(chunks);
         self.dirty = true;
     }
 
     /// A name is taken away.
     pub fn leave(&mut self, name: &str) {
         self.chunks.0 -= chunks(name).min(self.chunks.0);
+        self.news.left += 1;
+        self.news.fewest = self.news.fewest.min(self.chunks.0);
         self.dirty = true;
+    }
+
+    /// It is written.
+    pub(super) fn is_on_disk(&mut self) {
+        self.dirty = false;
+        self.news = News {
+            most: self.chunks.0,
+            fewest: self.chunks.0,
+            ..News::default()
+        };
     }
 
     /// What its blocks that have changed count for, each as `count` says of its size: of a large one the header, a
@@ -89,18 +138,18 @@ fn chunks(name: &str) -> u64 {
     2 + (name.len() as u64 + 1).div_ceil(21)
 }
 
-/// The sizes at which the blocks of a directory are stored.
+/// The sizes at which the blocks of a directory are stored, but for the leaves.
 pub(super) fn stored(
     id: ObjectId,
     entries: &Names<ObjectId>,
-    table: Table,
+    (table, leaves): (Table, Figure),
     objects: &Objects,
     embeds: bool,
     on: &Storage,
 ) -> Vec<Figure> {
     let count = entries.len() as u64;
     if table.large {
-        return large(table, on);
+        return above(leaves, on);
     }
     let size = table.size();
     let likely = likely(id, entries, table, objects);
@@ -140,37 +189,232 @@ pub(super) fn held(
     held
 }
 
-/// A header, leaves, and a block above them. Into how many leaves names fall is up to a hash with a salt that
-/// nobody knows.
-fn large(table: Table, on: &Storage) -> Vec<Figure> {
-    let (used, most) = table.chunks;
-    let most = most.div_ceil(CHUNKS - CHUNKS / 16);
-    let (least, most) = match most {
-        0 | 1 => (1, 1),
-        most => (1, 2 * most.next_power_of_two()),
+/// The header of a large table with its pointers to the leaves, and the blocks above all of them.
+fn above(leaves: Figure, on: &Storage) -> Vec<Figure> {
+    // A run of equal pointers for each leaf.
+    let header = Figure {
+        least: 60 + 4 * leaves.least,
+        most: 150 + 9 * leaves.most,
     };
-    let header = compress::metadata(Figure::exact(500), LARGE, false, on);
-    // Once they are used, its chunks hold names, of which some are much like each other.
-    let of_leaf = |each: u64, chunks: u64| LEAF + each * chunks.min(CHUNKS);
-    let compressed = Figure {
-        least: of_leaf(0, used),
-        most: of_leaf(12, used),
+    let header = compress::metadata(header, LARGE, false, on);
+    // Beyond a thousand leaves their pointers stand in blocks of their own, once and while they are copied to
+    // twice as many (`zap_table_grow`).
+    let of_pointers = if leaves.most > POINTERS {
+        3 * (2 * leaves.most).next_power_of_two() / (LARGE / 8)
+    } else {
+        0
     };
-    let leaf = compress::metadata(compressed, LARGE, false, on);
-    let leaves = Figure {
-        least: leaf.least * least,
-        most: leaf.most * most,
+    let blocks = Figure {
+        least: 1 + leaves.least,
+        most: 1 + leaves.most + of_pointers,
     };
-    let above = compress::metadata(
-        Figure {
-            least: 520 + 5 * least,
-            most: 600 + 60 * most,
+    let mut above = vec![header];
+    if of_pointers > 0 {
+        above.push(Figure {
+            least: 0,
+            most: of_pointers * LARGE,
+        });
+    }
+    above.push(indirect::of_unknown(blocks, on));
+    above
+}
+
+/// What becomes of the leaves of a table, of which there were so many; nothing while it is small.
+pub(super) fn change(
+    entries: &Names<ObjectId>,
+    table: Table,
+    old: Figure,
+    on: &Storage,
+    how: &Policy,
+) -> Option<Change> {
+    if !table.large {
+        return None;
+    }
+    let names = entries.len() as u64;
+    let News {
+        entered,
+        left,
+        most,
+        fewest,
+    } = table.news;
+    // Since 2.3 two empty leaves become one, so that an empty table has one leaf (`zap_shrink`).
+    let merges = on.release >= Release::V2_3 && left > 0;
+    let once_empty = merges && fewest == 0;
+    let grown = leaves(table, most.max(table.chunks.0));
+    let changes = entered + left;
+    let mut count = Figure {
+        least: grown.least.max(old.least),
+        most: if old.most == 0 {
+            grown.most
+        } else {
+            old.most.max(grown.most.min(old.most + entered))
         },
-        indirect::SIZE,
-        false,
-        on,
-    );
-    vec![header, leaves, above]
+    };
+    let mut touched = Figure {
+        least: occupied(entered.abs_diff(left).max(1), old),
+        most: old.most.min(changes),
+    };
+    if names == 0 && merges {
+        count = Figure::exact(1);
+        touched = old;
+    } else if once_empty {
+        count.least = leaves(table, table.chunks.0).least;
+        touched = old;
+    } else if merges && fewest < FULL * old.most {
+        // Some may have been empty.
+        let names = fewest / table.widest.max(1);
+        count.least = occupied(names.max(1), old).min(count.least);
+        touched.most = old
+            .most
+            .min(changes * u64::from(2 + old.most.max(1).ilog2()));
+    }
+    count.least = count.least.min(count.most).max(1);
+    let stored = compress::metadata(leaf_size(entries, table, count), LARGE, false, on);
+    Some(Change {
+        count,
+        touched,
+        split: count.most - old.least.min(count.most),
+        leaf: Weight::of_metadata(stored, how.copies_of_metadata, on),
+    })
+}
+
+/// How many leaves hold names that take so many chunks. Into which of them a name falls is up to a hash: they
+/// are filled like buckets by chance, and one that is full is split.
+fn leaves(table: Table, chunks: u64) -> Figure {
+    if chunks <= CHUNKS {
+        return Figure::exact(1);
+    }
+    let (mut count, mut buckets, mut split) = (Figure::exact(2), 2, 2);
+    loop {
+        // The chunks in a bucket, what one has room for, and by how many standard deviations they differ.
+        let (load, room) = (chunks / buckets, CHUNKS - table.widest.min(CHUNKS));
+        let deviation = (load * table.widest).isqrt().max(1);
+        let apart = room.abs_diff(load) / deviation;
+        if load > room && apart >= 5 {
+            // All are.
+            count = count + Figure::exact(buckets);
+            split = 2 * buckets;
+            buckets *= 2;
+            continue;
+        }
+        let some = match apart {
+            5.. if load < room => 0,
+            4 if load < room => 3,
+            3 if load < room => buckets / 256 + 3,
+            2 if load < room => buckets / 16 + 4,
+            _ => buckets,
+        };
+        split = 2 * some.min(split);
+        count.most += split / 2;
+        if split == 0 {
+            return count;
+        }
+        buckets *= 2;
+    }
+}
+
+/// How many leaves of so many at least hold one of some names.
+fn occupied(names: u64, leaves: Figure) -> u64 {
+    let (least, most) = (leaves.least, leaves.most.max(1));
+    if names >= most * u64::from(2 * most.ilog2() + 30) {
+        return least;
+    }
+    let on_average = least * names / (names + 2 * least).max(1);
+    on_average
+        .saturating_sub(3 * least.isqrt())
+        .max(1)
+        .min(least)
+}
+
+/// What a leaf compresses to.
+fn leaf_size(entries: &Names<ObjectId>, table: Table, leaves: Figure) -> Figure {
+    let names = entries.len() as u64;
+    let each = (table.chunks.0 / names.max(1)).max(3);
+    let load = if leaves.most == 1 {
+        Figure::exact(names)
+    } else {
+        let (few, many) = (
+            names / leaves.most.next_power_of_two(),
+            names / (leaves.least + 1).next_power_of_two().max(2) * 2,
+        );
+        Figure {
+            least: few.saturating_sub(5 * few.isqrt()),
+            most: many + 5 * many.isqrt() + 5,
+        }
+    };
+    let size = |load: u64| {
+        let load = usize::try_from(load.min(CHUNKS / each)).unwrap_or(0);
+        let sample = entries.iter().take(SAMPLE);
+        let step = entries.len().min(SAMPLE) / load.max(1);
+        let sample = sample.step_by(step.max(1)).take(load);
+        lz4::size(&leaf(sample), LARGE).unwrap_or(LARGE)
+    };
+    let (least, most) = (size(load.least), size(load.most));
+    Figure {
+        least: least - least / 8,
+        most: most + most / 8,
+    }
+}
+
+/// The bytes of a leaf with these names (`zap_leaf_phys_t`).
+fn leaf<'a>(names: impl Iterator<Item = (&'a Arc<str>, &'a ObjectId)>) -> Vec<u8> {
+    let mut image = vec![0; usize::try_from(LARGE).unwrap_or(0)];
+    image[..8].copy_from_slice(&0x8000_0000_0000_0000_u64.to_le_bytes());
+    image[24..28].copy_from_slice(&0x02ab_1eaf_u32.to_le_bytes());
+    image[48..FIRST_CHUNK].fill(0xff);
+    let mut free = 0_u16;
+    let at = |chunk: u16| FIRST_CHUNK + CHUNK * usize::from(chunk);
+    for (number, (name, object)) in (0..).zip(names) {
+        let noise = indirect::noise(*object, number);
+        let entry = free;
+        let name_chunks = (name.len() + 1).div_ceil(21);
+        let (mut name, end) = (name.as_bytes(), 0xffff_u16.to_le_bytes());
+        let value = entry + 1 + u16::try_from(name_chunks).unwrap_or(0);
+        if at(value + 1) > image.len() {
+            break;
+        }
+        let head = [
+            entry + 1,
+            u16::try_from(name.len() + 1).unwrap_or(0),
+            value,
+            1,
+        ];
+        let start = at(entry);
+        image[start..start + 4].copy_from_slice(&[252, 8, 0xff, 0xff]);
+        for (field, bytes) in head.into_iter().zip(image[start + 4..].chunks_exact_mut(2)) {
+            bytes.copy_from_slice(&field.to_le_bytes());
+        }
+        image[start + 20..start + 24].copy_from_slice(&noise.to_le_bytes()[..4]);
+        let bucket = 48 + 2 * usize::try_from(noise >> 55).unwrap_or(0);
+        image[bucket..bucket + 2].copy_from_slice(&entry.to_le_bytes());
+        for chunk in entry + 1..value {
+            let start = at(chunk);
+            let (part, rest) = name.split_at(name.len().min(21));
+            image[start] = 251;
+            image[start + 1..start + 1 + part.len()].copy_from_slice(part);
+            let next = if chunk + 1 < value {
+                (chunk + 1).to_le_bytes()
+            } else {
+                end
+            };
+            image[start + 22..start + 24].copy_from_slice(&next);
+            name = rest;
+        }
+        let start = at(value);
+        image[start] = 251;
+        image[start + 1..start + 9].copy_from_slice(&(*object | 8 << 60).to_be_bytes());
+        image[start + 22..start + 24].copy_from_slice(&end);
+        free = value + 1;
+    }
+    for chunk in free.. {
+        let start = at(chunk);
+        if start + CHUNK > image.len() {
+            break;
+        }
+        image[start] = 253;
+        image[start + 22..start + 24].copy_from_slice(&(chunk + 1).to_le_bytes());
+    }
+    image
 }
 
 /// The bytes of a small table (`mzap_phys_t`).
@@ -198,6 +442,76 @@ fn image(id: ObjectId, entries: &Names<ObjectId>, objects: &Objects, size: u64) 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// How many leaves hold names with these hashes, each of so many chunks.
+    fn split(hashes: &[u64], width: u64, bit: u32) -> u64 {
+        if hashes.len() as u64 * width <= CHUNKS {
+            return 1;
+        }
+        let (left, right): (Vec<u64>, Vec<u64>) =
+            hashes.iter().partition(|&hash| hash & 1 << bit == 0);
+        split(&left, width, bit + 1) + split(&right, width, bit + 1)
+    }
+
+    #[test]
+    fn leaves_are_as_many_as_hashes_let_them_be() {
+        for width in [3, 5, 12, 15] {
+            for names in [
+                50, 100, 130, 200, 213, 430, 800, 1000, 2048, 3000, 5000, 9999, 20000,
+            ] {
+                let table = Table {
+                    widest: width,
+                    ..Table::default()
+                };
+                let bounds = leaves(table, names * width);
+                for seed in 0..20 {
+                    let hashes: Vec<u64> =
+                        (0..names).map(|name| indirect::noise(seed, name)).collect();
+                    let count = split(&hashes, width, 0);
+                    assert!(
+                        (bounds.least..=bounds.most).contains(&count),
+                        "{names} names of {width}: {count}, not {bounds:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn leaves_compress_as_measured() {
+        type Name = fn(u64) -> String;
+        // On OpenZFS 2.3, sectors of 512 bytes: so many names in so many leaves, and what one compresses to.
+        let of = |format: Name, names: u64| {
+            let mut entries = Names::new();
+            let mut table = Table::default();
+            for number in 0..names {
+                let name = format(number);
+                table.enter(&name, entries.len() + 1);
+                entries.insert(name.into(), number + 40);
+            }
+            (entries, table)
+        };
+        let short = |number| format!("n{number:04}xxx");
+        let long = |number| format!("n{number:04}{}", "x".repeat(55));
+        let cases: [(Name, u64, [u64; 3]); 6] = [
+            (short, 3000, [16, 5633, 6656]),
+            (short, 9999, [64, 5121, 6656]),
+            (short, 2100, [16, 5121, 6144]),
+            (long, 10, [1, 3073, 3584]),
+            (long, 100, [1, 5121, 5632]),
+            (long, 2000, [24, 4097, 6144]),
+        ];
+        for (format, names, [leaves, least, most]) in cases {
+            let (entries, table) = of(format, names);
+            let size = leaf_size(&entries, table, Figure::exact(leaves));
+            assert!(
+                size.least <= least + 511
+                    && most <= size.most + 511
+                    && 2 * size.most < 5 * size.least,
+                "{names} names: {size:?}, not {least} to {most}"
+            );
+        }
+    }
 
     #[test]
     fn a_small_table_compresses_as_measured() {

@@ -160,6 +160,28 @@ pub(super) fn stored(pointers: &[(u64, Pointer)], size: u64, on: &Storage) -> Fi
 /// a sector below 32M takes two bytes: what is equal in two pointers is then interrupted at another place.
 const PLACES: [u64; 2] = [0x0021_8768, 0x1e0d];
 
+/// The same of so many pointers to blocks of metadata, of which nothing else is known.
+pub(super) fn of_unknown(count: Figure, on: &Storage) -> Figure {
+    let of_block = |count: Figure| {
+        let zeros = |count: u64| (SIZE - 128 * count.min(1 << POINTERS)) / 255;
+        let compressed = Figure {
+            least: zeros(count.least) + 20 + 35 * count.least,
+            most: zeros(count.most) + 60 + 64 * count.most,
+        };
+        compress::metadata(compressed, SIZE, false, on)
+    };
+    let blocks = count.map(|count| count.div_ceil(1 << POINTERS));
+    if blocks.most == 1 {
+        return of_block(count);
+    }
+    let full = of_block(Figure::exact(1 << POINTERS));
+    let least = of_block(Figure::exact(count.least.min(1 << POINTERS)));
+    Figure {
+        least: least.least,
+        most: blocks.most * full.most + of_block(blocks).most,
+    }
+}
+
 /// By how many bytes it is off for each pointer to a block that does not lie behind the one before.
 const APART: u64 = 8;
 

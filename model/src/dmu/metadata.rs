@@ -8,7 +8,8 @@ use super::attributes::{self, Attribute, Layout};
 use super::blocks::Policy;
 use super::deadlist::Deadlist;
 use super::indirect::{self, Place};
-use super::space::{Held, Synced};
+use super::leaves::Leaves;
+use super::space::{Freed, Held, Synced};
 use super::storage::{Figure, Storage};
 use super::{Inner, ObjectId, ROOT, Weight, compress, directory, dnode, lz4};
 use crate::fault::Fault;
@@ -50,6 +51,10 @@ pub(super) struct Metadata {
     dnodes: Radix<Place, Held>,
     /// The blocks of objects that are no files.
     others: Radix<ObjectId, Arc<[Held]>>,
+    /// The leaves of large directories.
+    leaves: Radix<ObjectId, Arc<Leaves>>,
+    /// The same of those that are gone.
+    freed_leaves: Vec<Freed>,
     /// The objects whose dnodes have changed.
     dirty: Radix<ObjectId, ()>,
     /// Whether the header of the intent log in the objset's own block has changed.
@@ -154,6 +159,9 @@ impl Metadata {
         for &held in others.iter().flat_map(|blocks| blocks.iter()) {
             self.freed.insert(held.birth, held.weight);
         }
+        if let Some(leaves) = self.leaves.remove(&object) {
+            self.freed_leaves.extend(leaves.free());
+        }
         self.laid_out.remove(&object);
         if let Some(spill) = self.spills.remove(&object) {
             self.freed.insert(spill.birth, spill.weight);
@@ -200,9 +208,11 @@ impl Metadata {
         let others = self.others.values().flat_map(|blocks| blocks.iter());
         let blocks = self.dnodes.values().chain(self.spills.values());
         let all = self.objset.iter().chain(blocks).chain(others);
-        let freed = self.freed.iter();
-        let freed = freed.map(|(birth, weight)| Held { birth, weight });
-        all.copied().chain(freed)
+        let leaves = self.leaves.values().flat_map(|leaves| leaves.held());
+        let freed = self.freed_leaves.iter().map(|it| (it.birth, it.weight));
+        let counted = self.freed.iter().chain(leaves).chain(freed);
+        let counted = counted.map(|(birth, weight)| Held { birth, weight });
+        all.copied().chain(counted)
     }
 }
 
@@ -256,7 +266,10 @@ fn blocks(objset: &Inner, object: ObjectId, on: &Storage, how: &Policy) -> (Vec<
     let sizes = match (object, body) {
         (_, Some(Body::Directory { entries, table, .. })) => {
             let objects = &objset.objects;
-            directory::stored(object, entries, *table, objects, how.embeds_metadata, on)
+            let leaves = objset.metadata.leaves.get(&object);
+            let leaves = leaves.map_or(Figure::ZERO, |leaves| leaves.count());
+            let table = (*table, leaves);
+            directory::stored(object, entries, table, objects, how.embeds_metadata, on)
         }
         (_, Some(_)) => Vec::new(),
         _ if objset.volume.is_some() => Vec::new(),
@@ -301,11 +314,11 @@ fn table(entries: usize, fit: usize, how: &Policy, on: &Storage) -> Vec<Figure> 
     )]
 }
 
-/// Writes the blocks of an object anew.
+/// Writes the blocks of an object anew, in the transaction group `txg`; the last snapshot is that of `since`.
 fn sync_object(
     objset: &mut Inner,
     object: ObjectId,
-    txg: u64,
+    (since, txg): (u64, u64),
     on: &Storage,
     how: &Policy,
     synced: &mut Synced,
@@ -338,7 +351,17 @@ fn sync_object(
         }
         match &mut Arc::make_mut(znode).body {
             Body::File(blocks) => return blocks.sync(on, synced),
-            Body::Directory { table, .. } => table.dirty = false,
+            Body::Directory { entries, table, .. } => {
+                let leaves = objset.metadata.leaves.get(&object).cloned();
+                let mut leaves = leaves.unwrap_or_default();
+                if let Some(change) = directory::change(entries, *table, leaves.count(), on, how) {
+                    let (born, freed) = Arc::make_mut(&mut leaves).sync(change, since, txg);
+                    synced.born += born;
+                    synced.leaves.extend(freed);
+                    objset.metadata.leaves.insert(object, leaves);
+                }
+                table.is_on_disk();
+            }
             Body::Link(_) => {}
         }
     }
@@ -377,12 +400,18 @@ fn indirect_stored(metadata: &Metadata, level: u32, number: u64, on: &Storage) -
 }
 
 /// Brings what has changed to disk (`dmu_objset_sync`).
-pub(super) fn sync(objset: &mut Inner, txg: u64, on: &Storage, how: &Policy) -> Synced {
+pub(super) fn sync(
+    objset: &mut Inner,
+    (since, txg): (u64, u64),
+    on: &Storage,
+    how: &Policy,
+) -> Synced {
     let mut synced = Synced::default();
     if !objset.metadata.is_dirty() {
         return synced;
     }
     synced.freed = std::mem::take(&mut objset.metadata.freed);
+    synced.leaves = std::mem::take(&mut objset.metadata.freed_leaves);
     let mut dirty = std::mem::take(&mut objset.metadata.dirty);
     objset.metadata.header = false;
     objset.metadata.gone = 0;
@@ -392,7 +421,7 @@ pub(super) fn sync(objset: &mut Inner, txg: u64, on: &Storage, how: &Policy) -> 
         }
     }
     for object in dirty.keys().chain(USED) {
-        sync_object(objset, object, txg, on, how, &mut synced);
+        sync_object(objset, object, (since, txg), on, how, &mut synced);
     }
     let mut numbers: BTreeSet<u64> = dirty.keys().map(dnode::block).collect();
     for level in 0..LEVELS {

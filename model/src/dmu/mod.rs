@@ -17,6 +17,7 @@ mod directory;
 mod dnode;
 mod gzip;
 mod indirect;
+mod leaves;
 mod lz4;
 mod metadata;
 pub mod space;
@@ -55,6 +56,8 @@ pub struct Volume {
 #[derive(Clone, Debug, Default)]
 pub struct Objset {
     inner: Arc<Inner>,
+    /// The transaction group of the last snapshot of it.
+    since: u64,
 }
 
 /// Objects by their numbers.
@@ -89,6 +92,7 @@ impl Objset {
                 metadata: Metadata::behind_root(slots),
                 ..Inner::default()
             }),
+            since: 0,
         }
     }
 
@@ -111,7 +115,13 @@ impl Objset {
         inner.metadata.dirty(VOLUME_DATA);
         Objset {
             inner: Arc::new(inner),
+            since: 0,
         }
+    }
+
+    /// A snapshot of it is made in a transaction group.
+    pub(crate) fn mark(&mut self, txg: u64) {
+        self.since = txg;
     }
 
     /// The data of a volume.
@@ -246,7 +256,7 @@ impl Objset {
         if !self.is_dirty() {
             return Synced::default();
         }
-        metadata::sync(Arc::make_mut(&mut self.inner), txg, on, how)
+        metadata::sync(Arc::make_mut(&mut self.inner), (self.since, txg), on, how)
     }
 
     /// Commits what changed since it was last brought to disk to the intent log, as an unmount does

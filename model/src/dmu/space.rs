@@ -25,6 +25,17 @@ impl Held {
     }
 }
 
+/// Blocks of one birth that are given up, of which nobody knows how many there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Freed {
+    /// The transaction group that wrote them.
+    pub birth: u64,
+    /// What is held less without them, where as few as possible are held that are young, and as many.
+    pub weight: Weight,
+    /// What they weigh.
+    pub gone: Weight,
+}
+
 /// What one transaction group did to a dataset. A block that was written and given up within it never counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Synced {
@@ -32,6 +43,8 @@ pub struct Synced {
     pub born: Weight,
     /// The blocks that it gave up.
     pub freed: Deadlist,
+    /// The leaves of directories that it gave up.
+    pub leaves: Vec<Freed>,
     /// Whether it is unknown what it wrote.
     pub is_unknown: bool,
 }

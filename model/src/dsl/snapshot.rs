@@ -69,16 +69,19 @@ impl State {
     }
 
     fn add_snapshot(&mut self, of: DatasetId, name: &str, settings: &[(Key, Value)]) {
-        let Some(objset) = self.dataset(of).map(|dataset| dataset.objset.clone()) else {
+        let txg = self.pool_of(of).map_or(0, |pool| pool.open_txg);
+        let Some(dataset) = self.dataset_mut(of) else {
             return;
         };
+        dataset.objset.mark(txg);
+        let objset = dataset.objset.clone();
         let id = self.number();
         let now = self.now;
         let deferred = self.faulty(Fault::CloneInheritsDeferral) && self.has_deferred_origin(of);
         let Some(pool) = self.pool_of_mut(of) else {
             return;
         };
-        let (txg, component) = (pool.open_txg, Arc::from(names::component(name)));
+        let component = Arc::from(names::component(name));
         let dataset = Dataset {
             id,
             component: Arc::clone(&component),
@@ -93,7 +96,7 @@ impl State {
             }),
         };
         pool.datasets.insert(id, Arc::new(dataset));
-        pool.space.snapshot(of, id, pool.open_txg);
+        pool.space.snapshot(of, id, txg);
         if let Some(filesystem) = self.filesystem_mut(of) {
             filesystem.snapshots.insert(txg, component, id);
             filesystem.snapshots_changed = Some(now);

@@ -86,5 +86,9 @@ impl State {
             pool.freed[0] = pool.freed[0].saturating_add(weight.size.most);
             pool.space.kill(id, birth, weight);
         }
+        for freed in synced.leaves {
+            pool.freed[0] = pool.freed[0].saturating_add(freed.gone.size.most);
+            pool.space.kill_some(id, freed);
+        }
     }
 }

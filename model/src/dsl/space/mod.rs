@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use crate::dmu::Weight;
 use crate::dmu::deadlist::Deadlist;
+use crate::dmu::space::Freed;
 use crate::dmu::storage::Figure;
 use crate::dsl::dataset::DatasetId;
 use crate::fault::Fault;
@@ -409,6 +410,21 @@ impl Space {
 
     /// Blocks of this birth are let go of (`dsl_dataset_block_kill`).
     pub fn kill(&mut self, id: DatasetId, birth: u64, weight: Weight) {
+        let freed = Freed {
+            birth,
+            weight,
+            gone: weight,
+        };
+        self.kill_some(id, freed);
+    }
+
+    /// The same of blocks of which nobody knows how many they are.
+    pub fn kill_some(&mut self, id: DatasetId, freed: Freed) {
+        let Freed {
+            birth,
+            weight,
+            gone,
+        } = freed;
         let previous = self.account(id).previous;
         let previous_txg = self.previous_txg(id);
         if birth > previous_txg {
@@ -419,15 +435,15 @@ impl Space {
         } else {
             let faulty = self.faulty(Fault::DeadlistOfWrongSnapshot);
             if faulty && let Some(before) = previous.and_then(|it| self.account_mut(it)) {
-                before.deadlist.insert(birth, weight);
+                before.deadlist.insert(birth, gone);
             }
             self.change(id, |account, dir| {
                 if !faulty {
-                    account.deadlist.insert(birth, weight);
+                    account.deadlist.insert(birth, gone);
                 }
                 if birth > dir.origin_txg {
                     dir.head -= weight;
-                    dir.snapshots += weight;
+                    dir.snapshots += gone;
                 }
             });
             // Only the one before it had it, unless that is its origin.
@@ -435,7 +451,7 @@ impl Space {
                 self.account(before).next == Some(id) && birth > self.previous_txg(before)
             });
             if let Some(before) = before.and_then(|it| self.account_mut(it)) {
-                before.unique += weight;
+                before.unique += gone;
             }
         }
         if let Some(account) = self.account_mut(id) {
@@ -450,7 +466,7 @@ impl Space {
         {
             for mark in dir.bookmarks.values_mut() {
                 if mark.txg >= previous_txg && birth <= mark.txg {
-                    mark.freed += weight;
+                    mark.freed += gone;
                 }
             }
         }
@@ -530,9 +546,13 @@ impl Space {
             let all = std::mem::take(&mut dir.bookmarks).into_iter();
             (bookmarks, dir.bookmarks) = all.partition(|(_, mark)| mark.txg <= txg);
         });
-        let mark = self.mark_of(origin);
+        let (mark, referenced) = (self.mark_of(origin), self.referenced(id));
         self.change(id, |_, dir| {
-            dir.head = dir.head + dir.snapshots + charged - of_clone;
+            dir.head = match above_txg {
+                // All that it has, of which the bounds are closer.
+                0 => referenced,
+                _ => dir.head + dir.snapshots + charged - of_clone,
+            };
             dir.snapshots = of_clone;
             dir.origin_txg = above_txg;
             // `dsl_bookmark_next_changed`
