@@ -5,7 +5,7 @@
 use ztwin_model::dmu::ROOT;
 use ztwin_model::dsl::dataset::{Dataset, DatasetId};
 use ztwin_model::machine::State;
-use ztwin_model::zpl::znode::Body;
+use ztwin_model::zpl::znode::{Body, Znode};
 
 use super::draw::Draw;
 use super::words;
@@ -40,9 +40,18 @@ pub(super) const RAIDZ: &[&str] = &[
     "-o ashift=12 tank raidz1 /v/a /v/b /v/c",
 ];
 
-const COMPONENTS: [&str; 4] = ["a", "b", "c", "d"];
+/// With the files and the directory below a filesystem five names: whether the table of six fits into a block pointer
+/// is up to a salt.
+const COMPONENTS: [&str; 3] = ["a", "b", "c"];
 const SNAPSHOTS: [&str; 4] = ["s1", "s2", "s3", "s4"];
-const FILES: [&str; 8] = ["/f0", "/f1", "/f2", "/f3", "/f4", "/f5", "/d/f0", "/d/f1"];
+const FILES: [&str; 8] = [
+    "/f0", "/f0", "/f0", "/d/f0", "/d/f1", "/d/f2", "/d/f3", "/d/f4",
+];
+
+/// The blocks of a file or a volume that are written: how well an indirect block with more pointers is compressed hangs
+/// on where blocks lie.
+const BLOCKS: u64 = 64;
+
 const RECORD_SIZES: [&str; 5] = ["8K", "16K", "64K", "128K", "1M"];
 const COMPRESSIONS: [&str; 3] = ["off", "zle", "lz4"];
 
@@ -70,7 +79,7 @@ const SPACE: &[(u64, Rule)] = &[
     (5, |it| it.truncate()),
     (5, |it| it.punch()),
     (6, |it| it.unlink()),
-    (2, |it| it.directory()),
+    (4, |it| it.directory()),
     (1, |it| it.link()),
     (8, |it| it.snapshot()),
     (5, |it| it.clone()),
@@ -284,7 +293,36 @@ impl<'a> World<'a> {
     /// A file that is there, or could be.
     fn file(&mut self) -> Option<String> {
         let of = self.changed()?;
-        Some(format!("{of}:{}", self.draw.one(&FILES)?))
+        let mut path = *self.draw.one(&FILES)?;
+        if self.object(&of, "/d").is_none() {
+            path = FILES[0];
+        }
+        Some(format!("{of}:{path}"))
+    }
+
+    fn object(&self, of: &str, path: &str) -> Option<&'a Znode> {
+        let objset = &self.dataset(of)?.objset;
+        let paths = objset.paths(ROOT);
+        let (_, id) = paths.into_iter().find(|(it, _)| &**it == path)?;
+        objset.get(id)
+    }
+
+    /// What is left of a write to a file or a volume.
+    fn cut(&self, to: &str, offset: u64, length: u64) -> (u64, u64) {
+        let size = match to.split_once(':') {
+            Some((of, path)) => match self.object(of, path).map(|it| &it.body) {
+                Some(Body::File(blocks)) if blocks.size() > blocks.block_size() => {
+                    blocks.block_size()
+                }
+                _ => self
+                    .state
+                    .find(of)
+                    .map_or(0, |id| self.state.recordsize(id)),
+            },
+            None => 8192,
+        };
+        let offset = offset.min((BLOCKS - 1) * size);
+        (offset, length.min(BLOCKS * size - offset))
     }
 
     /// A file that is there, with its size.
@@ -328,6 +366,7 @@ impl<'a> World<'a> {
             }
         };
         let length = self.length()?;
+        let (offset, length) = self.cut(&file, offset, length);
         Some(words(&format!(
             "write {file} {offset} {length} data={data}"
         )))
@@ -347,6 +386,7 @@ impl<'a> World<'a> {
 
     fn write_volume(&mut self) -> Option<Vec<String>> {
         let (volume, offset, length) = self.in_volume()?;
+        let (offset, length) = self.cut(&volume, offset, length);
         let data = self.data();
         Some(words(&format!(
             "write {volume} {offset} {length} data={data}"

@@ -44,6 +44,9 @@ const SAMPLE: usize = 1 << 14;
 /// By how many bytes the compressed size of a small table is off at most.
 const UNSURE: u64 = 3;
 
+/// By how many bytes less it is for one salt of a hundred: lz4 then comes to look where more of it stands twice.
+const LUCK: u64 = 6;
+
 /// How far the table of a directory has grown. It never shrinks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Table {
@@ -156,7 +159,7 @@ pub(super) fn stored(
     // The more names, the more it hangs on their order.
     let unsure = UNSURE + (count * count / 16).min(count / 4 + 2);
     let compressed = Figure {
-        least: likely.saturating_sub(unsure),
+        least: likely.saturating_sub(unsure + LUCK),
         most: likely + unsure,
     };
     vec![compress::metadata(compressed, size, embeds, on)]
