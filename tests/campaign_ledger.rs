@@ -91,7 +91,9 @@ fn the_tables_are_the_sums_of_the_files() {
     let page = fs::read_to_string(directory.join("README.md")).unwrap();
     let mut in_table = false;
     let mut tables = Vec::new();
-    for line in page.lines() {
+    // The table of files is counted in `trace_corpus.rs`.
+    let (campaigns, _) = page.split_once("\n## Files\n").expect("the files");
+    for line in campaigns.lines() {
         if in_table && line.starts_with('|') {
             tables.push(line.to_owned());
         } else {

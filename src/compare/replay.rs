@@ -218,6 +218,42 @@ const FIGURES: &str = "name,used,available,referenced,usedbydataset,usedbysnapsh
     usedbyrefreservation,written,logicalused,logicalreferenced,compressratio,refcompressratio,\
     quota,refquota,reservation,refreservation";
 
+/// The pools that the steps of a trace create.
+fn pools_of(trace: &Trace) -> BTreeSet<&str> {
+    let created = trace.steps().filter_map(|step| {
+        let words: Vec<&str> = step.command.words.iter().map(String::as_str).collect();
+        let mut rest = words.strip_prefix(&["zpool", "create"])?.iter();
+        loop {
+            match *rest.next()? {
+                "-o" | "-O" | "-R" | "-m" | "-t" => _ = rest.next(),
+                option if option.starts_with('-') => {}
+                pool => return Some(pool),
+            }
+        }
+    });
+    created.collect()
+}
+
+/// Whether a pool may go on freeing behind this step, so that what is listed would change line by line.
+fn frees_behind(command: &Command) -> bool {
+    let frees = ["destroy", "release", "umount", "unmount"];
+    command
+        .words
+        .iter()
+        .take(2)
+        .any(|it| frees.contains(&it.as_str()))
+}
+
+/// The step that waits until a pool has freed what it gave up.
+fn wait(pool: &str) -> Command {
+    Command {
+        words: ["zpool", "wait", "-t", "free", pool]
+            .map(str::to_owned)
+            .to_vec(),
+        ..Command::default()
+    }
+}
+
 fn is_figures(command: &Command) -> bool {
     let columns = command.words.last();
     columns.is_some_and(|columns| columns.starts_with(FIGURES))
@@ -263,6 +299,9 @@ pub fn with_looks(trace: &Trace, looks: Looks) -> Vec<(usize, bool, Command)> {
         let is_vdev = step.command.words.first().is_some_and(|it| it == "vdev");
         commands.push((i, false, step.command.clone()));
         if let Some(figures) = figures.as_ref().filter(|_| !is_vdev) {
+            if frees_behind(&step.command) {
+                commands.extend(pools_of(trace).into_iter().map(|it| (i, true, wait(it))));
+            }
             commands.push((i, true, figures.clone()));
         }
         if wanted && !is_state {
