@@ -107,11 +107,13 @@ pub enum Fault {
     SameIsWrittenAnew,
     /// A cloned block is compressed as its new dataset says.
     CloneIsCompressedAnew,
+    /// With `relatime` the access time changes at every read.
+    RelatimeIsStrict,
 }
 
 impl Fault {
     /// All planted faults.
-    pub const ALL: [Fault; 52] = [
+    pub const ALL: [Fault; 53] = [
         Fault::CloneCopies,
         Fault::DeferredNeverFires,
         Fault::DeferredFiresEarly,
@@ -164,5 +166,6 @@ impl Fault {
         Fault::SpillIsFree,
         Fault::SameIsWrittenAnew,
         Fault::CloneIsCompressedAnew,
+        Fault::RelatimeIsStrict,
     ];
 }

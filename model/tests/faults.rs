@@ -217,7 +217,8 @@ fn scenario(fault: Fault) -> Option<Vec<DslOp>> {
         | Fault::SameIsWrittenAnew
         | Fault::DiscardReachesParts
         | Fault::DraidHasNoParity
-        | Fault::CloneIsCompressedAnew => return None,
+        | Fault::CloneIsCompressedAnew
+        | Fault::RelatimeIsStrict => return None,
     })
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use ztwin_model::dmu::ROOT;
 use ztwin_model::dsl::dataset::{Dataset, DatasetId};
 use ztwin_model::machine::State;
-use ztwin_model::zpl::op::FileOp;
+use ztwin_model::zpl::op::{At, FileOp, FileResult};
 use ztwin_model::zpl::znode::Body;
 use ztwin_model::{Machine, Op, Outcome, Release};
 
@@ -177,14 +177,25 @@ impl Arm for ModelArm {
     }
 
     fn tree_lines(&mut self, dataset: &str) -> Result<Option<Vec<String>>, Unavailable> {
+        // What is mounted is read as any other reader does.
+        let at = At {
+            dataset: dataset.into(),
+            path: "/".into(),
+        };
+        let read = self.machine.apply(&Op::File(FileOp::Tree { at }));
         let state = self.machine.state();
         let Some(dataset) = state.find(dataset).and_then(|id| state.dataset(id)) else {
             return Ok(None);
         };
-        let mut tree = dataset.objset.tree(ROOT);
-        if let Some(root) = tree.entries.first_mut() {
-            root.links += state.control_links(dataset.id);
-        }
+        let tree = if let Outcome::File(FileResult::Tree(tree)) = read {
+            tree
+        } else {
+            let mut tree = dataset.objset.tree(ROOT);
+            if let Some(root) = tree.entries.first_mut() {
+                root.links += state.control_links(dataset.id);
+            }
+            tree
+        };
         let entries = tree.entries.iter();
         Ok(Some(
             entries

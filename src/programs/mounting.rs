@@ -9,7 +9,7 @@ use ztwin_model::machine::State;
 use ztwin_model::outcome::{Errno, Outcome};
 use ztwin_model::spa::Pool;
 use ztwin_model::zpl::mount::MountOptions;
-use ztwin_model::zpl::op::{At, FileOp, FileResult, Unmount};
+use ztwin_model::zpl::op::{At, FileKind, FileOp, FileResult, Unmount};
 
 use super::console::{Console, NotModelled};
 
@@ -186,8 +186,11 @@ impl Console<'_> {
             dataset: dataset.into(),
             path: place.inside.into(),
         };
-        match self.call(FileOp::Tree { at }) {
-            Ok(Outcome::File(FileResult::Tree(tree))) => tree.entries.len() <= 1,
+        // `dir_is_empty_stat`: with `.` and `..`.
+        match self.call(FileOp::Stat { at }) {
+            Ok(Outcome::File(FileResult::Stat(stat))) => {
+                stat.kind != FileKind::Directory || stat.size <= 2
+            }
             _ => true,
         }
     }

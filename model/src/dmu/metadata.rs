@@ -55,8 +55,8 @@ pub(super) struct Metadata {
     leaves: Radix<ObjectId, Arc<Leaves>>,
     /// The same of those that are gone.
     freed_leaves: Vec<Freed>,
-    /// The objects whose dnodes have changed.
-    dirty: Radix<ObjectId, ()>,
+    /// The objects whose dnodes have changed, and whether the intent log tells of that.
+    dirty: Radix<ObjectId, bool>,
     /// Whether the header of the intent log in the objset's own block has changed.
     header: bool,
     /// Blocks of objects that are gone.
@@ -90,7 +90,14 @@ impl Metadata {
 
     /// The dnode of an object changes.
     pub(super) fn dirty(&mut self, object: ObjectId) {
-        self.dirty.insert(object, ());
+        self.dirty.insert(object, true);
+    }
+
+    /// The access time of an object changes, of which the intent log does not tell (`zfs_dirty_inode`).
+    pub(super) fn access(&mut self, object: ObjectId) {
+        if !self.dirty.contains_key(&object) {
+            self.dirty.insert(object, false);
+        }
     }
 
     /// The layout of an object's attributes.
@@ -154,7 +161,7 @@ impl Metadata {
 
     /// An object goes, with all that it has on disk.
     pub(super) fn free(&mut self, object: ObjectId, znode: &Znode) {
-        self.dirty.insert(object, ());
+        self.dirty.insert(object, true);
         let others = self.others.remove(&object);
         for &held in others.iter().flat_map(|blocks| blocks.iter()) {
             self.freed.insert(held.birth, held.weight);
@@ -195,7 +202,7 @@ impl Metadata {
 
     /// Whether an object has changed, which the intent log tells of, too.
     pub(super) fn has_dirty_objects(&self) -> bool {
-        !self.dirty.is_empty()
+        self.dirty.values().any(|&is_told| is_told)
     }
 
     /// The header of the intent log changes.
@@ -417,7 +424,7 @@ pub(super) fn sync(
     objset.metadata.gone = 0;
     if objset.metadata.objset.is_none() {
         for object in dnode::tables(objset) {
-            dirty.insert(object, ());
+            dirty.insert(object, true);
         }
     }
     for object in dirty.keys().chain(USED) {

@@ -176,7 +176,20 @@ impl Objset {
     pub fn get_mut(&mut self, id: ObjectId) -> Option<&mut Znode> {
         let inner = Arc::make_mut(&mut self.inner);
         inner.metadata.dirty(id);
-        inner.objects.get_mut(&id).map(Arc::make_mut)
+        let znode = inner.objects.get_mut(&id).map(Arc::make_mut)?;
+        znode.was_read = false;
+        Some(znode)
+    }
+
+    /// Gives an object a new access time.
+    pub(crate) fn access(&mut self, id: ObjectId) {
+        let inner = Arc::make_mut(&mut self.inner);
+        inner.metadata.access(id);
+        if self.get(id).is_some_and(|it| !it.was_read)
+            && let Some(znode) = Arc::make_mut(&mut self.inner).objects.get_mut(&id)
+        {
+            Arc::make_mut(znode).was_read = true;
+        }
     }
 
     /// Adds an object, in a reading of the filesystem into memory, and returns its number.

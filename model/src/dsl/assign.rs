@@ -194,7 +194,7 @@ impl State {
     }
 
     /// From now on nobody knows whether the open transaction group was closed.
-    fn doubt(&mut self, id: DatasetId) {
+    pub(crate) fn doubt(&mut self, id: DatasetId) {
         if let Some(pool) = self.pool_of_mut(id) {
             pool.doubt = Some(pool.open_txg);
         }

@@ -7,7 +7,10 @@ use crate::fault::Fault;
 use crate::machine::State;
 use crate::outcome::Errno;
 use crate::release::Release;
-use crate::zpl::files::{Found, find, may_write, terms, write_object, znode, znode_mut};
+use crate::zpl::files::{
+    Found, Reached, find, may_write, peek, terms, write_object, znode, znode_mut,
+};
+use crate::zpl::mount::MountId;
 use crate::zpl::op::{At, Failure, FileResult, Result};
 use crate::zpl::znode::Body;
 
@@ -19,6 +22,8 @@ const MOST: u64 = 0x7fff_f000;
 struct Part {
     /// The dataset and the object that are read.
     from: (DatasetId, ObjectId),
+    /// The mount through which that is done.
+    mount: Option<MountId>,
     offset: u64,
     /// The dataset and the object that are written.
     to: (DatasetId, ObjectId),
@@ -28,11 +33,16 @@ struct Part {
 
 impl Part {
     /// One that lies in the file that is read.
-    fn of(state: &State, from: &At, offset: u64, to: &At, at: u64, len: u64) -> Found<Part> {
-        let (source, read) = find(state, from)?;
-        let (target, written) = find(state, to)?;
+    fn of(
+        state: &State,
+        (source, read): (Reached, ObjectId),
+        offset: u64,
+        (target, written): (Reached, ObjectId),
+        at: u64,
+        len: u64,
+    ) -> Found<Part> {
         may_write(state, target, written)?;
-        let from = (source.dataset, read);
+        let (mount, from) = (source.mount, (source.dataset, read));
         let size = blocks(state, from)?.size();
         if offset
             .max(at)
@@ -43,6 +53,7 @@ impl Part {
         }
         Ok(Part {
             from,
+            mount,
             offset,
             to: (target.dataset, written),
             at,
@@ -103,6 +114,8 @@ impl Part {
             write_object(state, self.to.0, self.to.1, at, &piece)?;
             at += piece.len;
         }
+        // To clone blocks is not to read them.
+        state.was_read(self.from.0, self.mount, self.from.1);
         Ok(())
     }
 }
@@ -124,6 +137,7 @@ pub(super) fn not_modelled(
     at: u64,
     len: u64,
 ) -> Option<&'static str> {
+    let (from, to) = (peek(state, from, true).ok()?, peek(state, to, true).ok()?);
     let part = Part::of(state, from, offset, to, at, len).ok()?;
     let source = blocks(state, part.from).ok().filter(|_| part.len > 0)?;
     (part.can_be_cloned(state) == Ok(true) && source.may_be_freed_within(part.offset, part.len))
@@ -139,6 +153,7 @@ pub(super) fn copy_file_range(
     at: u64,
     len: u64,
 ) -> Result {
+    let (from, to) = (find(state, from)?, find(state, to)?);
     let mut part = Part::of(state, from, offset, to, at, len)?;
     // Until 2.1 ZFS has no part in it (`generic_copy_file_checks`).
     if state.release == Release::V2_1 && part.from.0 != part.to.0 {
@@ -162,6 +177,7 @@ pub(super) fn copy_file_range(
 /// `FICLONE`, which does not copy bytes.
 pub(super) fn reflink(state: &mut State, from: &At, to: &At) -> Result {
     let size = u64::try_from(i64::MAX).unwrap_or(u64::MAX);
+    let (from, to) = (find(state, from)?, find(state, to)?);
     let part = Part::of(state, from, 0, to, 0, size)?;
     if part.from.0 != part.to.0 {
         return Err(Errno::EXDEV.into());

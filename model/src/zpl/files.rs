@@ -1,5 +1,6 @@
 //! What each system call does: the checks of Linux's VFS in their order, then those of ZFS.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use crate::dmu::data::Piece;
@@ -38,7 +39,7 @@ pub(crate) type Found<T = Option<FileResult>> = std::result::Result<T, Errno>;
 pub(super) struct Reached {
     pub dataset: DatasetId,
     /// The mount it goes through; none for a snapshot that is reached without one.
-    mount: Option<MountId>,
+    pub mount: Option<MountId>,
     /// Whether changes are refused.
     pub read_only: bool,
 }
@@ -47,7 +48,7 @@ pub(super) struct Reached {
 pub(super) fn not_modelled(op: &FileOp, state: &State) -> Option<&'static str> {
     match op {
         FileOp::Rename { from, .. } => {
-            let (reached, object) = find_link(state, from).ok()?;
+            let (reached, object) = peek(state, from, false).ok()?;
             let through = state.mounts.get(reached.mount?)?;
             let moves = znode(state, reached.dataset, object).ok()?.is_directory();
             let top = format!("{}{}/", through.path.trim_end_matches('/'), from.path);
@@ -77,7 +78,7 @@ pub(super) fn not_modelled(op: &FileOp, state: &State) -> Option<&'static str> {
     }
 }
 
-/// Runs one system call. On an error nothing has changed.
+/// Runs one system call. On an error nothing has changed but when the links on the way were read.
 pub(super) fn apply(op: &FileOp, state: &mut State) -> Result {
     match op {
         FileOp::Write {
@@ -96,7 +97,9 @@ pub(super) fn apply(op: &FileOp, state: &mut State) -> Result {
             len,
         } => {
             let (reached, object) = find(state, at)?;
-            Ok(read(state, reached.dataset, object, *offset, *len)?)
+            let data = read(state, reached.dataset, object, *offset, *len)?;
+            state.was_read(reached.dataset, reached.mount, object);
+            Ok(data)
         }
         FileOp::Read {
             from: Target::Open(handle),
@@ -104,7 +107,9 @@ pub(super) fn apply(op: &FileOp, state: &mut State) -> Result {
             len,
         } => {
             let file = open_file(state, handle)?;
-            Ok(read(state, file.dataset, file.object, *offset, *len)?)
+            let data = read(state, file.dataset, file.object, *offset, *len)?;
+            state.was_read(file.dataset, file.mount, file.object);
+            Ok(data)
         }
         FileOp::Write {
             to: Target::Volume(volume),
@@ -130,10 +135,12 @@ pub(super) fn apply(op: &FileOp, state: &mut State) -> Result {
         FileOp::Link { from, to } => link(state, from, to),
         FileOp::ReadLink { at } => {
             let (reached, object) = find_link(state, at)?;
-            match &znode(state, reached.dataset, object)?.body {
-                Body::Link(target) => Ok(Some(FileResult::Text(target.clone()))),
-                _ => Err(Errno::EINVAL.into()),
-            }
+            let Body::Link(target) = &znode(state, reached.dataset, object)?.body else {
+                return Err(Errno::EINVAL.into());
+            };
+            let target = target.clone();
+            state.was_read(reached.dataset, reached.mount, object);
+            Ok(Some(FileResult::Text(target)))
         }
         FileOp::SetMode { at, mode } => {
             let (reached, object) = find(state, at)?;
@@ -170,6 +177,8 @@ pub(super) fn apply(op: &FileOp, state: &mut State) -> Result {
             {
                 root.links += state.control_links(reached.dataset);
             }
+            let objects = tree.entries.iter().map(|entry| entry.object);
+            was_walked(state, reached, objects);
             Ok(Some(FileResult::Tree(tree)))
         }
         FileOp::Open { handle, at, write } => Ok(open(state, handle, at, *write)?),
@@ -310,29 +319,57 @@ pub(crate) fn terms(state: &State, id: DatasetId) -> Terms {
     }
 }
 
-/// Follows a path in the reached tree.
-fn walk<T>(
+/// Follows a path in the reached tree, and tells which links it followed.
+fn look<T>(
     state: &State,
     reached: Reached,
     follow: impl FnOnce(&Walk<'_>) -> Found<T>,
-) -> Found<T> {
+) -> Found<(Found<T>, Vec<ObjectId>)> {
     let crosses = |directory| {
         reached
             .mount
             .is_some_and(|through| state.mounts.crosses(through, directory))
     };
-    follow(&Walk {
+    let walk = Walk {
         objset: objset(state, reached.dataset)?,
         crosses: &crosses,
-    })
+        followed: RefCell::default(),
+    };
+    Ok((follow(&walk), walk.followed.into_inner()))
 }
 
-pub(super) fn find(state: &State, at: &At) -> Found<(Reached, ObjectId)> {
+/// Follows a path in the reached tree.
+fn walk<T>(
+    state: &mut State,
+    reached: Reached,
+    follow: impl FnOnce(&Walk<'_>) -> Found<T>,
+) -> Found<T> {
+    let (found, followed) = look(state, reached, follow)?;
+    for link in followed {
+        state.was_read(reached.dataset, reached.mount, link);
+    }
+    found
+}
+
+/// Where a path leads, as far as the model itself wants to know that: nothing is read.
+pub(super) fn peek(state: &State, at: &At, follow: bool) -> Found<(Reached, ObjectId)> {
+    let reached = reach(state, &at.dataset)?;
+    let (found, _) = look(state, reached, |walk| {
+        if follow {
+            walk.find(&at.path)
+        } else {
+            walk.find_link(&at.path)
+        }
+    })?;
+    Ok((reached, found?))
+}
+
+pub(super) fn find(state: &mut State, at: &At) -> Found<(Reached, ObjectId)> {
     let reached = reach(state, &at.dataset)?;
     Ok((reached, walk(state, reached, |walk| walk.find(&at.path))?))
 }
 
-pub(super) fn find_link(state: &State, at: &At) -> Found<(Reached, ObjectId)> {
+pub(super) fn find_link(state: &mut State, at: &At) -> Found<(Reached, ObjectId)> {
     let reached = reach(state, &at.dataset)?;
     Ok((
         reached,
@@ -446,7 +483,7 @@ fn free(state: &mut State, id: DatasetId, object: ObjectId) -> Result<()> {
 
 /// `filename_create`: where something new goes. What is there already is `EEXIST`, even when the
 /// file system is read-only.
-fn new_name(state: &State, at: &At) -> Found<(Reached, ObjectId, String)> {
+fn new_name(state: &mut State, at: &At) -> Found<(Reached, ObjectId, String)> {
     let reached = reach(state, &at.dataset)?;
     let (directory, name) = walk(state, reached, |walk| {
         let Name { directory, name } = walk.parent(&at.path)?;
@@ -666,6 +703,17 @@ fn punch(state: &mut State, at: &At, offset: u64, len: u64) -> Result {
     Ok(None)
 }
 
+/// Of what a walk meets it reads directories and links; files are opened such that this does not count
+/// (`O_NOATIME`).
+fn was_walked(state: &mut State, reached: Reached, objects: impl Iterator<Item = ObjectId>) {
+    for object in objects {
+        let is_file = |it: &Znode| matches!(it.body, Body::File(_));
+        if !znode(state, reached.dataset, object).is_ok_and(is_file) {
+            state.was_read(reached.dataset, reached.mount, object);
+        }
+    }
+}
+
 /// What is on disk once the pool has been synced (`dmu_object_size_from_db`).
 fn blocks(state: &mut State, at: &At) -> Found {
     let (reached, object) = find_link(state, at)?;
@@ -673,7 +721,9 @@ fn blocks(state: &mut State, at: &At) -> Found {
     state.write_closed();
     let objset = objset(state, reached.dataset)?;
     let mut files = Vec::new();
-    for (path, object) in objset.paths(object) {
+    let paths = objset.paths(object);
+    let objects: Vec<_> = paths.iter().map(|(_, object)| *object).collect();
+    for (path, object) in paths {
         let znode = znode(state, reached.dataset, object)?;
         let Body::File(blocks) = &znode.body else {
             continue;
@@ -685,6 +735,7 @@ fn blocks(state: &mut State, at: &At) -> Found {
             block_size: block_size(state, reached.dataset, object)?.unwrap_or(0),
         });
     }
+    was_walked(state, reached, objects.into_iter());
     Ok(Some(FileResult::Blocks(files)))
 }
 
@@ -1002,7 +1053,7 @@ fn covered(state: &State, path: &str) -> Found<Option<(MountId, ObjectId)>> {
         mount: None,
         read_only: false,
     };
-    let object = walk(state, reached, |walk| walk.find(place.inside))?;
+    let object = look(state, reached, |walk| walk.find(place.inside))?.0?;
     if !znode(state, mount.dataset, object)?.is_directory() {
         return Err(Errno::ENOTDIR);
     }

@@ -1,5 +1,6 @@
 //! Files and directories: POSIX operations and their errors.
 
+mod access;
 mod copy;
 pub mod files;
 pub mod mount;

@@ -1,5 +1,7 @@
 //! Absolute paths of the machine: symbolic links on the way, as far as they lie in mounted datasets.
 
+use std::cell::RefCell;
+
 use crate::machine::State;
 use crate::outcome::Errno;
 use crate::zpl::walk::{MAX_LINKS, Walk};
@@ -69,6 +71,7 @@ impl State {
         let walk = Walk {
             objset: &dataset.objset,
             crosses: &|_| false,
+            followed: RefCell::default(),
         };
         let object = walk.find_link(place.inside)?;
         Ok(match dataset.objset.get(object).map(|znode| &znode.body) {

@@ -1,5 +1,7 @@
 //! Following paths beneath a root, as `openat2` does with `RESOLVE_IN_ROOT | RESOLVE_NO_XDEV`.
 
+use std::cell::RefCell;
+
 use crate::dmu::{ObjectId, Objset, ROOT};
 use crate::outcome::Errno;
 use crate::zpl::znode::Body;
@@ -19,6 +21,8 @@ pub(super) struct Walk<'a> {
     pub objset: &'a Objset,
     /// Whether another dataset is mounted on a directory: going there is `EXDEV`.
     pub crosses: &'a dyn Fn(ObjectId) -> bool,
+    /// The symbolic links that were followed: to follow one is to read it (`pick_link`).
+    pub followed: RefCell<Vec<ObjectId>>,
 }
 
 /// The end of a path.
@@ -75,15 +79,16 @@ impl Walk<'_> {
             let last = rest.is_empty();
             let found = self.lookup(directory, component)?;
             let link = found.and_then(|id| match &self.objset.get(id)?.body {
-                Body::Link(target) => Some(target),
+                Body::Link(target) => Some((id, target)),
                 _ => None,
             });
             match (found, link) {
-                (_, Some(target)) if !last || follow => {
+                (_, Some((id, target))) if !last || follow => {
                     if links == MAX_LINKS {
                         return Err(Errno::ELOOP);
                     }
                     links += 1;
+                    self.followed.borrow_mut().push(id);
                     if target.starts_with('/') {
                         directory = ROOT;
                     }

@@ -11,7 +11,7 @@ use crate::machine::State;
 use crate::outcome::Errno;
 use crate::release::Release;
 use crate::zpl::files::{
-    Found, create, drop_link, find_link, leave, objset, objset_mut, terms, znode,
+    Found, create, drop_link, find_link, leave, objset, objset_mut, peek, terms, znode,
 };
 use crate::zpl::op::{At, Failure, FileResult, Result};
 use crate::zpl::znode::{Body, Xattrs, Znode};
@@ -74,7 +74,7 @@ pub(super) fn not_modelled(
     if name == CAPABILITY && (value.len == 0 || version(value) == Some(LAYOUTS[1].0)) {
         return Some("capabilities that are empty, or bound to a user namespace");
     }
-    let (reached, _) = find_link(state, at).ok()?;
+    let (reached, _) = peek(state, at, false).ok()?;
     if reached.read_only && (check_name(name).is_err() || value.len > MAX_VALUE) {
         return Some(
             "whether Linux looks at an extended attribute before it sees that it cannot be set",
@@ -138,7 +138,7 @@ fn in_directory(objset: &Objset, znode: &Znode, name: &str) -> Option<(ObjectId,
 }
 
 /// `lgetxattr(2)`
-pub(super) fn get(state: &State, at: &At, name: &str) -> Found {
+pub(super) fn get(state: &mut State, at: &At, name: &str) -> Found {
     let (reached, object) = find_link(state, at)?;
     check_name(name)?;
     let id = reached.dataset;
@@ -162,7 +162,7 @@ pub(super) fn get(state: &State, at: &At, name: &str) -> Found {
 }
 
 /// `llistxattr(2)`
-pub(super) fn list(state: &State, at: &At) -> Found {
+pub(super) fn list(state: &mut State, at: &At) -> Found {
     let (reached, object) = find_link(state, at)?;
     let id = reached.dataset;
     let xattrs = znode(state, id, object)?.xattrs.as_deref();

@@ -21,6 +21,8 @@ pub struct Znode {
     pub links: u64,
     /// When its content was last changed, in seconds since the machine's epoch (or as set).
     pub mtime: u64,
+    /// Whether it was read since it was last changed: then its access time is later than its other times.
+    pub was_read: bool,
     /// The transaction group that made it. With its number it identifies it for ever (`z_gen`).
     pub generation: u64,
     /// The slots of 512 bytes that its dnode takes.
@@ -89,6 +91,7 @@ impl Znode {
             gid,
             links,
             mtime: now,
+            was_read: false,
             generation,
             slots: 1,
             xattrs: None,
