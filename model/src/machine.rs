@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::dmu::ObjectId;
 use crate::dmu::compress::Zstd;
 use crate::dsl::dataset::DatasetId;
 use crate::fault::Fault;
@@ -40,6 +41,9 @@ pub struct State {
     pub mounts: Mounts,
     /// Open files, by the process and the name of the handle.
     pub open_files: OpenFiles,
+    /// The sizes of files that `stat` tells although they are others, by the reading into memory and the object: those to
+    /// which the files could not be extended.
+    pub(crate) told_sizes: BTreeMap<(u64, ObjectId), u64>,
     /// The number that the next dataset gets.
     pub next_dataset: u64,
     /// How far zstd shrinks a block, if that is known.
@@ -62,6 +66,7 @@ impl Machine {
                 exported: Vec::new(),
                 mounts: Mounts::default(),
                 open_files: OpenFiles::default(),
+                told_sizes: BTreeMap::new(),
                 next_dataset: 1,
                 zstd: None,
                 fault: None,
@@ -119,6 +124,29 @@ impl State {
         let reading = self.number().0;
         if let Some(filesystem) = self.filesystem_mut(id) {
             filesystem.reading = reading;
+        }
+    }
+
+    /// The size that `stat` tells of a file, if it is another one than that which it has.
+    pub(crate) fn told_size(&self, id: DatasetId, object: ObjectId) -> Option<u64> {
+        let reading = self.filesystem(id)?.reading;
+        self.told_sizes.get(&(reading, object)).copied()
+    }
+
+    /// Lets `stat` tell a size that a file did not get (`truncate_setsize` behind a failed `zfs_extend`).
+    pub(crate) fn tell_size(&mut self, id: DatasetId, object: ObjectId, size: u64) {
+        if let Some(reading) = self.filesystem(id).map(|it| it.reading) {
+            self.told_sizes.insert((reading, object), size);
+        }
+    }
+
+    /// Lets `stat` tell the size that a file has (`zfs_znode_update_vfs`).
+    pub(crate) fn tell_real_size(&mut self, id: DatasetId, object: ObjectId) {
+        if self.told_sizes.is_empty() {
+            return;
+        }
+        if let Some(reading) = self.filesystem(id).map(|it| it.reading) {
+            self.told_sizes.remove(&(reading, object));
         }
     }
 

@@ -4,6 +4,7 @@
 
 use ztwin_model::dmu::ROOT;
 use ztwin_model::dsl::dataset::{Dataset, DatasetId};
+use ztwin_model::dsl::property::Property;
 use ztwin_model::machine::State;
 use ztwin_model::zpl::znode::{Body, Znode};
 
@@ -55,9 +56,11 @@ const BLOCKS: u64 = 64;
 const RECORD_SIZES: [&str; 5] = ["8K", "16K", "64K", "128K", "1M"];
 const COMPRESSIONS: [&str; 3] = ["off", "zle", "lz4"];
 
-/// Quotas: below what is there, or so far above that no writer comes near. What is dirty counts 24 times
-/// (`spa_asize_inflation`), and near to a quota writers wait for the next transaction group.
+/// Quotas: below what is there, or so far above that no writer comes near; others are drawn near to what is there.
 const QUOTAS: [&str; 5] = ["none", "none", "1K", "500M", "2G"];
+
+/// How far above what is there a quota is that writers meet, in units of 1K.
+const NEAR: [u64; 4] = [64, 500, 2_000, 8_000];
 
 /// Reservations: below what is there, about as much, and above it.
 const RESERVATIONS: [&str; 6] = ["none", "none", "300K", "2M", "64M", "2G"];
@@ -89,6 +92,7 @@ const SPACE: &[(u64, Rule)] = &[
     (1, |it| it.destroy_filesystem()),
     (1, |it| it.rename()),
     (3, |it| it.set_size()),
+    (3, |it| it.set_near_quota()),
     (3, |it| it.set()),
     (14, |_| Some(words("zpool sync tank"))),
 ];
@@ -107,6 +111,7 @@ const SHARING: &[(u64, Rule)] = &[
     (2, |it| it.destroy_snapshots()),
     (1, |it| it.destroy_filesystem()),
     (2, |it| it.set()),
+    (6, |it| it.shared()),
     (2, |_| Some(words("zpool sync tank"))),
 ];
 
@@ -117,7 +122,12 @@ impl Sequence {
         if let Some(pool) = setup.last_mut() {
             *pool = format!("zpool create -O atime=off -O compression=off {pool}");
         }
-        setup.push("zfs create tank/a".to_owned());
+        let first = [
+            "zfs create tank/a",
+            "zfs create tank/b",
+            "zfs snapshot -r tank@s1",
+        ];
+        setup.extend(first.map(str::to_owned));
         Sequence {
             draw,
             setup: setup.into_iter(),
@@ -137,7 +147,7 @@ impl Sequence {
         let mut setup: Vec<String> = space.setup.collect();
         setup.push("mkdir tank/a:/d".to_owned());
         setup.extend(writes);
-        setup.push("zfs snapshot tank/a@s1".to_owned());
+        setup.push("zfs snapshot tank/a@s2".to_owned());
         Sequence {
             setup: setup.into_iter(),
             end: vec!["pointers tank".to_owned()].into_iter(),
@@ -328,13 +338,18 @@ impl<'a> World<'a> {
     /// A file that is there, with its size.
     fn old_file(&mut self) -> Option<(String, u64)> {
         let of = self.changed()?;
-        let objset = &self.dataset(&of)?.objset;
+        let files = self.files(&of)?;
+        self.draw.one(&files).cloned()
+    }
+
+    /// All files of a filesystem, with their sizes.
+    fn files(&self, of: &str) -> Option<Vec<(String, u64)>> {
+        let objset = &self.dataset(of)?.objset;
         let files = objset.paths(ROOT).into_iter().filter_map(|(path, id)| {
             let znode = objset.get(id)?;
             matches!(znode.body, Body::File(_)).then(|| (format!("{of}:{path}"), znode.size()))
         });
-        let files: Vec<_> = files.collect();
-        self.draw.one(&files).cloned()
+        Some(files.collect())
     }
 
     /// What is written: nothing twice.
@@ -481,6 +496,16 @@ impl<'a> World<'a> {
         Some(all)
     }
 
+    /// Which blocks of a file a clone has from its origin, told by an increment (`zfs send -i`).
+    fn shared(&mut self) -> Option<Vec<String>> {
+        let mounted = self.clones.iter().filter(|it| self.mounted.contains(it));
+        let mounted: Vec<&String> = mounted.collect();
+        let clone = (*self.draw.one(&mounted)?).clone();
+        let origin = self.state.origin_of(self.state.find(&clone)?)?;
+        let (file, _) = self.draw.one(&self.files(&clone)?)?.clone();
+        Some(vec!["shared".to_owned(), file, self.state.name_of(origin)?])
+    }
+
     fn promote(&mut self) -> Option<Vec<String>> {
         let clone = self.draw.one(&self.clones)?.clone();
         let mut all = words("zfs promote");
@@ -553,6 +578,19 @@ impl<'a> World<'a> {
         let mut all = words("zfs set");
         all.extend([setting, self.filesystem()?]);
         Some(all)
+    }
+
+    /// A quota that a writer soon comes to.
+    fn set_near_quota(&mut self) -> Option<Vec<String>> {
+        let of = self.changed().filter(|name| name.contains('/'))?;
+        let (name, taken) = if self.draw.chance(1, 2) {
+            ("quota", Property::Used)
+        } else {
+            ("refquota", Property::Referenced)
+        };
+        let taken = self.state.figure(self.state.find(&of)?, taken)?.most;
+        let quota = (taken >> 10) + self.draw.one(&NEAR)?;
+        Some(words(&format!("zfs set {name}={quota}K {of}")))
     }
 
     fn set(&mut self) -> Option<Vec<String>> {

@@ -175,6 +175,8 @@ struct Pending {
     above: Radix<Place, ()>,
     /// Blocks that were on disk and are given up: a list, because the first one then costs little.
     freed: Radix<u64, (u64, Weight)>,
+    /// Whether the first block of the file is on disk, and is written over or given up.
+    freed_first: bool,
     /// Blocks on disk that may stay, by number: if what is written in their place is the same.
     before: Radix<u64, Block>,
 }
@@ -331,6 +333,10 @@ impl Blocks {
             push(&mut pieces, Piece::zeros(more));
             self.put(0, pieces.into(), terms);
             self.settle(0, 0, terms);
+        } else if self.pending.as_ref().is_some_and(|it| it.freed_first) {
+            // On disk it is still there, and is made larger: zeros take its place (`dnode_set_blksz`).
+            self.splice(0, 0, Piece::zeros(new), terms);
+            self.settle(0, 0, terms);
         }
     }
 
@@ -351,6 +357,7 @@ impl Blocks {
         let old = self.allocated.insert(number, block);
         let pending = self.pending();
         pending.written.insert(number, ());
+        pending.freed_first |= number == 0 && old.as_ref().is_some_and(|it| it.weight.is_some());
         match old {
             Some(old) if may_stay && old.weight.is_some() => {
                 pending.before.insert(number, old);
@@ -375,7 +382,9 @@ impl Blocks {
                 ..
             }) = self.allocated.remove(&number)
             {
-                self.pending().freed.push((birth, weight.into()));
+                let pending = self.pending();
+                pending.freed.push((birth, weight.into()));
+                pending.freed_first |= number == 0;
             }
         }
     }
@@ -791,41 +800,46 @@ impl Blocks {
         self.size = size;
     }
 
-    /// Writes zeros over a part of a block, unless it is a hole (`dnode_partial_zero`).
-    fn clear(&mut self, number: u64, offset: u64, len: u64, terms: Terms) {
-        if self.allocated.contains_key(&number) {
+    /// Writes zeros over a part of a block, unless it is a hole (`dnode_partial_zero`). Returns whether it is none.
+    fn clear(&mut self, number: u64, offset: u64, len: u64, terms: Terms) -> bool {
+        let is_there = self.allocated.contains_key(&number);
+        if is_there {
             self.splice(number, offset, Piece::zeros(len), terms);
             self.settle(number, number, terms);
         }
+        is_there
     }
 
     /// Makes a hole of `len` bytes from `offset` on (`zfs_free_range`, `dnode_free_range`): blocks that lie in
-    /// it as a whole are freed, what lies in part is zeroed in place. Behind the end of the file nothing is.
-    pub fn punch(&mut self, offset: u64, len: u64, terms: Terms) {
-        let end = offset.saturating_add(len).min(self.size);
-        if offset >= end {
-            return;
-        }
+    /// it as a whole are freed, what lies in part is zeroed in place. Behind the end of the file nothing is, nor behind
+    /// its last block. Returns whether anything was touched: what is zeroed in a hole is not.
+    pub fn punch(&mut self, offset: u64, len: u64, terms: Terms) -> bool {
         let block = self.block_size;
         self.read_in(terms);
+        let blocks = (self.last + 1).saturating_mul(block);
+        let end = offset.saturating_add(len).min(self.size).min(blocks);
+        if offset >= end {
+            return false;
+        }
         let (first, last) = (offset.div_ceil(block), end / block);
         if first > last {
             // Within one block.
-            self.clear(last, offset % block, end - offset, terms);
-        } else {
-            if !offset.is_multiple_of(block) {
-                self.clear(first - 1, offset % block, block - offset % block, terms);
-            }
-            if first < last {
-                self.give_up(first..=last - 1);
-            }
-            if !end.is_multiple_of(block) {
-                self.clear(last, 0, end % block, terms);
-            }
-            if first < last {
-                self.settle(first, last - 1, terms);
-            }
+            return self.clear(last, offset % block, end - offset, terms);
         }
+        let mut touched = first < last;
+        if !offset.is_multiple_of(block) {
+            touched |= self.clear(first - 1, offset % block, block - offset % block, terms);
+        }
+        if first < last {
+            self.give_up(first..=last - 1);
+        }
+        if !end.is_multiple_of(block) {
+            touched |= self.clear(last, 0, end % block, terms);
+        }
+        if first < last {
+            self.settle(first, last - 1, terms);
+        }
+        touched
     }
 
     /// The bytes from `offset` on, at most `len` and not past the end of the file.

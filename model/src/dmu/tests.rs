@@ -167,7 +167,7 @@ fn a_hole_is_punched_where_whole_blocks_lie() {
     };
     let mut blocks = Blocks::default();
     blocks.write(0, &random(512 << 10), plain);
-    blocks.punch(100_000, 300_000, plain);
+    _ = blocks.punch(100_000, 300_000, plain);
     assert_eq!(
         blocks.ranges(|_| true),
         [(0, 128 << 10), (384 << 10, 512 << 10)]
@@ -176,7 +176,7 @@ fn a_hole_is_punched_where_whole_blocks_lie() {
     // A block that the end of the file lies in is not freed.
     let mut single = Blocks::default();
     single.write(0, &random(100_000), plain);
-    single.punch(0, 100_000, plain);
+    _ = single.punch(0, 100_000, plain);
     assert_eq!(single.ranges(|_| true), [(0, 100_352)]);
 }
 
@@ -319,7 +319,7 @@ proptest::proptest! {
             if let Some(Znode { body: Body::File(blocks), .. }) = objset.get_mut(ids[file]) {
                 match kind {
                     1 => blocks.truncate(offset, terms),
-                    2 => blocks.punch(offset, len, terms),
+                    2 => _ = blocks.punch(offset, len, terms),
                     3 => blocks.write(offset, &Piece::zeros(len), terms),
                     _ => blocks.write(offset, &random(len), terms),
                 }
@@ -356,7 +356,7 @@ proptest::proptest! {
             let (start, end) = (usize::try_from(offset)?, usize::try_from(offset + len)?);
             let data = match kind {
                 4 => {
-                    blocks.punch(offset, len, terms);
+                    _ = blocks.punch(offset, len, terms);
                     let size = buffer.len();
                     buffer[start.min(size)..end.min(size)].fill(0);
                     continue;

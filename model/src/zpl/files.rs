@@ -46,6 +46,22 @@ pub(super) struct Reached {
 
 /// What about a system call the model does not know.
 pub(super) fn not_modelled(op: &FileOp, state: &State) -> Option<&'static str> {
+    let is_told_wrong = |at: &At| {
+        let found = peek(state, at, true).ok();
+        found.is_some_and(|(it, object)| state.told_size(it.dataset, object).is_some())
+    };
+    let wrong = match op {
+        FileOp::Punch { at, .. } | FileOp::SetXattr { at, .. } | FileOp::RemoveXattr { at, .. } => {
+            is_told_wrong(at)
+        }
+        FileOp::Copy { from, to, .. } | FileOp::Reflink { from, to } => {
+            is_told_wrong(from) || is_told_wrong(to)
+        }
+        _ => false,
+    };
+    if wrong {
+        return Some("a file that could not be extended, and tells another size than it has");
+    }
     match op {
         FileOp::Rename { from, .. } => {
             let (reached, object) = peek(state, from, false).ok()?;
@@ -146,9 +162,8 @@ pub(super) fn apply(op: &FileOp, state: &mut State) -> Result {
             let (reached, object) = find(state, at)?;
             reached.may_change()?;
             state.assign(reached.dataset, Change::tables(0))?;
-            let objset = objset_mut(state, reached.dataset)?;
-            objset.get_mut(object).ok_or(Errno::EIO)?.mode = mode & 0o7777;
-            objset.lay_out_rights(object);
+            znode_mut(state, reached.dataset, object)?.mode = mode & 0o7777;
+            objset_mut(state, reached.dataset)?.lay_out_rights(object);
             Ok(None)
         }
         FileOp::SetOwner { at, uid, gid } => set_owner(state, at, *uid, *gid),
@@ -166,6 +181,8 @@ pub(super) fn apply(op: &FileOp, state: &mut State) -> Result {
             if object == ROOT {
                 stat.links += state.control_links(reached.dataset);
             }
+            let told = state.told_size(reached.dataset, object);
+            stat.size = told.unwrap_or(stat.size);
             Ok(Some(FileResult::Stat(stat)))
         }
         FileOp::Tree { at } => {
@@ -176,6 +193,10 @@ pub(super) fn apply(op: &FileOp, state: &mut State) -> Result {
                 && let Some(root) = tree.entries.first_mut()
             {
                 root.links += state.control_links(reached.dataset);
+            }
+            for entry in &mut tree.entries {
+                let told = state.told_size(reached.dataset, entry.object);
+                entry.size = told.unwrap_or(entry.size);
             }
             let objects = tree.entries.iter().map(|entry| entry.object);
             was_walked(state, reached, objects);
@@ -298,6 +319,7 @@ pub(super) fn znode(state: &State, id: DatasetId, object: ObjectId) -> Found<&Zn
 }
 
 pub(super) fn znode_mut(state: &mut State, id: DatasetId, object: ObjectId) -> Found<&mut Znode> {
+    state.tell_real_size(id, object);
     objset_mut(state, id)?.get_mut(object).ok_or(Errno::EIO)
 }
 
@@ -602,6 +624,7 @@ pub(super) fn write_object(
     offset: u64,
     data: &Piece,
 ) -> Result {
+    state.tell_real_size(id, object);
     let mut terms = terms(state, id);
     if state.faulty(Fault::WriteReachesOrigin)
         && let Some(origin) = state.origin_of(id)
@@ -657,19 +680,27 @@ fn truncate(state: &mut State, at: &At, size: u64) -> Result {
     }
     let id = reached.dataset;
     xattr::drop_capability(state, id, object)?;
-    let change = if size > znode(state, id, object)?.size() {
-        Change::tables(0)
-    } else {
-        frees(state, id, object)
-    };
-    state.assign(id, change)?;
-    let terms = terms(state, id);
-    if let Body::File(blocks) = &mut znode_mut(state, id, object)?.body {
-        blocks.truncate(size, terms);
+    let before = znode(state, id, object)?.size();
+    if size != before {
+        let change = if size > before {
+            Change::tables(0)
+        } else {
+            frees(state, id, object)
+        };
+        let assigned = state.assign(id, change);
+        if let Err(Failure::Errno(_)) = assigned {
+            state.tell_size(id, object, size);
+        }
+        assigned?;
+        let terms = terms(state, id);
+        if let Body::File(blocks) = &mut znode_mut(state, id, object)?.body {
+            blocks.truncate(size, terms);
+        }
     }
     // What was cut off stays off where there is no space for the time of that (`zfs_setattr`).
     state.assign(id, Change::tables(0))?;
-    znode_mut(state, id, object)?.mtime = terms.now;
+    let now = state.now;
+    znode_mut(state, id, object)?.mtime = now;
     Ok(None)
 }
 
@@ -685,21 +716,30 @@ fn punch(state: &mut State, at: &At, offset: u64, len: u64) -> Result {
     if offset > znode(state, reached.dataset, object)?.size() {
         return Ok(None);
     }
-    let change = frees(state, reached.dataset, object);
-    state.assign(reached.dataset, change)?;
-    let terms = terms(state, reached.dataset);
+    let id = reached.dataset;
+    if let Body::File(blocks) = &znode(state, id, object)?.body
+        && offset < blocks.size()
+        && blocks.reaches(offset)
+    {
+        let change = frees(state, id, object);
+        state.assign(id, change)?;
+    }
+    let terms = terms(state, id);
     let zeros = state.faulty(Fault::PunchWritesZeros);
-    let znode = znode_mut(state, reached.dataset, object)?;
-    if let Body::File(blocks) = &mut znode.body {
+    // What touches nothing leaves nothing dirty.
+    let mut body = znode(state, id, object)?.body.clone();
+    if let Body::File(blocks) = &mut body {
         if zeros {
             let len = len.min(blocks.size().saturating_sub(offset));
             blocks.write(offset, &Piece::zeros(len), terms);
         }
-        blocks.punch(offset, if zeros { 0 } else { len }, terms);
+        if blocks.punch(offset, if zeros { 0 } else { len }, terms) || zeros {
+            znode_mut(state, id, object)?.body = body;
+        }
     }
     // As in `truncate` (`zfs_freesp`).
-    state.assign(reached.dataset, Change::tables(0))?;
-    znode_mut(state, reached.dataset, object)?.mtime = terms.now;
+    state.assign(id, Change::tables(0))?;
+    znode_mut(state, id, object)?.mtime = terms.now;
     Ok(None)
 }
 
@@ -838,10 +878,11 @@ fn rename(state: &mut State, from: &At, to: &At) -> Result {
     }
     state.assign(id, Change::tables(2))?;
     let now = state.now;
-    let objset = objset_mut(state, id)?;
     if replaced.is_some() {
-        leave(objset, new.directory, new_name, now)?;
+        leave(objset_mut(state, id)?, new.directory, new_name, now)?;
     }
+    state.tell_real_size(id, object);
+    let objset = objset_mut(state, id)?;
     // For a moment it has both names.
     enter(objset, new.directory, new_name, object, now)?;
     leave(objset, old.directory, old_name, now)?;
@@ -877,9 +918,7 @@ fn link(state: &mut State, from: &At, to: &At) -> Result {
     let now = state.now;
     let objset = objset_mut(state, source.dataset)?;
     enter(objset, directory, &name, old, now)?;
-    if let Some(znode) = objset.get_mut(old) {
-        znode.links += 1;
-    }
+    znode_mut(state, source.dataset, old)?.links += 1;
     Ok(None)
 }
 
