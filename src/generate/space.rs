@@ -122,12 +122,8 @@ impl Sequence {
         if let Some(pool) = setup.last_mut() {
             *pool = format!("zpool create -O atime=off -O compression=off {pool}");
         }
-        let first = [
-            "zfs create tank/a",
-            "zfs create tank/b",
-            "zfs snapshot -r tank@s1",
-        ];
-        setup.extend(first.map(str::to_owned));
+        setup.extend(["a", "b", "c"].map(|it| format!("zfs create tank/{it}")));
+        setup.push("zfs snapshot -r tank@s1".to_owned());
         Sequence {
             draw,
             setup: setup.into_iter(),

@@ -324,6 +324,12 @@ impl Blocks {
         self.set_block_size(new, terms);
     }
 
+    /// Makes the block size fit a write that ends at `end`.
+    pub(crate) fn make_room(&mut self, end: u64, terms: Terms) {
+        self.read_in(terms);
+        self.grow_block(self.size.max(end), terms);
+    }
+
     /// Gives the one block there is another size.
     fn set_block_size(&mut self, new: u64, terms: Terms) {
         let more = new - self.block_size;

@@ -491,7 +491,9 @@ fn frees(state: &State, id: DatasetId, object: ObjectId) -> Change {
 fn free(state: &mut State, id: DatasetId, object: ObjectId) -> Result<()> {
     if state.is_tight(id, Change::tables(1)) {
         let terms = terms(state, id);
-        if let Body::File(blocks) = &mut znode_mut(state, id, object)?.body {
+        // A directory is not dirty for that.
+        let is_file = matches!(znode(state, id, object)?.body, Body::File(_));
+        if is_file && let Body::File(blocks) = &mut znode_mut(state, id, object)?.body {
             blocks.truncate(0, terms);
         }
         match state.assign(id, Change::tables(1)) {
@@ -639,12 +641,14 @@ pub(super) fn write_object(
     let mut done = 0;
     while done < data.len {
         let (at, mut len) = (offset + done, data.len - done);
+        let mut end = at + len;
         if tight {
             let Body::File(blocks) = &znode(state, id, object)?.body else {
                 return Err(Errno::EISDIR.into());
             };
             let call = CALL as u64;
             len = len.min(call - done % call);
+            end = at + len;
             len = blocks.one_transaction(at, len, terms, release);
             let assigned = state.assign(id, Change::writes(len));
             if !state.faulty(Fault::RefusedIsWritten) {
@@ -656,6 +660,8 @@ pub(super) fn write_object(
         let Body::File(blocks) = &mut znode.body else {
             return Err(Errno::EISDIR.into());
         };
+        // The first transaction makes the block large enough for all of the call.
+        blocks.make_room(end, terms);
         blocks.write(at, &data.slice(done, len), terms);
         znode.mtime = terms.now;
         done += len;
