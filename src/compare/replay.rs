@@ -244,14 +244,14 @@ fn frees_behind(command: &Command) -> bool {
         .any(|it| frees.contains(&it.as_str()))
 }
 
-/// The step that waits until a pool has freed what it gave up.
-fn wait(pool: &str) -> Command {
-    Command {
-        words: ["zpool", "wait", "-t", "free", pool]
-            .map(str::to_owned)
-            .to_vec(),
+/// The steps that wait until a pool has freed what it gave up, and has noted that.
+fn settle(pool: &str) -> [Command; 2] {
+    let wait = ["zpool", "wait", "-t", "free", pool];
+    let sync = ["zpool", "sync", pool];
+    [&wait[..], &sync].map(|words| Command {
+        words: words.iter().map(|&it| it.to_owned()).collect(),
         ..Command::default()
-    }
+    })
 }
 
 fn is_figures(command: &Command) -> bool {
@@ -300,7 +300,8 @@ pub fn with_looks(trace: &Trace, looks: Looks) -> Vec<(usize, bool, Command)> {
         commands.push((i, false, step.command.clone()));
         if let Some(figures) = figures.as_ref().filter(|_| !is_vdev) {
             if frees_behind(&step.command) {
-                commands.extend(pools_of(trace).into_iter().map(|it| (i, true, wait(it))));
+                let settled = pools_of(trace).into_iter().flat_map(settle);
+                commands.extend(settled.map(|it| (i, true, it)));
             }
             commands.push((i, true, figures.clone()));
         }

@@ -1081,8 +1081,15 @@ fn mount(state: &mut State, name: &str, path: &str, options: MountOptions, besid
 pub(crate) fn drain(state: &mut State, id: DatasetId) -> Result<()> {
     let queued = objset(state, id)?.queued();
     let closed = queued.filter(|&object| !state.open_files.has(id, object));
-    for object in closed.collect::<Vec<_>>() {
+    let closed: Vec<_> = closed.collect();
+    let open_txg = |state: &State| state.pool_of(id).map(|pool| pool.open_txg);
+    let before = open_txg(state);
+    for object in closed {
         free(state, id, object)?;
+    }
+    // A thread does that, and nobody waits for it: if it has to wait for a sync, that comes some time.
+    if open_txg(state) != before {
+        state.doubt(id);
     }
     Ok(())
 }
