@@ -72,6 +72,7 @@ pub(crate) fn write(state: &mut State, name: &str, offset: u64, data: &Piece) ->
     if !offset.is_multiple_of(SECTOR) || !fits.is_multiple_of(SECTOR) {
         return Err(Errno::EINVAL.into());
     }
+    state.read_again(id);
     let one = if state.is_tight(id, Change::writes(fits)) {
         ONE
     } else {
@@ -82,6 +83,8 @@ pub(crate) fn write(state: &mut State, name: &str, offset: u64, data: &Piece) ->
         let len = one.min(fits - done);
         // The larger a piece, the sooner it is refused.
         if let Err(failure) = state.assign(id, Change::writes(fits - done)) {
+            // What was asked to write is synced when it is closed, even if it did not (`ZVOL_WRITTEN_TO`).
+            state.close_txg_at(id);
             return Err(match failure {
                 // Nobody knows in what pieces it is written, several at a time.
                 _ if done > 0 || len < fits => Failure::NotModelled(
@@ -128,8 +131,10 @@ pub(crate) fn discard(state: &mut State, name: &str, offset: u64, len: u64) -> R
         state.close_txg_at(id);
         return Ok(None);
     }
-    let reaches = blocks.reaches(start);
-    state.assign(id, Change::frees(blocks.indirect_bytes()))?;
+    let change = Change::frees(blocks.indirect_bytes());
+    state.read_again(id);
+    let reaches = content(state, id)?.reaches(start, terms(state, id));
+    state.assign(id, change)?;
     let terms = terms(state, id);
     if reaches && let Some(blocks) = objset_mut(state, id)?.volume_data_mut() {
         blocks.punch(start, end - start, terms);
@@ -160,7 +165,8 @@ fn close(state: &mut State, id: DatasetId) -> Result {
     Ok(None)
 }
 
-/// Frees what lies behind the end of a volume that has become smaller (`zvol_update_volsize`).
+/// Frees what lies behind the end of a volume that has become smaller; it is read into memory for that, as it is
+/// each time that its device is opened (`zvol_update_volsize`).
 pub(crate) fn cut(state: &mut State, id: DatasetId) {
     let Some(size) = state
         .dataset(id)
@@ -169,9 +175,11 @@ pub(crate) fn cut(state: &mut State, id: DatasetId) {
     else {
         return;
     };
-    if content(state, id).is_ok_and(|it| it.reaches(size)) {
+    state.read_again(id);
+    let terms = terms(state, id);
+    if content(state, id).is_ok_and(|it| it.reaches(size, terms)) {
         state.write_closed();
-        let terms = terms(state, id);
+        let terms = self::terms(state, id);
         if let Ok(Some(blocks)) = objset_mut(state, id).map(|it| it.volume_data_mut()) {
             blocks.truncate(size, terms);
         }

@@ -209,7 +209,7 @@ impl Arm for ModelArm {
         let Some(pool) = state.pools.get(pool) else {
             return Ok(Ok(Vec::new()));
         };
-        if pool.shares.cloned || pool.shares.deduplicated {
+        if pool.sharing.cloned || pool.sharing.deduplicated {
             return Ok(Err(
                 "which pointers lead to a block that was cloned or deduplicated",
             ));

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use super::Weight;
 use super::compress::{self, Compression};
 use super::data::{Piece, Pieces, Source, push, push_range, to_bytes};
 use super::indirect::{self, Indirect, Indirects, Place, Pointer};
 use super::space::{Held, Synced};
 use super::storage::{Figure, Storage};
 use super::weight::OfBlock;
+use super::{ObjectId, Weight};
+use crate::dsl::dataset::DatasetId;
 use crate::fault::Fault;
 use crate::maps::Radix;
 use crate::release::Release;
@@ -36,6 +37,8 @@ pub struct Terms {
     pub now: u64,
     /// Which reading of the files into memory it goes by: another one after each mount and rollback.
     pub reading: u64,
+    /// The dataset that is written.
+    pub dataset: DatasetId,
 }
 
 /// How the blocks of a file are stored (`dmu_write_policy`).
@@ -50,6 +53,8 @@ pub struct Policy {
     /// Its checksum, when that tells blocks with the same content for sure, and they are not deduplicated
     /// (`ZCHECKSUM_FLAG_NOPWRITE`); else nothing.
     pub strong_checksum: Option<Strong>,
+    /// The checksum by which it is one with others that are the same, if it is: property `dedup`.
+    pub deduplicates: Option<Strong>,
     /// How often a block is stored: property `copies`.
     pub copies: u8,
     /// How often an indirect block above them is: that, and one more as `redundant_metadata` says.
@@ -69,6 +74,7 @@ impl Policy {
         embeds: true,
         embeds_metadata: true,
         strong_checksum: None,
+        deduplicates: None,
         copies: 1,
         copies_above: 2,
         copies_far_above: 2,
@@ -87,7 +93,7 @@ impl Policy {
 
 /// A checksum that no two blocks share that differ (`ZCHECKSUM_FLAG_NOPWRITE`).
 #[allow(missing_docs, reason = "their names say all")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Strong {
     Sha256,
     Sha512,
@@ -105,6 +111,8 @@ pub struct Block {
     pub pieces: Pieces,
     /// How it is stored.
     pub policy: Policy,
+    /// The dataset in which it was written.
+    dataset: DatasetId,
     /// What it weighs, once it is on disk.
     weight: Option<OfBlock>,
     /// Where it came from, if it was cloned from another block.
@@ -118,12 +126,12 @@ impl Block {
     }
 
     /// The size at which it is stored, once it is on disk.
-    fn stored(&self) -> Figure {
+    pub(crate) fn stored(&self) -> Figure {
         self.weight().unwrap_or_default().physical
     }
 
     /// How it was compressed, once it is on disk; not at all if that saved nothing.
-    fn compressed(&self, size: u64) -> Option<Compression> {
+    pub(crate) fn compressed(&self, size: u64) -> Option<Compression> {
         (self.stored().least < size).then_some(self.policy.compression)
     }
 
@@ -156,6 +164,17 @@ pub struct Cloned {
     pub physical_birth: u64,
     /// The copying that did it.
     pub copying: u64,
+    /// Where the block on disk was written.
+    written: Written,
+}
+
+/// Where and when a block on disk was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Written {
+    birth: u64,
+    dataset: DatasetId,
+    object: ObjectId,
+    number: u64,
 }
 
 impl Block {
@@ -163,6 +182,23 @@ impl Block {
     #[must_use]
     pub fn is_embedded(&self) -> bool {
         self.weight().is_some_and(|it| it.physical == Figure::ZERO)
+    }
+
+    /// What it takes on disk, all copies together; none if it takes nothing, or is not there yet.
+    pub(crate) fn size_on_disk(&self) -> Option<Figure> {
+        let size = self.weight()?.size;
+        (size != Figure::ZERO).then_some(size)
+    }
+
+    /// Where the block on disk was written, if this one stands here.
+    pub(crate) fn written(&self, object: ObjectId, number: u64) -> Written {
+        let here = Written {
+            birth: self.birth,
+            dataset: self.dataset,
+            object,
+            number,
+        };
+        self.cloned.as_ref().map_or(here, |it| it.written)
     }
 }
 
@@ -352,6 +388,7 @@ impl Blocks {
             birth: terms.txg,
             pieces,
             policy: terms.policy,
+            dataset: terms.dataset,
             weight: None,
             cloned: None,
         };
@@ -727,7 +764,7 @@ impl Blocks {
     /// (`dmu_brt_clone`).
     pub fn clone_from(
         &mut self,
-        from: &Blocks,
+        (object, from): (ObjectId, &Blocks),
         offset: u64,
         at: u64,
         len: u64,
@@ -741,7 +778,8 @@ impl Blocks {
         let size = self.block_size;
         let (first, last) = (at / size, (at + len - 1) / size);
         for number in first..=last {
-            let Some(block) = from.allocated.get(&(offset / size + number - first)) else {
+            let source = offset / size + number - first;
+            let Some(block) = from.allocated.get(&source) else {
                 self.give_up(number..=number);
                 continue;
             };
@@ -753,6 +791,7 @@ impl Blocks {
                 cloned: Some(Box::new(Cloned {
                     physical_birth,
                     copying,
+                    written: block.written(object, source),
                 })),
                 ..block.clone()
             };
@@ -770,9 +809,13 @@ impl Blocks {
     }
 
     /// Whether there ever was a block from `offset` on (`dmu_free_long_range_impl`).
-    #[must_use]
-    pub fn reaches(&self, offset: u64) -> bool {
-        offset / self.block_size <= self.last
+    pub(crate) fn reaches(&self, offset: u64, terms: Terms) -> bool {
+        let last = if self.reading == terms.reading {
+            self.last
+        } else {
+            self.last_on_disk
+        };
+        offset / self.block_size <= last
     }
 
     /// Makes the file `size` bytes long (`zfs_freesp`): cut off, or extended by a hole.
@@ -838,6 +881,10 @@ impl Blocks {
         }
         if first < last {
             self.give_up(first..=last - 1);
+            // On disk it ends in front of what is freed to its end (`dnode_sync_free_range_impl`).
+            if (first..last).contains(&self.last_on_disk) {
+                self.last_on_disk = first.saturating_sub(1);
+            }
         }
         if !end.is_multiple_of(block) {
             touched |= self.clear(last, 0, end % block, terms);

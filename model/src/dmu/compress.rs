@@ -7,7 +7,7 @@ use crate::fault::Fault;
 use crate::release::Release;
 
 /// How the blocks of a file are compressed (property `compression`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Compression {
     /// Not at all; zeros are stored, too.
     #[default]

@@ -2,6 +2,7 @@ use super::compress::Compression;
 use super::data::{Piece, Source};
 use super::storage::Storage;
 use super::*;
+use crate::dsl::dataset::DatasetId;
 
 const TERMS: Terms = Terms {
     txg: 5,
@@ -12,6 +13,7 @@ const TERMS: Terms = Terms {
     },
     now: 0,
     reading: 0,
+    dataset: DatasetId(1),
 };
 
 fn random(len: u64) -> Piece {

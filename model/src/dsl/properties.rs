@@ -227,6 +227,14 @@ impl State {
             compression,
             // Until 2.1 deduplicated blocks have a place of their own.
             embeds: embeds_metadata && (!dedup || self.release >= Release::V2_3),
+            deduplicates: match word(Property::Dedup).split(',').next() {
+                Some("on" | "verify" | "sha256") => Some(Strong::Sha256),
+                Some("sha512") => Some(Strong::Sha512),
+                Some("skein") => Some(Strong::Skein),
+                Some("edonr") => Some(Strong::Edonr),
+                Some("blake3") => Some(Strong::Blake3),
+                _ => None,
+            },
             strong_checksum: match word(Property::Checksum) {
                 _ if dedup => None,
                 "sha256" => Some(Strong::Sha256),

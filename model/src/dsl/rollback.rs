@@ -1,6 +1,6 @@
 //! Rolling back (`dsl_dataset_rollback_check`, `dsl_dataset_rollback_sync`).
 
-use crate::dsl::dataset::Dataset;
+use crate::dsl::dataset::{Dataset, DatasetId};
 use crate::dsl::names::{self, Expected};
 use crate::dsl::op::Result;
 use crate::dsl::reason::Reason;
@@ -31,6 +31,8 @@ impl State {
         if self.fits_rollback(home, snapshot) == Fits::No {
             // What was dirty is on disk by now (`zfs_suspend_fs`).
             self.close_txg_at(home);
+            self.read_again(home);
+            self.resume(home);
             return Err(Reason::OutOfSpace);
         }
         let Some(mut objset) = self.dataset(snapshot).map(|it| it.objset.clone()) else {
@@ -53,11 +55,16 @@ impl State {
             pool.dirty(home);
             pool.close_txg();
         }
-        // `zfs_resume_fs`; what there is no space for stays.
+        self.resume(home);
+        Ok(())
+    }
+
+    /// Goes through the delete queue of a filesystem whose files are read again (`zfs_resume_fs`). What there is no space for
+    /// stays.
+    fn resume(&mut self, home: DatasetId) {
         if self.mounts.is_mounted(home) && !self.is_readonly(home) {
             self.write_closed();
             let _ = files::drain(self, home);
         }
-        Ok(())
     }
 }

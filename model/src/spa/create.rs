@@ -16,7 +16,7 @@ use crate::maps::Radix;
 use crate::spa::feature::Feature;
 use crate::spa::op::temporary;
 use crate::spa::property::feature_name;
-use crate::spa::{Draid, Guid, Pool, Shape, Shares, Vdev};
+use crate::spa::{Draid, Guid, Pool, Shape, Sharing, Vdev};
 
 /// The transaction group in which `zpool create` leaves a pool.
 const FIRST_TXG: u64 = 4;
@@ -113,7 +113,7 @@ impl State {
             history: Radix::new(),
             counts: false,
             metaslabs,
-            shares: Shares::default(),
+            sharing: Sharing::default(),
         };
         pool.space.create(root, None);
         for (name, text) in properties {

@@ -9,6 +9,7 @@ use crate::dsl::space::Space;
 use crate::maps::Radix;
 use import::Checkpoint;
 use scan::Scan;
+use sharing::Sharing;
 use size::Metaslabs;
 
 pub mod create;
@@ -17,6 +18,7 @@ pub mod import;
 pub mod op;
 pub mod property;
 pub mod scan;
+pub mod sharing;
 pub mod size;
 pub mod txg;
 pub mod vdev;
@@ -121,8 +123,8 @@ pub struct Pool {
     pub settings: BTreeMap<Arc<str>, Arc<str>>,
     /// Whether there ever was a limit, so that what is made is counted (feature `filesystem_limits`).
     pub counts: bool,
-    /// How blocks came to be shared, apart from datasets.
-    pub shares: Shares,
+    /// Blocks that stand for several, apart from snapshots and clones.
+    pub sharing: Sharing,
     /// The dataset to boot from.
     pub bootfs: Option<DatasetId>,
     /// The features that are enabled, by name.
@@ -139,15 +141,6 @@ pub struct Pool {
     pub history: Radix<u64, (u64, Arc<str>)>,
     /// What each top-level vdev is divided into.
     pub metaslabs: Vec<Metaslabs>,
-}
-
-/// Whether blocks may stand for several that were written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Shares {
-    /// Some were cloned.
-    pub cloned: bool,
-    /// Some are deduplicated.
-    pub deduplicated: bool,
 }
 
 impl Pool {

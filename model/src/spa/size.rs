@@ -109,15 +109,17 @@ impl Pool {
 
     /// What they can take of all but so much.
     fn space_but(&self, kept_back: u64) -> Figure {
-        let usable = self.space() - kept_back;
+        let [duplicates, clones] =
+            [self.sharing.duplicates, self.sharing.clones].map(|it| it.saved);
+        let usable = duplicates + clones + Figure::exact(self.space() - kept_back);
         let kept = match &self.checkpoint {
-            _ if self.discarding => usable,
+            _ if self.discarding => usable.most,
             Some(checkpoint) => checkpoint.used_at_most(),
             None => 0,
         };
         Figure {
-            least: usable.saturating_sub(kept),
-            most: usable,
+            least: usable.least.saturating_sub(kept),
+            most: usable.most,
         }
     }
 

@@ -27,15 +27,23 @@ impl Pool {
 impl State {
     /// Brings to disk what changed in transaction groups that are closed by now.
     pub(crate) fn write_closed(&mut self) {
-        let mut due = Vec::new();
+        let (mut due, mut closed_pools) = (Vec::new(), Vec::new());
         let behind = |pool: &&mut Arc<Pool>| pool.synced_before < pool.open_txg;
         for pool in self.pools.values_mut().filter(behind).map(Arc::make_mut) {
             pool.synced_before = pool.open_txg;
+            closed_pools.push(pool.root);
             let closed = pool.dirty.iter().filter(|(_, txg)| **txg < pool.open_txg);
             due.extend(closed.map(|(&id, _)| id));
         }
         for id in due {
             self.write(id);
+        }
+        for root in closed_pools {
+            if let Some(pool) = self.pool_of_mut(root)
+                && !pool.count_shared()
+            {
+                pool.space.lose();
+            }
         }
     }
 
@@ -71,7 +79,7 @@ impl State {
         let Some(txg) = pool.dirty.remove(&id) else {
             return;
         };
-        pool.shares.deduplicated |= deduplicates;
+        pool.sharing.deduplicated |= deduplicates;
         let (Some(on), Some(dataset)) = (on, pool.datasets.get_mut(&id)) else {
             pool.space.lose();
             return;

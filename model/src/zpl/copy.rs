@@ -92,7 +92,7 @@ impl Part {
             state.write_closed();
         }
         if let Some(pool) = state.pool_of_mut(self.to.0) {
-            pool.shares.cloned = true;
+            pool.sharing.cloned = true;
         }
         let mut source = blocks(state, self.from)?.clone();
         if state.faulty(Fault::CloneIsCompressedAnew) {
@@ -101,7 +101,14 @@ impl Part {
         let (terms, copying) = (terms(state, self.to.0), state.number().0);
         let znode = znode_mut(state, self.to.0, self.to.1)?;
         if let Body::File(blocks) = &mut znode.body {
-            blocks.clone_from(&source, self.offset, self.at, self.len, copying, terms);
+            blocks.clone_from(
+                (self.from.1, &source),
+                self.offset,
+                self.at,
+                self.len,
+                copying,
+                terms,
+            );
             znode.mtime = terms.now;
         }
         Ok(())

@@ -338,6 +338,7 @@ pub(crate) fn terms(state: &State, id: DatasetId) -> Terms {
         policy: state.policy(id),
         now: state.now,
         reading: state.filesystem(id).map_or(0, |it| it.reading),
+        dataset: id,
     }
 }
 
@@ -725,7 +726,7 @@ fn punch(state: &mut State, at: &At, offset: u64, len: u64) -> Result {
     let id = reached.dataset;
     if let Body::File(blocks) = &znode(state, id, object)?.body
         && offset < blocks.size()
-        && blocks.reaches(offset)
+        && blocks.reaches(offset, terms(state, id))
     {
         let change = frees(state, id, object);
         state.assign(id, change)?;

@@ -6,6 +6,7 @@ use ztwin_model::dsl::value;
 use ztwin_model::spa::Pool;
 use ztwin_model::spa::feature::{Activity, Feature};
 use ztwin_model::spa::property::{self, PoolProperty, Rule};
+use ztwin_model::spa::sharing::{Sharing, Tally};
 
 use super::draid;
 use crate::compare::{CLASSES, FEATURE, GUID, SPACE};
@@ -228,13 +229,14 @@ impl Console<'_> {
             "guid" | "load_guid" => GUID.marker,
             "checkpoint" if pool.checkpoint.is_some() || pool.discarding => SPACE.marker,
             "expandsize" | "checkpoint" => "-",
-            // How many of the same there are is not followed.
-            "dedupratio" if pool.shares.deduplicated => SPACE.marker,
-            "bcloneused" | "bclonesaved" | "bcloneratio" if pool.shares.cloned => SPACE.marker,
-            "dedupratio" | "bcloneratio" if exact => "1.00",
-            "dedupratio" | "bcloneratio" => "1.00x",
+            "dedupratio" | "bcloneused" | "bclonesaved" | "bcloneratio" => {
+                if let Some(known) = shared(pool.sharing, name, exact) {
+                    return known;
+                }
+                SPACE.marker
+            }
             "last_scrubbed_txg" if pool.scan.is_some() => return self.txg(pool.open_txg),
-            "bcloneused" | "bclonesaved" | "last_scrubbed_txg" => "0",
+            "last_scrubbed_txg" => "0",
             "size" => return size(pool.size(), exact),
             "maxblocksize" | "maxdnodesize" => {
                 let largest = match name {
@@ -275,6 +277,29 @@ impl Console<'_> {
             }
         };
         if active { "active" } else { "enabled" }.to_owned()
+    }
+}
+
+/// What is told of blocks that stand for several, if it is known.
+fn shared(sharing: Sharing, name: &str, exact: bool) -> Option<String> {
+    let ratio = |tally: Tally| {
+        let hundredths = tally.ratio()?;
+        let (whole, rest) = (hundredths / 100, hundredths % 100);
+        let unit = if exact { "" } else { "x" };
+        Some(format!("{whole}.{rest:02}{unit}"))
+    };
+    let bytes = |bytes: u64| {
+        if exact {
+            bytes.to_string()
+        } else {
+            nice_number(bytes)
+        }
+    };
+    match name {
+        "dedupratio" => ratio(sharing.duplicates),
+        "bcloneratio" => ratio(sharing.clones),
+        "bcloneused" => Some(bytes(sharing.clones.used.known()?)),
+        _ => Some(bytes(sharing.clones.saved.known()?)),
     }
 }
 

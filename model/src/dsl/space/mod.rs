@@ -306,7 +306,7 @@ impl Space {
     }
 
     /// The transaction group of the snapshot before it (`ds_prev_snap_txg`).
-    fn previous_txg(&self, id: DatasetId) -> u64 {
+    pub(crate) fn previous_txg(&self, id: DatasetId) -> u64 {
         let previous = self.account(id).previous;
         previous.map_or(0, |previous| self.account(previous).txg)
     }
