@@ -109,11 +109,19 @@ pub enum Fault {
     CloneIsCompressedAnew,
     /// With `relatime` the access time changes at every read.
     RelatimeIsStrict,
+    /// A punched hole leaves its file dirty although nothing was there.
+    PunchTouchesHoles,
+    /// A file that could not be extended tells its own size.
+    RefusedSizeIsHidden,
+    /// What deduplicated and cloned blocks save is not available.
+    SharingSavesNothing,
+    /// A volume is read into memory once, and not each time its device is opened.
+    VolumeIsReadOnce,
 }
 
 impl Fault {
     /// All planted faults.
-    pub const ALL: [Fault; 53] = [
+    pub const ALL: [Fault; 57] = [
         Fault::CloneCopies,
         Fault::DeferredNeverFires,
         Fault::DeferredFiresEarly,
@@ -167,5 +175,9 @@ impl Fault {
         Fault::SameIsWrittenAnew,
         Fault::CloneIsCompressedAnew,
         Fault::RelatimeIsStrict,
+        Fault::PunchTouchesHoles,
+        Fault::RefusedSizeIsHidden,
+        Fault::SharingSavesNothing,
+        Fault::VolumeIsReadOnce,
     ];
 }

@@ -135,7 +135,9 @@ impl State {
 
     /// Lets `stat` tell a size that a file did not get (`truncate_setsize` behind a failed `zfs_extend`).
     pub(crate) fn tell_size(&mut self, id: DatasetId, object: ObjectId, size: u64) {
-        if let Some(reading) = self.filesystem(id).map(|it| it.reading) {
+        if let Some(reading) = self.filesystem(id).map(|it| it.reading)
+            && !self.faulty(Fault::RefusedSizeIsHidden)
+        {
             self.told_sizes.insert((reading, object), size);
         }
     }

@@ -72,7 +72,7 @@ pub(crate) fn write(state: &mut State, name: &str, offset: u64, data: &Piece) ->
     if !offset.is_multiple_of(SECTOR) || !fits.is_multiple_of(SECTOR) {
         return Err(Errno::EINVAL.into());
     }
-    state.read_again(id);
+    open_anew(state, id);
     let one = if state.is_tight(id, Change::writes(fits)) {
         ONE
     } else {
@@ -132,7 +132,7 @@ pub(crate) fn discard(state: &mut State, name: &str, offset: u64, len: u64) -> R
         return Ok(None);
     }
     let change = Change::frees(blocks.indirect_bytes());
-    state.read_again(id);
+    open_anew(state, id);
     let reaches = content(state, id)?.reaches(start, terms(state, id));
     state.assign(id, change)?;
     let terms = terms(state, id);
@@ -165,6 +165,13 @@ fn close(state: &mut State, id: DatasetId) -> Result {
     Ok(None)
 }
 
+/// Its device is opened, and what is in the volume read into memory for that.
+fn open_anew(state: &mut State, id: DatasetId) {
+    if !state.faulty(Fault::VolumeIsReadOnce) {
+        state.read_again(id);
+    }
+}
+
 /// Frees what lies behind the end of a volume that has become smaller; it is read into memory for that, as it is
 /// each time that its device is opened (`zvol_update_volsize`).
 pub(crate) fn cut(state: &mut State, id: DatasetId) {
@@ -175,7 +182,7 @@ pub(crate) fn cut(state: &mut State, id: DatasetId) {
     else {
         return;
     };
-    state.read_again(id);
+    open_anew(state, id);
     let terms = terms(state, id);
     if content(state, id).is_ok_and(|it| it.reaches(size, terms)) {
         state.write_closed();

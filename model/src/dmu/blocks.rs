@@ -373,7 +373,7 @@ impl Blocks {
         if let Some(block) = self.allocated.get(&0) {
             let mut pieces = block.pieces.to_vec();
             push(&mut pieces, Piece::zeros(more));
-            self.put(0, pieces.into(), terms);
+            self.put_or_hole(0, pieces.into(), terms);
             self.settle(0, 0, terms);
         } else if self.pending.as_ref().is_some_and(|it| it.freed_first) {
             // On disk it is still there, and is made larger: zeros take its place (`dnode_set_blksz`).
@@ -382,7 +382,17 @@ impl Blocks {
         }
     }
 
-    /// Writes a block.
+    /// Writes a block; zeros that are compressed are a hole.
+    fn put_or_hole(&mut self, number: u64, pieces: Pieces, terms: Terms) {
+        let holes = terms.policy.compression != Compression::Off;
+        if holes && pieces.iter().all(Piece::is_zero) {
+            self.give_up(number..=number);
+        } else {
+            self.put(number, pieces, terms);
+        }
+    }
+
+    /// Writes a block, be it of zeros.
     fn put(&mut self, number: u64, pieces: Pieces, terms: Terms) {
         let block = Block {
             birth: terms.txg,
@@ -681,12 +691,7 @@ impl Blocks {
             push_range(&mut pieces, old, behind, size - behind);
             pieces.into()
         };
-        let holes = terms.policy.compression != Compression::Off;
-        if holes && pieces.iter().all(Piece::is_zero) {
-            self.give_up(number..=number);
-        } else {
-            self.put(number, pieces, terms);
-        }
+        self.put_or_hole(number, pieces, terms);
         self.last = self.last.max(number);
         self.last_on_disk = self.last_on_disk.max(number);
     }

@@ -6,6 +6,7 @@ use crate::dmu::storage::Storage;
 use crate::dsl::dataset::DatasetId;
 use crate::dsl::names;
 use crate::dsl::property::{Property, Value};
+use crate::fault::Fault;
 use crate::machine::State;
 use crate::spa::Pool;
 
@@ -38,8 +39,10 @@ impl State {
         for id in due {
             self.write(id);
         }
+        let saves = !self.faulty(Fault::SharingSavesNothing);
         for root in closed_pools {
-            if let Some(pool) = self.pool_of_mut(root)
+            if saves
+                && let Some(pool) = self.pool_of_mut(root)
                 && !pool.count_shared()
             {
                 pool.space.lose();

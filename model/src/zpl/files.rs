@@ -733,6 +733,7 @@ fn punch(state: &mut State, at: &At, offset: u64, len: u64) -> Result {
     }
     let terms = terms(state, id);
     let zeros = state.faulty(Fault::PunchWritesZeros);
+    let touches = state.faulty(Fault::PunchTouchesHoles);
     // What touches nothing leaves nothing dirty.
     let mut body = znode(state, id, object)?.body.clone();
     if let Body::File(blocks) = &mut body {
@@ -740,7 +741,7 @@ fn punch(state: &mut State, at: &At, offset: u64, len: u64) -> Result {
             let len = len.min(blocks.size().saturating_sub(offset));
             blocks.write(offset, &Piece::zeros(len), terms);
         }
-        if blocks.punch(offset, if zeros { 0 } else { len }, terms) || zeros {
+        if blocks.punch(offset, if zeros { 0 } else { len }, terms) || zeros || touches {
             znode_mut(state, id, object)?.body = body;
         }
     }
