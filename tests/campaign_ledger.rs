@@ -6,10 +6,15 @@ use std::path::Path;
 
 use serde_json::Value;
 
-/// The number at a path of keys.
+/// The number at a path of keys. Increments are counted since they are drawn.
 fn number(run: &Value, path: &str) -> u64 {
-    let number = run.pointer(path).and_then(Value::as_u64);
-    number.unwrap_or_else(|| panic!("no number {path} in {run}"))
+    match run.pointer(path) {
+        None if path == "/increments" => 0,
+        found => {
+            let number = found.and_then(Value::as_u64);
+            number.unwrap_or_else(|| panic!("no number {path} in {run}"))
+        }
+    }
 }
 
 /// Adds up the numbers at these paths, by what `key` tells of a run.
@@ -28,11 +33,10 @@ fn sums<'a, const N: usize>(
     sums
 }
 
-#[test]
-fn the_tables_are_the_sums_of_the_files() {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/campaigns");
+/// The runs that are written down in a directory.
+fn runs(directory: &Path) -> Vec<Value> {
     let mut runs: Vec<Value> = Vec::new();
-    for entry in fs::read_dir(&directory).unwrap() {
+    for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_none_or(|it| it != "json") {
             continue;
@@ -46,7 +50,38 @@ fn the_tables_are_the_sums_of_the_files() {
         );
         runs.push(run);
     }
-    let text = |run: &Value, key: &str| run[key].as_str().expect("a text").to_owned();
+    runs
+}
+
+fn text(run: &Value, key: &str) -> String {
+    run[key].as_str().expect("a text").to_owned()
+}
+
+/// The rows of the mixes of space figures.
+fn of_space<'a>(runs: impl Iterator<Item = &'a Value>) -> Vec<String> {
+    let paths = [
+        "/runs",
+        "/drawn",
+        "/divergences",
+        "/figures/printed",
+        "/figures/exact",
+    ];
+    let sums = sums(runs, paths, |run| {
+        format!("{} | {}", text(run, "mix"), text(run, "openzfs"))
+    });
+    sums.into_iter().map(
+        |(key, [runs, drawn, divergences, printed, exact])| {
+            let share = exact * 10_000 / printed.max(1);
+            let (whole, rest) = (share / 100, share % 100);
+            format!("| {key} | {runs} | {drawn} | {divergences} | {printed} | {exact} | {whole}.{rest:02} % |")
+        },
+    ).collect()
+}
+
+#[test]
+fn the_tables_are_the_sums_of_the_files() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/campaigns");
+    let (runs, earlier) = (runs(&directory), runs(&directory.join("earlier")));
     let (space, others): (Vec<&Value>, Vec<_>) = runs
         .iter()
         .partition(|run| text(run, "mix").starts_with("space"));
@@ -62,32 +97,15 @@ fn the_tables_are_the_sums_of_the_files() {
             format!("| {release} | {runs} | {steps} | {succeeded} | {divergences} |")
         })
         .collect();
-    let paths = [
-        "/runs",
-        "/drawn",
-        "/divergences",
-        "/figures/printed",
-        "/figures/exact",
-    ];
-    let space = sums(space.into_iter(), paths, |run| {
-        format!("{} | {}", text(run, "mix"), text(run, "openzfs"))
-    });
-    rows.extend(space.into_iter().map(
-        |(key, [runs, drawn, divergences, printed, exact])| {
-            let share = exact * 10_000 / printed.max(1);
-            let (whole, rest) = (share / 100, share % 100);
-            format!("| {key} | {runs} | {drawn} | {divergences} | {printed} | {exact} | {whole}.{rest:02} % |")
+    rows.extend(of_space(space.into_iter()));
+    rows.extend(of_space(earlier.iter()));
+    let paths = ["/runs", "/drawn", "/divergences", "/pairs", "/increments"];
+    let sharing = sums(sharing.into_iter(), paths, |run| text(run, "openzfs"));
+    rows.extend(sharing.into_iter().map(
+        |(release, [runs, drawn, divergences, pairs, increments])| {
+            format!("| {release} | {runs} | {drawn} | {divergences} | {pairs} | {increments} |")
         },
     ));
-    let paths = ["/runs", "/drawn", "/divergences", "/pairs"];
-    let sharing = sums(sharing.into_iter(), paths, |run| text(run, "openzfs"));
-    rows.extend(
-        sharing
-            .into_iter()
-            .map(|(release, [runs, drawn, divergences, pairs])| {
-                format!("| {release} | {runs} | {drawn} | {divergences} | {pairs} |")
-            }),
-    );
     let page = fs::read_to_string(directory.join("README.md")).unwrap();
     let mut in_table = false;
     let mut tables = Vec::new();

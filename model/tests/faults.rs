@@ -218,7 +218,11 @@ fn scenario(fault: Fault) -> Option<Vec<DslOp>> {
         | Fault::DiscardReachesParts
         | Fault::DraidHasNoParity
         | Fault::CloneIsCompressedAnew
-        | Fault::RelatimeIsStrict => return None,
+        | Fault::RelatimeIsStrict
+        | Fault::PunchTouchesHoles
+        | Fault::RefusedSizeIsHidden
+        | Fault::SharingSavesNothing
+        | Fault::VolumeIsReadOnce => return None,
     })
 }
 

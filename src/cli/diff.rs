@@ -204,6 +204,10 @@ impl Diff {
         if pairs > 0 {
             document["pairs"] = pairs.into();
         }
+        let increments = sum(|it| it.report.increments);
+        if increments > 0 {
+            document["increments"] = increments.into();
+        }
         let name = format!("{}-{version}-{first}-{}.json", mix.name(), found.len());
         write(directory, &name, format!("{document:#}\n").as_bytes())
     }

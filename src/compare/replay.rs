@@ -29,6 +29,9 @@ pub struct Report {
     pub figures: Figures,
     /// How many clones and their origins have the same blocks: those that `pointers` listed in [`diff_trace`].
     pub pairs: usize,
+    /// How many files have the blocks of a snapshot that the streams of `zfs send -i` tell: those of `shared` in
+    /// [`diff_trace`].
+    pub increments: usize,
 }
 
 /// The numbers in listings of space figures that agree.
@@ -90,6 +93,7 @@ impl Report {
             excused: Excused::default(),
             figures: Figures::default(),
             pairs: 0,
+            increments: 0,
         }
     }
 
@@ -333,10 +337,13 @@ pub fn diff_trace(
         let step = (*i, inserted.then_some(command));
         let before = report.divergences.len();
         report.step(&mut comparer, step, &Expected::from(expected), got);
-        if command.words.first().is_some_and(|it| it == "pointers")
-            && report.divergences.len() == before
-        {
-            report.pairs += pairs(expected);
+        if report.divergences.len() > before {
+            continue;
+        }
+        match command.words.first().map(String::as_str) {
+            Some("pointers") => report.pairs += pairs(expected),
+            Some("shared") => report.increments += usize::from(expected.succeeded()),
+            _ => {}
         }
     }
     Ok(report)
