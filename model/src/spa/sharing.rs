@@ -20,6 +20,9 @@ pub struct Sharing {
     pub cloned: bool,
     /// Whether any was ever written with `dedup`.
     pub deduplicated: bool,
+    /// Whether some were written with `dedup` that are the same and ask for different numbers of copies, where they share
+    /// an entry of the table: how many copies that has from then on is not followed.
+    pub lost: bool,
     /// Those with `dedup`, also those that stand for one.
     pub duplicates: Tally,
     /// Those that were cloned.
@@ -108,7 +111,6 @@ impl Pool {
         let is_flat = self.features.contains("fast_dedup");
         let mut met = Met::default();
         let mut duplicates = Tally::default();
-        let mut is_known = true;
         for (id, dataset) in &self.datasets {
             // What is older has been met in the snapshot before it.
             let since = self.space.previous_txg(id);
@@ -131,8 +133,7 @@ impl Pool {
                             copies: (!is_flat).then_some(block.policy.copies),
                         };
                         let before = met.duplicates.insert(key, block.policy.copies);
-                        // It would get as many copies as any of them asks for, and keep them.
-                        is_known &= before.is_none_or(|it| it == block.policy.copies);
+                        self.sharing.lost |= before.is_some_and(|it| it != block.policy.copies);
                         duplicates.add(size, before.is_some());
                     } else if self.sharing.cloned {
                         let written = block.written(object, number);
@@ -149,6 +150,6 @@ impl Pool {
         }
         self.sharing.duplicates = duplicates;
         self.sharing.clones = clones;
-        is_known
+        !self.sharing.lost
     }
 }

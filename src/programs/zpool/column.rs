@@ -296,6 +296,7 @@ fn shared(sharing: Sharing, name: &str, exact: bool) -> Option<String> {
         }
     };
     match name {
+        "dedupratio" if sharing.lost => None,
         "dedupratio" => ratio(sharing.duplicates),
         "bcloneratio" => ratio(sharing.clones),
         "bcloneused" => Some(bytes(sharing.clones.used.known()?)),
