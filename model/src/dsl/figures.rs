@@ -8,6 +8,7 @@ use crate::dmu::storage::Figure;
 use crate::dsl::dataset::{Dataset, DatasetId};
 use crate::dsl::property::Property;
 use crate::machine::State;
+use crate::spa::Pool;
 
 impl State {
     /// A figure in bytes, or a ratio in hundredths; none where nothing is known of it. What a pool needs for
@@ -93,7 +94,8 @@ impl State {
     /// more that is not known.
     #[must_use]
     pub fn beside_metadata(&self, id: DatasetId, property: Property) -> Option<Beside> {
-        let pool = self.pool_of(id).filter(|pool| pool.space.contains(id))?;
+        let is_known = |pool: &&Pool| pool.space.contains(id) && pool.doubt.is_none();
+        let pool = self.pool_of(id).filter(is_known)?;
         let own = pool.own_metadata();
         let blocks = pool.space.blocks(id);
         Some(match property {
