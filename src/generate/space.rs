@@ -122,7 +122,8 @@ impl Sequence {
         if let Some(pool) = setup.last_mut() {
             *pool = format!("zpool create -O atime=off -O compression=off {pool}");
         }
-        setup.extend(["a", "b", "c"].map(|it| format!("zfs create tank/{it}")));
+        let first = ["a", "b", "c", "a/b", "b/c", "c/a"];
+        setup.extend(first.map(|it| format!("zfs create tank/{it}")));
         setup.push("zfs snapshot -r tank@s1".to_owned());
         Sequence {
             draw,
