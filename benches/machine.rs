@@ -203,7 +203,7 @@ fn a_million_files(criterion: &mut Criterion) {
         &op,
     );
     let op = Op::File(FileOp::Stat {
-        at: at("tank/million", "/file-0500000"),
+        file: Target::Path(at("tank/million", "/file-0500000")),
     });
     criterion.bench_function("million files: stat", |bench| {
         let mut machine = Machine::clone(&machine);

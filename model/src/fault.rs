@@ -117,11 +117,17 @@ pub enum Fault {
     SharingSavesNothing,
     /// A volume is read into memory once, and not each time its device is opened.
     VolumeIsReadOnce,
+    /// Everybody may do everything.
+    EverybodyIsRoot,
+    /// Everybody who may write to a sticky directory removes what others own.
+    StickyIsIgnored,
+    /// No file can be exchanged for another one on any release, and no whiteout left behind.
+    NoExchange,
 }
 
 impl Fault {
     /// All planted faults.
-    pub const ALL: [Fault; 57] = [
+    pub const ALL: [Fault; 60] = [
         Fault::CloneCopies,
         Fault::DeferredNeverFires,
         Fault::DeferredFiresEarly,
@@ -179,5 +185,8 @@ impl Fault {
         Fault::RefusedSizeIsHidden,
         Fault::SharingSavesNothing,
         Fault::VolumeIsReadOnce,
+        Fault::EverybodyIsRoot,
+        Fault::StickyIsIgnored,
+        Fault::NoExchange,
     ];
 }

@@ -13,6 +13,7 @@ use crate::release::Release;
 use crate::spa::Pool;
 use crate::zpl::mount::Mounts;
 use crate::zpl::open::OpenFiles;
+use crate::zpl::permission::Credentials;
 
 /// A machine with pools, as a value.
 ///
@@ -37,6 +38,8 @@ pub struct State {
     pub pools: BTreeMap<String, Arc<Pool>>,
     /// Exported pools, the last one last.
     pub exported: Vec<Arc<Pool>>,
+    /// Who makes the system calls on files.
+    pub user: Credentials,
     /// The mount table.
     pub mounts: Mounts,
     /// Open files, by the process and the name of the handle.
@@ -64,6 +67,7 @@ impl Machine {
                 directories: BTreeSet::new(),
                 pools: BTreeMap::new(),
                 exported: Vec::new(),
+                user: Credentials::default(),
                 mounts: Mounts::default(),
                 open_files: OpenFiles::default(),
                 told_sizes: BTreeMap::new(),

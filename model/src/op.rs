@@ -5,6 +5,7 @@ use crate::machine::State;
 use crate::outcome::Outcome;
 use crate::spa::op::PoolOp;
 use crate::zpl::op::FileOp;
+use crate::zpl::permission::Credentials;
 
 /// One operation on a machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub enum Op {
     Dataset(DslOp),
     /// On files, directories, mounts and open files.
     File(FileOp),
+    /// System calls on files are made by somebody else from now on.
+    Become(Credentials),
     /// That many seconds pass.
     Wait(u64),
 }
@@ -25,6 +28,10 @@ impl Op {
             Op::Pool(op) => op.apply(state),
             Op::Dataset(op) => op.apply(state),
             Op::File(op) => op.apply(state),
+            Op::Become(user) => {
+                state.user = user.clone();
+                Outcome::Done
+            }
             Op::Wait(seconds) => {
                 state.now = state.now.saturating_add(*seconds);
                 Outcome::Done

@@ -180,6 +180,9 @@ fn scenario(fault: Fault) -> Option<Vec<DslOp>> {
         ],
         // These are faults of files, of mounts, of pools, or of the order in which `zfs` does things.
         Fault::CloneCopies
+        | Fault::EverybodyIsRoot
+        | Fault::StickyIsIgnored
+        | Fault::NoExchange
         | Fault::UnlinkShowsBelow
         | Fault::WriteReachesOrigin
         | Fault::RollbackKeepsNewer

@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use ztwin_model::dmu::data::Piece;
 use ztwin_model::layer::{Attributes, LayerContent, LayerEntry, Tree, changes, export};
 
+use ztwin_model::zpl::op::FileKind;
+
 use super::shell::{COLUMNS, Halt, Ran, Shell, attempt};
 
 /// Where the driver mounts layers.
@@ -302,6 +304,13 @@ fn line(entry: &LayerEntry) -> String {
             told('f', it, size, &format!(" {}", digest(pieces)))
         }
         LayerContent::Link(it, target) => told('l', it, 0, &format!(" -> {target}")),
+        LayerContent::Special(it, special) => {
+            let kind = FileKind::Special(*special).letter();
+            let numbers = special
+                .device()
+                .map(|(major, minor)| format!(" {major}:{minor}"));
+            told(kind, it, 0, &numbers.unwrap_or_default())
+        }
         LayerContent::HardLink(first) => {
             format!("h {path} => {}", first.trim_start_matches('/'))
         }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tar::{Archive, Builder, EntryType, Header};
 use ztwin_model::dmu::data::{self, Source};
 use ztwin_model::layer::{Attributes, LayerContent, LayerEntry};
+use ztwin_model::zpl::znode::Special;
 
 /// What the name of a whiteout starts with.
 const WHITEOUT: &str = ".wh.";
@@ -86,6 +87,18 @@ pub fn write(entries: &[LayerEntry], to: impl Write) -> io::Result<()> {
                 set(&mut header, attributes);
                 header.set_entry_type(EntryType::Symlink);
                 archive.append_link(&mut header, path, &**target)?;
+            }
+            LayerContent::Special(attributes, special) => {
+                set(&mut header, attributes);
+                header.set_entry_type(match special {
+                    Special::CharacterDevice(..) => EntryType::Char,
+                    Special::BlockDevice(..) => EntryType::Block,
+                    Special::Fifo | Special::Socket => EntryType::Fifo,
+                });
+                let (major, minor) = special.device().unwrap_or_default();
+                header.set_device_major(major)?;
+                header.set_device_minor(minor)?;
+                archive.append_data(&mut header, path, io::empty())?;
             }
             LayerContent::HardLink(target) => {
                 header.set_entry_type(EntryType::Link);

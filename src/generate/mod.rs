@@ -7,6 +7,7 @@
 
 mod administration;
 mod draw;
+mod files;
 mod space;
 
 use ztwin_model::Release;
@@ -34,6 +35,8 @@ pub enum Mix {
     SpaceRaidz,
     /// Clones, and clones of them, that are written to: at the end which blocks they share
     Sharing,
+    /// System calls of several users on files of a filesystem, its snapshots and its clones
+    Files,
 }
 
 impl Mix {
@@ -47,6 +50,7 @@ impl Mix {
             Mix::SpaceMirror => "space-mirror",
             Mix::SpaceRaidz => "space-raidz",
             Mix::Sharing => "sharing",
+            Mix::Files => "files",
         }
     }
 
@@ -59,7 +63,7 @@ impl Mix {
     /// The pool of a mix about space or sharing.
     fn layout(self) -> Option<&'static [&'static str]> {
         match self {
-            Mix::Administration => None,
+            Mix::Administration | Mix::Files => None,
             Mix::Space12 | Mix::Sharing => Some(space::ONE_DEVICE_12),
             Mix::Space14 => Some(space::ONE_DEVICE_14),
             Mix::SpaceMirror => Some(space::MIRROR),
@@ -68,11 +72,19 @@ impl Mix {
     }
 }
 
-/// Tells the words of the next step; none behind the last one.
-type Next = dyn FnMut(&State) -> Option<Vec<String>>;
+/// Tells the next step; none behind the last one.
+type Next = dyn FnMut(&State) -> Option<Command>;
 
 fn words(line: &str) -> Vec<String> {
     line.split(' ').map(str::to_owned).collect()
+}
+
+/// A step of the first process.
+fn of_root(words: Vec<String>) -> Command {
+    Command {
+        words,
+        ..Command::default()
+    }
 }
 
 /// The fewest and the most steps of a sequence, before the last ones that look at the result.
@@ -91,26 +103,24 @@ pub fn trace(
     let drawn = LENGTH.0 + draw.below(LENGTH.1 - LENGTH.0 + 1);
     let length = length.unwrap_or(usize::try_from(drawn).unwrap_or(usize::MAX));
     let mut next: Box<Next> = match mix.layout() {
+        None if mix == Mix::Files => {
+            let mut sequence = files::Sequence::new(draw, length);
+            Box::new(move |state| sequence.next(state))
+        }
         None => {
             let mut sequence = administration::Sequence::new(draw, length);
-            Box::new(move |state| sequence.next(state))
+            Box::new(move |state| sequence.next(state).map(of_root))
         }
         Some(layout) => {
             let mut sequence = match mix {
                 Mix::Sharing => space::Sequence::of_sharing(draw, length, layout),
                 _ => space::Sequence::of_space(draw, length, layout),
             };
-            Box::new(move |state| sequence.next(state))
+            Box::new(move |state| sequence.next(state).map(of_root))
         }
     };
     let model = ModelPools::new(release, Blobs::default());
-    let steps = model.grow(&mut |state| {
-        let words = next(state)?;
-        Some(Command {
-            words,
-            ..Command::default()
-        })
-    })?;
+    let steps = model.grow(&mut next)?;
     let head = [
         format!("Drawn: mix {}, seed {seed}.", mix.name()),
         String::new(),

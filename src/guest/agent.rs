@@ -37,10 +37,15 @@ const MOUNTS: [(&str, &str, &str, &str); 9] = [
 ];
 
 /// Parameters of the kernel, so that what a trace does depends on the trace alone.
-const PARAMETERS: [(&str, &str); 6] = [
+const PARAMETERS: [(&str, &str); 10] = [
     // Programs at the same addresses each time: software emulation then translates them once, and a
     // command takes half the time.
     ("/proc/sys/kernel/randomize_va_space", "0"),
+    // As Debian has them: what users may not follow, link to and open in directories that others write to.
+    ("/proc/sys/fs/protected_symlinks", "1"),
+    ("/proc/sys/fs/protected_hardlinks", "1"),
+    ("/proc/sys/fs/protected_fifos", "1"),
+    ("/proc/sys/fs/protected_regular", "2"),
     // Transaction groups close when a step closes them, not when 5 s or 20 % of dirty data are over.
     ("/sys/module/zfs/parameters/zfs_txg_timeout", "3600"),
     (

@@ -11,6 +11,7 @@ use ztwin_model::layer::Tree;
 use ztwin_model::outcome::Errno;
 use ztwin_model::zpl::mount::MountOptions;
 use ztwin_model::zpl::op::{At, FileOp, FileResult};
+use ztwin_model::zpl::permission::Credentials;
 
 use super::blobs::Blobs;
 use super::pointers::{self, Holder};
@@ -52,6 +53,9 @@ pub(super) trait Arm {
     /// Runs `zfs` or `zpool`.
     fn program(&mut self, words: &[String], input: &[u8]) -> Result<Printed, Unavailable>;
 
+    /// System calls are made by this user from now on.
+    fn become_user(&mut self, user: &Credentials);
+
     /// Runs one system call.
     fn call(&mut self, op: &FileOp) -> Result<Called, Unavailable>;
 
@@ -77,6 +81,8 @@ pub(super) struct Runner<A> {
     blobs: Blobs,
     streams: BTreeMap<String, Bytes>,
     drivers: Drivers,
+    /// Whose system calls those of a process are; root's where it does not say.
+    users: BTreeMap<String, Credentials>,
 }
 
 impl<A: Arm> Runner<A> {
@@ -87,6 +93,7 @@ impl<A: Arm> Runner<A> {
             blobs,
             streams: BTreeMap::new(),
             drivers: Drivers::default(),
+            users: BTreeMap::new(),
         }
     }
 
@@ -310,7 +317,7 @@ impl<A: Arm> Session for Runner<A> {
         Ok(printed)
     }
 
-    fn verb(&mut self, _process: &str, verb: &Verb) -> Result<Printed, Unavailable> {
+    fn verb(&mut self, process: &str, verb: &Verb) -> Result<Printed, Unavailable> {
         match verb {
             Verb::Vdev { path, size } => self.call(&FileOp::MakeVdev {
                 path: path.as_str().into(),
@@ -334,7 +341,20 @@ impl<A: Arm> Session for Runner<A> {
                     beside: false,
                 })
             }
-            Verb::File(op) => self.call(op),
+            Verb::File(op) => {
+                let user = self.users.get(process).cloned();
+                let Some(user) = user else {
+                    return self.call(op);
+                };
+                self.arm.become_user(&user);
+                let printed = self.call(op);
+                self.arm.become_user(&Credentials::default());
+                printed
+            }
+            Verb::User(user) => {
+                self.users.insert(process.to_owned(), user.clone());
+                Ok(Printed::default())
+            }
             Verb::State { verbose } => self.state(*verbose),
             Verb::Pointers { pool } => self.pointers(pool),
         }

@@ -7,6 +7,7 @@ use ztwin_model::dmu::ROOT;
 use ztwin_model::dsl::dataset::{Dataset, DatasetId};
 use ztwin_model::machine::State;
 use ztwin_model::zpl::op::{At, FileOp, FileResult};
+use ztwin_model::zpl::permission::Credentials;
 use ztwin_model::zpl::znode::Body;
 use ztwin_model::{Machine, Op, Outcome, Release};
 
@@ -157,6 +158,11 @@ impl Arm for ModelArm {
     fn tick(&mut self) {
         // A tick always succeeds.
         let _ = self.machine.apply(&Op::Wait(1));
+    }
+
+    fn become_user(&mut self, user: &Credentials) {
+        // That always succeeds.
+        let _ = self.machine.apply(&Op::Become(user.clone()));
     }
 
     fn program(&mut self, words: &[String], _input: &[u8]) -> Result<Printed, Unavailable> {

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use ztwin_model::dmu::data::{Piece, push_range};
 use ztwin_model::dmu::storage::Figure;
 use ztwin_model::layer::{Content, Entry};
-use ztwin_model::zpl::op::{FileOp, FileResult, Stat};
+use ztwin_model::zpl::op::{FileKind, FileOp, FileResult, Identity, Moment, Stat, Told};
+use ztwin_model::zpl::znode::Special;
 
 use super::Printed;
 use crate::compare::BETWEEN;
@@ -105,6 +106,7 @@ pub(super) fn entry(entry: &Entry, digest: impl FnOnce(&[Piece]) -> String) -> S
         Content::File(pieces) => format!(" {}", digest(pieces)),
         Content::Directory => String::new(),
         Content::Link(target) => format!(" -> {}", shown(target)),
+        Content::Special(special) => device(*special),
     };
     format!(
         "{} {:04o} {} {}:{} {} {}{after}",
@@ -118,10 +120,38 @@ pub(super) fn entry(entry: &Entry, digest: impl FnOnce(&[Piece]) -> String) -> S
     )
 }
 
+/// The numbers of a device, behind a blank.
+fn device(special: Special) -> String {
+    match special.device() {
+        Some((major, minor)) => format!(" {major}:{minor}"),
+        None => String::new(),
+    }
+}
+
+fn moment(moment: Moment) -> String {
+    match moment {
+        Moment::Ago(steps) => steps.to_string(),
+        Moment::Set(seconds) => format!("@{seconds}"),
+    }
+}
+
+/// How many steps ago it happened, or what it was set to.
+fn times(told: &Told) -> String {
+    format!(
+        "mtime={} ctime={} atime={} birth={}",
+        moment(told.modification),
+        moment(told.change),
+        moment(told.access),
+        moment(told.birth),
+    )
+}
+
 fn stat(stat: &Stat) -> String {
-    let block = stat
-        .block_size
-        .map_or_else(String::new, |size| format!(" block={size}"));
+    let block = match (stat.block_size, stat.kind) {
+        (Some(size), _) => format!(" block={size}"),
+        (None, FileKind::Special(special)) => device(special),
+        (None, _) => String::new(),
+    };
     format!(
         "{} {:04o} {} {}:{} {}{block}",
         stat.kind.letter(),
@@ -161,6 +191,20 @@ pub(super) fn result(op: &FileOp, result: Option<&FileResult>) -> Printed {
             ..Printed::default()
         },
         Some(FileResult::Stat(it)) => Printed::line(&stat(it)),
+        Some(FileResult::Times(told)) => Printed::line(&times(told)),
+        Some(FileResult::Identity(identity)) => Printed::line(match identity {
+            Identity::Same => "same",
+            Identity::OtherFile => "other file",
+            Identity::OtherDataset => "other dataset",
+        }),
+        Some(FileResult::Entries(entries)) => Printed {
+            out: entries
+                .iter()
+                .map(|(name, letter)| format!("{letter} {}\n", shown(name)))
+                .collect::<String>()
+                .into_bytes(),
+            ..Printed::default()
+        },
         Some(FileResult::Tree(tree)) => {
             let mut out = String::new();
             for it in &tree.entries {

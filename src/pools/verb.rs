@@ -6,8 +6,10 @@
 use std::sync::Arc;
 
 use ztwin_model::dmu::data::{Piece, Source};
-use ztwin_model::zpl::op::{At, FileOp, Target, Unmount};
+use ztwin_model::zpl::op::{At, FileOp, NewTime, Opening, Renaming, Target, Unmount};
 use ztwin_model::zpl::open::Handle;
+use ztwin_model::zpl::permission::Credentials;
+use ztwin_model::zpl::znode::Special;
 
 use super::blobs::Blobs;
 
@@ -32,6 +34,8 @@ pub enum Verb {
     },
     /// One system call.
     File(FileOp),
+    /// `user UID:GID[,GROUP...]`: whose system calls those of the process are from now on.
+    User(Credentials),
     /// `state [-v]`: the whole visible state.
     State {
         /// Every file, instead of a digest of each tree.
@@ -45,7 +49,7 @@ pub enum Verb {
 }
 
 /// The verbs, with what follows each.
-pub const VERBS: [(&str, &str); 31] = [
+pub const VERBS: [(&str, &str); 37] = [
     ("vdev", "PATH SIZE"),
     ("mount", "[-o ro] DATASET PATH"),
     ("umount", "[-l|-f] PATH"),
@@ -54,32 +58,47 @@ pub const VERBS: [(&str, &str); 31] = [
         "DATASET:/PATH|HANDLE|VOLUME OFFSET LENGTH data=SOURCE",
     ),
     ("read", "DATASET:/PATH|HANDLE|VOLUME OFFSET LENGTH"),
-    ("truncate", "DATASET:/PATH SIZE"),
-    ("punch", "DATASET:/PATH|VOLUME OFFSET LENGTH"),
+    ("truncate", "DATASET:/PATH|HANDLE SIZE"),
+    ("punch", "DATASET:/PATH|HANDLE|VOLUME OFFSET LENGTH"),
+    ("seek", "DATASET:/PATH|HANDLE data|hole OFFSET"),
     (
         "copy_file_range",
         "DATASET:/FROM OFFSET DATASET:/TO OFFSET LENGTH",
     ),
     ("reflink", "DATASET:/FROM DATASET:/TO"),
     ("mkdir", "DATASET:/PATH"),
+    ("mknod", "MODE DATASET:/PATH c|b|p|s [MAJOR:MINOR]"),
+    ("readdir", "DATASET:/PATH|HANDLE"),
     ("rmdir", "DATASET:/PATH"),
     ("unlink", "DATASET:/PATH"),
-    ("rename", "DATASET:/OLD DATASET:/NEW"),
-    ("link", "DATASET:/OLD DATASET:/NEW"),
+    (
+        "rename",
+        "[--noreplace|--exchange|--whiteout] DATASET:/OLD DATASET:/NEW",
+    ),
+    ("link", "DATASET:/OLD|HANDLE DATASET:/NEW"),
     ("symlink", "TARGET DATASET:/PATH"),
     ("readlink", "DATASET:/PATH"),
-    ("chmod", "MODE DATASET:/PATH"),
-    ("chown", "UID:GID DATASET:/PATH"),
-    ("utime", "SECONDS DATASET:/PATH"),
+    ("chmod", "MODE DATASET:/PATH|HANDLE"),
+    ("chown", "UID:GID DATASET:/PATH|HANDLE"),
+    (
+        "utime",
+        "SECONDS|now|keep DATASET:/PATH|HANDLE [SECONDS|now|keep]",
+    ),
+    ("times", "DATASET:/PATH|HANDLE"),
     ("setxattr", "DATASET:/PATH NAME LENGTH data=SOURCE"),
     ("getxattr", "DATASET:/PATH NAME"),
     ("removexattr", "DATASET:/PATH NAME"),
     ("listxattr", "DATASET:/PATH"),
-    ("stat", "DATASET:/PATH"),
+    ("stat", "DATASET:/PATH|HANDLE"),
+    ("same", "DATASET:/PATH DATASET:/PATH"),
     ("tree", "DATASET[:/PATH]"),
     ("blocks", "DATASET[:/PATH]"),
-    ("open", "HANDLE DATASET:/PATH [r|rw]"),
+    (
+        "open",
+        "HANDLE DATASET:/PATH [r|w|rw][,creat][,excl][,trunc][,append][,directory][,nofollow][,tmpfile]",
+    ),
     ("close", "HANDLE"),
+    ("user", "UID:GID[,GROUP...]"),
     ("shared", "DATASET:/PATH SNAPSHOT"),
     ("pointers", "POOL"),
     ("state", "[-v]"),
@@ -210,9 +229,63 @@ impl Words<'_> {
         })
     }
 
-    fn number(&mut self) -> Result<u64, Error> {
-        let number = self.word()?.parse().ok();
-        number.ok_or_else(|| self.bad("expected a number"))
+    /// A time for `utime`.
+    fn time(&mut self) -> Result<NewTime, Error> {
+        let time = match self.word()? {
+            "now" => Some(NewTime::Now),
+            "keep" => Some(NewTime::Keep),
+            seconds => seconds.parse().ok().map(NewTime::Seconds),
+        };
+        time.ok_or_else(|| self.bad("expected seconds since 1970, 'now' or 'keep'"))
+    }
+
+    /// `UID:GID`, and what stands behind commas.
+    fn user(&mut self) -> Result<(u32, u32, Vec<u32>), Error> {
+        let id = |text: &str| text.parse().ok().filter(|&id| id != u32::MAX);
+        let ids = |text: &str| {
+            let (uid, rest) = text.split_once(':')?;
+            let mut groups = rest.split(',').map(id).collect::<Option<Vec<u32>>>()?;
+            Some((id(uid)?, groups.remove(0), groups))
+        };
+        let user = ids(self.word()?);
+        user.ok_or_else(|| self.bad("expected UID:GID, two numbers"))
+    }
+
+    fn opening(&mut self) -> Result<Opening, Error> {
+        let mut how = Opening::default();
+        if self.next == self.all.len() {
+            how.read = true;
+            return Ok(how);
+        }
+        let flags: Vec<String> = self.word()?.split(',').map(str::to_owned).collect();
+        for flag in flags {
+            match &*flag {
+                "r" => how.read = true,
+                "w" => how.write = true,
+                "rw" => (how.read, how.write) = (true, true),
+                "creat" => how.create = true,
+                "excl" => how.exclusive = true,
+                "trunc" => how.truncate = true,
+                "append" => how.append = true,
+                "directory" => how.directory = true,
+                "nofollow" => how.no_follow = true,
+                "tmpfile" => how.temporary = true,
+                _ => {
+                    return Err(self.bad(
+                        "expected 'r', 'w' or 'rw', and creat, excl, trunc, append, directory, nofollow or \
+                         tmpfile behind commas",
+                    ));
+                }
+            }
+        }
+        if !how.read && !how.write {
+            return Err(self.bad("expected 'r', 'w' or 'rw' first"));
+        }
+        let wants_directory = how.directory && (how.create || how.temporary);
+        if wants_directory || how.temporary && how.create || how.truncate && !how.write {
+            return Err(self.bad("these do not go together on every kernel"));
+        }
+        Ok(how)
     }
 
     fn absolute(&mut self) -> Result<String, Error> {
@@ -261,6 +334,42 @@ impl Words<'_> {
             process: self.process.clone(),
             name: word.into(),
         })
+    }
+
+    /// A file by path or by handle.
+    fn path_or_handle(&mut self) -> Result<Target, Error> {
+        let word = self.all.get(self.next);
+        if word.is_some_and(|word| word.contains(':')) {
+            self.at().map(Target::Path)
+        } else {
+            self.handle().map(Target::Open)
+        }
+    }
+
+    fn special(&mut self) -> Result<Special, Error> {
+        let kind = self.word()?.to_owned();
+        let device = matches!(&*kind, "c" | "b");
+        let numbers = if device {
+            let numbers = self.word()?.split_once(':');
+            let numbers = numbers.and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+            numbers.ok_or_else(|| self.bad("expected MAJOR:MINOR, two numbers"))?
+        } else {
+            (0, 0)
+        };
+        match &*kind {
+            "c" => Ok(Special::CharacterDevice(numbers.0, numbers.1)),
+            "b" => Ok(Special::BlockDevice(numbers.0, numbers.1)),
+            "p" => Ok(Special::Fifo),
+            "s" => Ok(Special::Socket),
+            _ => Err(self.bad("expected c, b, p or s: a device, a FIFO or a socket")),
+        }
+    }
+
+    /// An octal mode.
+    fn mode(&mut self) -> Result<u32, Error> {
+        let mode = u32::from_str_radix(self.word()?, 8).ok();
+        let mode = mode.filter(|&mode| mode <= 0o7777);
+        mode.ok_or_else(|| self.bad("expected an octal number up to 7777"))
     }
 
     fn file(&mut self) -> Result<Target, Error> {
@@ -323,6 +432,14 @@ impl Words<'_> {
                     size: self.size()?,
                 });
             }
+            "user" => {
+                let (uid, gid, groups) = self.user()?;
+                return Ok(Verb::User(Credentials {
+                    uid,
+                    gid,
+                    groups: groups.into(),
+                }));
+            }
             "state" => {
                 return Ok(Verb::State {
                     verbose: self.option("-v"),
@@ -372,27 +489,30 @@ impl Words<'_> {
                 len: self.size()?,
             },
             "truncate" => FileOp::Truncate {
-                at: self.at()?,
+                file: self.path_or_handle()?,
                 size: self.size()?,
             },
-            "punch" => {
-                let volume = match self.all.get(self.next) {
-                    Some(word) if !word.contains(':') => Some(self.dataset()?.into()),
-                    _ => None,
-                };
-                match volume {
-                    Some(volume) => FileOp::Discard {
-                        volume,
-                        offset: self.size()?,
-                        len: self.size()?,
-                    },
-                    None => FileOp::Punch {
-                        at: self.at()?,
-                        offset: self.size()?,
-                        len: self.size()?,
-                    },
-                }
-            }
+            "punch" => match self.file()? {
+                Target::Volume(volume) => FileOp::Discard {
+                    volume,
+                    offset: self.size()?,
+                    len: self.size()?,
+                },
+                file => FileOp::Punch {
+                    file,
+                    offset: self.size()?,
+                    len: self.size()?,
+                },
+            },
+            "seek" => FileOp::Seek {
+                file: self.path_or_handle()?,
+                hole: match self.word()? {
+                    "data" => false,
+                    "hole" => true,
+                    _ => return Err(self.bad("expected 'data' or 'hole'")),
+                },
+                offset: self.size()?,
+            },
             "copy_file_range" => FileOp::Copy {
                 from: self.at()?,
                 offset: self.size()?,
@@ -404,15 +524,38 @@ impl Words<'_> {
                 from: self.at()?,
                 to: self.at()?,
             },
+            "mknod" => {
+                let mode = self.mode()?;
+                FileOp::MakeSpecial {
+                    at: self.at()?,
+                    special: self.special()?,
+                    mode,
+                }
+            }
+            "readdir" => FileOp::ReadDirectory {
+                directory: self.path_or_handle()?,
+            },
             "mkdir" => FileOp::MakeDirectory { at: self.at()? },
             "rmdir" => FileOp::RemoveDirectory { at: self.at()? },
             "unlink" => FileOp::Unlink { at: self.at()? },
-            "rename" => FileOp::Rename {
-                from: self.at()?,
-                to: self.at()?,
-            },
+            "rename" => {
+                let how = if self.option("--noreplace") {
+                    Renaming::Keep
+                } else if self.option("--exchange") {
+                    Renaming::Exchange
+                } else if self.option("--whiteout") {
+                    Renaming::Whiteout
+                } else {
+                    Renaming::Replace
+                };
+                FileOp::Rename {
+                    from: self.at()?,
+                    to: self.at()?,
+                    how,
+                }
+            }
             "link" => FileOp::Link {
-                from: self.at()?,
+                from: self.path_or_handle()?,
                 to: self.at()?,
             },
             "symlink" => FileOp::Symlink {
@@ -421,34 +564,44 @@ impl Words<'_> {
             },
             "readlink" => FileOp::ReadLink { at: self.at()? },
             "chmod" => {
-                let mode = u32::from_str_radix(self.word()?, 8)
-                    .ok()
-                    .filter(|&mode| mode <= 0o7777);
-                let mode = mode.ok_or_else(|| self.bad("expected an octal number up to 7777"))?;
+                let mode = self.mode()?;
                 FileOp::SetMode {
-                    at: self.at()?,
+                    file: self.path_or_handle()?,
                     mode,
                 }
             }
             "chown" => {
-                let ids = self.word()?.split_once(':').and_then(|(uid, gid)| {
-                    let id = |text: &str| text.parse().ok().filter(|&id| id != u32::MAX);
-                    Some((id(uid)?, id(gid)?))
-                });
-                let (uid, gid) = ids.ok_or_else(|| self.bad("expected UID:GID, two numbers"))?;
+                let (uid, gid, groups) = self.user()?;
+                if !groups.is_empty() {
+                    return Err(self.bad("expected UID:GID, two numbers"));
+                }
                 FileOp::SetOwner {
-                    at: self.at()?,
+                    file: self.path_or_handle()?,
                     uid,
                     gid,
                 }
             }
             "utime" => {
-                let seconds = self.number()?;
-                FileOp::SetTime {
-                    at: self.at()?,
-                    seconds,
+                let modification = self.time()?;
+                let file = self.path_or_handle()?;
+                let access = if self.next < self.all.len() {
+                    self.time()?
+                } else {
+                    NewTime::Keep
+                };
+                FileOp::SetTimes {
+                    file,
+                    modification,
+                    access,
                 }
             }
+            "times" => FileOp::Times {
+                file: self.path_or_handle()?,
+            },
+            "same" => FileOp::Compare {
+                one: self.at()?,
+                other: self.at()?,
+            },
             "setxattr" => {
                 let (at, name) = (self.at()?, self.word()?.into());
                 let len = self.size()?;
@@ -467,23 +620,18 @@ impl Words<'_> {
                 name: self.word()?.into(),
             },
             "listxattr" => FileOp::ListXattr { at: self.at()? },
-            "stat" => FileOp::Stat { at: self.at()? },
+            "stat" => FileOp::Stat {
+                file: self.path_or_handle()?,
+            },
             "tree" => FileOp::Tree { at: self.top()? },
             "blocks" => FileOp::Blocks { at: self.top()? },
             "open" => {
                 let (handle, at) = (self.handle()?, self.at()?);
-                let write = match self.all.get(self.next).map(String::as_str) {
-                    None => false,
-                    Some(mode) => {
-                        self.next += 1;
-                        match mode {
-                            "r" => false,
-                            "rw" => true,
-                            _ => return Err(self.bad("expected 'r' or 'rw'")),
-                        }
-                    }
-                };
-                FileOp::Open { handle, at, write }
+                FileOp::Open {
+                    handle,
+                    at,
+                    how: self.opening()?,
+                }
             }
             "close" => FileOp::Close {
                 handle: self.handle()?,

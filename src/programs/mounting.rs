@@ -9,7 +9,7 @@ use ztwin_model::machine::State;
 use ztwin_model::outcome::{Errno, Outcome};
 use ztwin_model::spa::Pool;
 use ztwin_model::zpl::mount::MountOptions;
-use ztwin_model::zpl::op::{At, FileKind, FileOp, FileResult, Unmount};
+use ztwin_model::zpl::op::{At, FileKind, FileOp, FileResult, Target, Unmount};
 
 use super::console::{Console, NotModelled};
 
@@ -170,7 +170,12 @@ impl Console<'_> {
             dataset: self.name(place.mount?.dataset).into(),
             path: place.inside.into(),
         };
-        Some(self.call(FileOp::Stat { at }).map(|_| ()))
+        Some(
+            self.call(FileOp::Stat {
+                file: Target::Path(at),
+            })
+            .map(|_| ()),
+        )
     }
 
     /// Whether the directory at a path has no entries; outside of the pools, none that mountpoints needed.
@@ -187,7 +192,9 @@ impl Console<'_> {
             path: place.inside.into(),
         };
         // `dir_is_empty_stat`: with `.` and `..`.
-        match self.call(FileOp::Stat { at }) {
+        match self.call(FileOp::Stat {
+            file: Target::Path(at),
+        }) {
             Ok(Outcome::File(FileResult::Stat(stat))) => {
                 stat.kind != FileKind::Directory || stat.size <= 2
             }

@@ -22,6 +22,8 @@ pub(super) enum Attribute {
     Plain,
     /// The project.
     Project,
+    /// The number of a device (`ZPL_RDEV`).
+    Device,
     /// Who may do what (`ZPL_DACL_ACES`).
     Rights,
     /// The target of a link (`ZPL_SYMLINK`).
@@ -100,6 +102,11 @@ fn attributes(znode: &Znode, has_project: bool) -> Vec<(Attribute, u64, bool)> {
     if has_project {
         all.push((Attribute::Project, 8, false));
     }
+    if let Body::Special(special) = &znode.body
+        && special.device().is_some()
+    {
+        all.push((Attribute::Device, 8, false));
+    }
     all.push((Attribute::Rights, 8 * rights(znode.mode), true));
     if let Body::Link(target) = &znode.body {
         all.push((Attribute::Target, target.len() as u64, true));
@@ -133,7 +140,7 @@ pub(super) fn rights(mode: u32) -> u64 {
 pub(super) fn spilled(znode: &Znode, layout: &Layout) -> Vec<u8> {
     // Which layout it is is a small number, and how long each attribute is that has no fixed size.
     let mut bytes = vec![0x5a, 0x50, 0x2f, 0, 5, 4, 0, 0];
-    let sized = |it: &&Attribute| !matches!(it, Attribute::Directory);
+    let sized = |it: &&Attribute| !matches!(it, Attribute::Directory | Attribute::Device);
     let sized = layout.spill.iter().filter(sized).count() as u64;
     let header = (HEADER + 2 * sized.saturating_sub(1)).next_multiple_of(8);
     bytes.resize(usize::try_from(header).unwrap_or(8), 0);
@@ -143,6 +150,10 @@ pub(super) fn spilled(znode: &Znode, layout: &Layout) -> Vec<u8> {
             (Attribute::Target, Body::Link(target), _) => bytes.extend(target.as_bytes()),
             (Attribute::Inline, _, Some(xattrs)) => {
                 bytes.extend(packed(xattrs.inline.as_deref().unwrap_or(&[])));
+            }
+            (Attribute::Device, Body::Special(special), _) => {
+                let (major, minor) = special.device().unwrap_or_default();
+                bytes.extend((u64::from(major) << 32 | u64::from(minor)).to_le_bytes());
             }
             (Attribute::Directory, _, Some(xattrs)) => {
                 bytes.extend(xattrs.directory.unwrap_or(0).to_le_bytes());

@@ -434,6 +434,7 @@ fn image(id: ObjectId, entries: &Names<ObjectId>, objects: &Objects, size: u64) 
         let kind = match objects.get(object).map(|it| &it.body) {
             Some(Body::Directory { .. }) => 4,
             Some(Body::Link(_)) => 10,
+            Some(Body::Special(special)) => u64::from(special.type_of_mode() >> 12),
             _ => 8,
         };
         entry[..8].copy_from_slice(&(object | kind << 60).to_le_bytes());

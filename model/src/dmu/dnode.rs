@@ -155,6 +155,7 @@ fn fill(dnode: &mut [u8], id: ObjectId, znode: &Znode, objset: &Inner, on: &Stor
         Body::File(_) => (0o100_000, 0),
         Body::Directory { parent, .. } => (0o040_000, *parent),
         Body::Link(_) => (0o120_000, 0),
+        Body::Special(special) => (special.type_of_mode(), 0),
     };
     // A header and the attributes.
     let attributes = [
@@ -173,7 +174,7 @@ fn fill(dnode: &mut [u8], id: ObjectId, znode: &Znode, objset: &Inner, on: &Stor
     // When it was read, changed, changed in any way, and made: what changes it, changes two of them.
     for (number, change) in [0, 1, 1, 0].into_iter().enumerate() {
         let at = BONUS + 64 + 16 * number;
-        put(at, 0x6b00_0000 + znode.mtime);
+        put(at, 0x6b00_0000 + znode.times.modification.seconds());
         put(at + 8, indirect::noise(id, change) >> 34);
     }
     // Links, and who may do what.
@@ -228,6 +229,7 @@ fn fill(dnode: &mut [u8], id: ObjectId, znode: &Znode, objset: &Inner, on: &Stor
             room[..shown].copy_from_slice(&target.as_bytes()[..shown]);
             head(dnode, 19, 176, 1, 1);
         }
+        Body::Special(_) => head(dnode, 19, 176, 1, 1),
     }
     if let Some(spill) = objset.metadata.spilled(id) {
         let at = SLOT * usize::try_from(znode.slots).unwrap_or(1) - 128;

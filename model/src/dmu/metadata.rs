@@ -102,7 +102,8 @@ impl Metadata {
 
     /// The layout of an object's attributes.
     fn layout(&self, object: ObjectId, znode: &Znode) -> Layout {
-        let has_none = matches!(znode.body, Body::Link(_)) || object == ROOT && self.root_is_old;
+        let is_other = matches!(znode.body, Body::Link(_) | Body::Special(_));
+        let has_none = is_other || object == ROOT && self.root_is_old;
         Layout::of(znode, !has_none)
     }
 
@@ -351,7 +352,7 @@ fn sync_object(
         let is_dirty = match &znode.body {
             Body::File(blocks) => blocks.is_dirty(),
             Body::Directory { table, .. } => table.dirty || !is_there,
-            Body::Link(_) => false,
+            Body::Link(_) | Body::Special(_) => false,
         };
         if !is_dirty {
             return;
@@ -369,7 +370,7 @@ fn sync_object(
                 }
                 table.is_on_disk();
             }
-            Body::Link(_) => {}
+            Body::Link(_) | Body::Special(_) => {}
         }
     }
     let (sizes, copies) = blocks(objset, object, on, how);

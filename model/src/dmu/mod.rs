@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::layer::{Content, Entry, Tree};
 use crate::maps::Radix;
-use crate::zpl::znode::{Body, Znode};
+use crate::zpl::znode::{Body, Time, Znode};
 
 mod allocate;
 pub(crate) mod attributes;
@@ -182,13 +182,13 @@ impl Objset {
     }
 
     /// Gives an object a new access time.
-    pub(crate) fn access(&mut self, id: ObjectId) {
+    pub(crate) fn access(&mut self, id: ObjectId, now: u64) {
         let inner = Arc::make_mut(&mut self.inner);
         inner.metadata.access(id);
-        if self.get(id).is_some_and(|it| !it.was_read)
-            && let Some(znode) = Arc::make_mut(&mut self.inner).objects.get_mut(&id)
-        {
-            Arc::make_mut(znode).was_read = true;
+        if let Some(znode) = inner.objects.get_mut(&id) {
+            let znode = Arc::make_mut(znode);
+            znode.was_read = true;
+            znode.times.access = Time::Happened(now);
         }
     }
 
@@ -202,7 +202,8 @@ impl Objset {
         let id = cursor.allocate(znode.slots, znode.generation, inner);
         inner.cursor = cursor;
         inner.metadata.dirty(id);
-        let lays_out = inner.metadata.root_is_old || matches!(znode.body, Body::Link(_));
+        let lays_out =
+            inner.metadata.root_is_old || matches!(znode.body, Body::Link(_) | Body::Special(_));
         inner.objects.insert(id, Arc::new(znode));
         if lays_out {
             self.lay_out(id);
@@ -324,6 +325,13 @@ impl Objset {
         inner.metadata.dirty(metadata::DELETE_QUEUE);
     }
 
+    /// Takes an object that gets a name out of the delete queue.
+    pub(crate) fn unqueue(&mut self, id: ObjectId) {
+        let inner = Arc::make_mut(&mut self.inner);
+        inner.unlinked.remove(&id);
+        inner.metadata.dirty(metadata::DELETE_QUEUE);
+    }
+
     /// The objects that wait in the delete queue.
     pub(crate) fn queued(&self) -> impl Iterator<Item = ObjectId> {
         self.inner.unlinked.iter().copied()
@@ -369,6 +377,7 @@ impl Objset {
                 Body::File(blocks) => Content::File(blocks.read(0, u64::MAX).into()),
                 Body::Link(target) => Content::Link(target.clone()),
                 Body::Directory { .. } => Content::Directory,
+                Body::Special(special) => Content::Special(*special),
             };
             entries.push(Entry {
                 path,
@@ -379,7 +388,10 @@ impl Objset {
                 links: znode.links,
                 size: znode.size(),
                 object,
-                mtime: (i64::try_from(znode.mtime).unwrap_or(i64::MAX), 0),
+                mtime: (
+                    i64::try_from(znode.times.modification.seconds()).unwrap_or(i64::MAX),
+                    0,
+                ),
             });
         }
         Tree { entries }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::changes::above;
 use super::{LayerContent, LayerEntry, Tree};
-use crate::zpl::op::{At, FileKind, FileOp, Target};
+use crate::zpl::op::{At, FileKind, FileOp, NewTime, Target};
 
 /// Why a layer cannot be put onto a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +84,7 @@ pub fn plan(
     for (path, seconds) in times {
         if plan.now.get(&path) == Some(&FileKind::Directory) {
             let at = plan.at(&path);
-            plan.calls.push(FileOp::SetTime { at, seconds });
+            plan.calls.push(set_time(at, seconds));
         }
     }
     Ok(plan.calls)
@@ -111,7 +111,7 @@ impl Plan<'_> {
             let at = self.at(&path);
             self.calls.push(match kind {
                 FileKind::Directory => FileOp::RemoveDirectory { at },
-                FileKind::File | FileKind::Link => FileOp::Unlink { at },
+                FileKind::File | FileKind::Link | FileKind::Special(_) => FileOp::Unlink { at },
             });
             self.now.remove(&path);
             self.written.remove(&path);
@@ -211,6 +211,14 @@ impl Plan<'_> {
                 });
                 (FileKind::Link, Some(attributes))
             }
+            LayerContent::Special(attributes, special) => {
+                self.calls.push(FileOp::MakeSpecial {
+                    at: at.clone(),
+                    special: *special,
+                    mode: 0o600,
+                });
+                (FileKind::Special(*special), Some(attributes))
+            }
             LayerContent::HardLink(target) => {
                 let Some(&kind) = self.now.get(target) else {
                     return Err(ApplyError::MissingTarget {
@@ -220,7 +228,7 @@ impl Plan<'_> {
                 };
                 let from = self.at(target);
                 self.calls.push(FileOp::Link {
-                    from,
+                    from: Target::Path(from),
                     to: at.clone(),
                 });
                 (kind, None)
@@ -230,20 +238,20 @@ impl Plan<'_> {
         if let Some(attributes) = attributes {
             let (uid, gid) = (attributes.uid, attributes.gid);
             self.calls.push(FileOp::SetOwner {
-                at: at.clone(),
+                file: Target::Path(at.clone()),
                 uid,
                 gid,
             });
             if kind != FileKind::Link {
                 self.calls.push(FileOp::SetMode {
-                    at: at.clone(),
+                    file: Target::Path(at.clone()),
                     mode: attributes.mode,
                 });
             }
             if kind != FileKind::Directory
                 && let Ok(seconds) = u64::try_from(attributes.mtime)
             {
-                self.calls.push(FileOp::SetTime { at, seconds });
+                self.calls.push(set_time(at, seconds));
             }
         }
         self.now.insert(path.clone(), kind);
@@ -257,5 +265,14 @@ impl Plan<'_> {
         self.written
             .iter()
             .any(|it| &**it == path || it.starts_with(&below))
+    }
+}
+
+/// The call that sets when a file was last changed, in seconds since 1970.
+fn set_time(at: At, seconds: u64) -> FileOp {
+    FileOp::SetTimes {
+        file: Target::Path(at),
+        modification: NewTime::Seconds(seconds),
+        access: NewTime::Keep,
     }
 }

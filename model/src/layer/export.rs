@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{Change, Content, Kind, Tree};
 use crate::dmu::data::Piece;
+use crate::zpl::znode::Special;
 
 /// One entry of a layer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub enum LayerContent {
     File(Attributes, Arc<[Piece]>),
     /// A symbolic link with its target.
     Link(Attributes, Arc<str>),
+    /// A device, FIFO or socket.
+    Special(Attributes, Special),
     /// Another name of a file that came before: the path of that.
     HardLink(Arc<str>),
 }
@@ -79,6 +82,7 @@ pub fn export(upper: &Tree, changes: &[Change]) -> Vec<LayerEntry> {
             (Some(first), _) => LayerContent::HardLink(first),
             (None, Content::Directory) => LayerContent::Directory(attributes),
             (None, Content::File(pieces)) => LayerContent::File(attributes, pieces.clone()),
+            (None, Content::Special(special)) => LayerContent::Special(attributes, *special),
             (None, Content::Link(target)) => LayerContent::Link(attributes, target.clone()),
         };
         if entry.links > 1 && !matches!(entry.content, Content::Directory) {

@@ -12,6 +12,7 @@ pub use export::{Attributes, LayerContent, LayerEntry, export};
 
 use crate::dmu::data::Piece;
 use crate::zpl::op::FileKind;
+use crate::zpl::znode::Special;
 
 /// Everything in a directory, itself included, sorted by path bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,6 +53,8 @@ pub enum Content {
     Directory,
     /// A symbolic link's target.
     Link(Arc<str>),
+    /// A device, FIFO or socket.
+    Special(Special),
 }
 
 impl Entry {
@@ -62,6 +65,7 @@ impl Entry {
             Content::File(_) => FileKind::File,
             Content::Directory => FileKind::Directory,
             Content::Link(_) => FileKind::Link,
+            Content::Special(special) => FileKind::Special(special),
         }
     }
 }

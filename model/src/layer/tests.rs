@@ -9,6 +9,7 @@ fn entry(path: &str, content: Content, object: u64) -> Entry {
         Content::File(pieces) => pieces.iter().map(|piece| piece.len).sum(),
         Content::Link(target) => target.len() as u64,
         Content::Directory => 2,
+        Content::Special(_) => 0,
     };
     Entry {
         path: path.into(),
@@ -143,7 +144,10 @@ fn calls(tree: &Tree, layer: &[LayerEntry]) -> Vec<String> {
             to: Target::Path(at),
             ..
         } => Some(format!("write {}", name(at))),
-        FileOp::Link { from, to } => Some(format!("link {} {}", name(from), name(to))),
+        FileOp::Link {
+            from: Target::Path(from),
+            to,
+        } => Some(format!("link {} {}", name(from), name(to))),
         FileOp::Symlink { target, at } => Some(format!("symlink {target} {}", name(at))),
         _ => None,
     });

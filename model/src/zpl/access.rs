@@ -28,8 +28,9 @@ impl State {
             Err(Failure::NotModelled(_)) => self.doubt(id),
             Ok(()) => {}
         }
+        let now = self.now;
         if let Ok(objset) = objset_mut(self, id) {
-            objset.access(object);
+            objset.access(object, now);
         }
     }
 

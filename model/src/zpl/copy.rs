@@ -8,10 +8,11 @@ use crate::machine::State;
 use crate::outcome::Errno;
 use crate::release::Release;
 use crate::zpl::files::{
-    Found, Reached, find, may_write, peek, terms, write_object, znode, znode_mut,
+    Found, Reached, find, may_open, may_write, peek, terms, write_object, znode, znode_mut,
 };
 use crate::zpl::mount::MountId;
 use crate::zpl::op::{At, Failure, FileResult, Result};
+use crate::zpl::permission::READ;
 use crate::zpl::znode::Body;
 
 /// How much is copied byte by byte in one go, in bytes (`MAX_RW_COUNT`).
@@ -41,6 +42,7 @@ impl Part {
         at: u64,
         len: u64,
     ) -> Found<Part> {
+        may_open(state, source, read, READ)?;
         may_write(state, target, written)?;
         let (mount, from) = (source.mount, (source.dataset, read));
         let size = blocks(state, from)?.size();
@@ -109,7 +111,7 @@ impl Part {
                 copying,
                 terms,
             );
-            znode.mtime = terms.now;
+            znode.modified(terms.now);
         }
         Ok(())
     }
@@ -131,7 +133,7 @@ fn blocks(state: &State, file: (DatasetId, ObjectId)) -> Found<&Blocks> {
     match &znode(state, file.0, file.1)?.body {
         Body::File(blocks) => Ok(blocks),
         Body::Directory { .. } => Err(Errno::EISDIR),
-        Body::Link(_) => Err(Errno::EINVAL),
+        Body::Link(_) | Body::Special(_) => Err(Errno::EINVAL),
     }
 }
 

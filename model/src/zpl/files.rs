@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::dmu::data::Piece;
 use crate::dmu::storage::Storage;
-use crate::dmu::{Blocks, ObjectId, Objset, ROOT, Terms};
+use crate::dmu::{ObjectId, Objset, ROOT, Terms};
 use crate::dsl::assign::Change;
 use crate::dsl::dataset::{Dataset, DatasetId};
 use crate::dsl::property::{Property, Value};
@@ -16,20 +16,25 @@ use crate::release::Release;
 use crate::zpl::copy;
 use crate::zpl::mount::{MountId, MountOptions};
 use crate::zpl::op::{
-    At, CALL, Failure, FileKind, FileOp, FileResult, OnDisk, Result, Stat, Target, Unmount,
+    At, CALL, Failure, FileOp, FileResult, Identity, Moment, OnDisk, Opening, Renaming, Result,
+    Stat, Target, Told, Unmount,
 };
-use crate::zpl::open::{Handle, OpenFile};
+use crate::zpl::open::Handle;
+use crate::zpl::open::{OpenFile, open, open_at};
+use crate::zpl::permission::{READ, SET_GID, WRITE, without_privileges};
+use crate::zpl::rename;
+use crate::zpl::seek;
+use crate::zpl::setattr;
 use crate::zpl::walk::{Name, Walk};
 use crate::zpl::xattr;
-use crate::zpl::znode::{Body, Znode};
+use crate::zpl::znode::{Body, Special, Time, Znode};
 use crate::zvol;
 
-const SET_UID: u32 = 0o4000;
-const SET_GID: u32 = 0o2000;
-const GROUP_EXEC: u32 = 0o010;
+/// What new files do not get (`umask(2)`).
+const UMASK: u32 = 0o022;
 
 /// The largest size of a file, in bytes (`MAXOFFSET_T` of Linux).
-const MAX_SIZE: u64 = i64::MAX as u64;
+pub(super) const MAX_SIZE: u64 = i64::MAX as u64;
 
 /// What looking for something gives.
 pub(crate) type Found<T = Option<FileResult>> = std::result::Result<T, Errno>;
@@ -51,9 +56,12 @@ pub(super) fn not_modelled(op: &FileOp, state: &State) -> Option<&'static str> {
         found.is_some_and(|(it, object)| state.told_size(it.dataset, object).is_some())
     };
     let wrong = match op {
-        FileOp::Punch { at, .. } | FileOp::SetXattr { at, .. } | FileOp::RemoveXattr { at, .. } => {
-            is_told_wrong(at)
-        }
+        FileOp::SetXattr { at, .. }
+        | FileOp::RemoveXattr { at, .. }
+        | FileOp::Punch {
+            file: Target::Path(at),
+            ..
+        } => is_told_wrong(at),
         FileOp::Copy { from, to, .. } | FileOp::Reflink { from, to } => {
             is_told_wrong(from) || is_told_wrong(to)
         }
@@ -63,7 +71,11 @@ pub(super) fn not_modelled(op: &FileOp, state: &State) -> Option<&'static str> {
         return Some("a file that could not be extended, and tells another size than it has");
     }
     match op {
-        FileOp::Rename { from, .. } => {
+        FileOp::Rename {
+            from,
+            how: Renaming::Replace,
+            ..
+        } => {
             let (reached, object) = peek(state, from, false).ok()?;
             let through = state.mounts.get(reached.mount?)?;
             let moves = znode(state, reached.dataset, object).ok()?.is_directory();
@@ -108,46 +120,28 @@ pub(super) fn apply(op: &FileOp, state: &mut State) -> Result {
             data,
         } => write_open(state, handle, *offset, data),
         FileOp::Read {
-            from: Target::Path(at),
+            from: Target::Volume(volume),
             offset,
             len,
-        } => {
-            let (reached, object) = find(state, at)?;
-            let data = read(state, reached.dataset, object, *offset, *len)?;
-            state.was_read(reached.dataset, reached.mount, object);
-            Ok(data)
-        }
-        FileOp::Read {
-            from: Target::Open(handle),
-            offset,
-            len,
-        } => {
-            let file = open_file(state, handle)?;
-            let data = read(state, file.dataset, file.object, *offset, *len)?;
-            state.was_read(file.dataset, file.mount, file.object);
-            Ok(data)
-        }
+        } => Ok(zvol::read(state, volume, *offset, *len)?),
+        FileOp::Read { from, offset, len } => read(state, from, *offset, *len),
         FileOp::Write {
             to: Target::Volume(volume),
             offset,
             data,
         } => zvol::write(state, volume, *offset, data),
-        FileOp::Read {
-            from: Target::Volume(volume),
-            offset,
-            len,
-        } => Ok(zvol::read(state, volume, *offset, *len)?),
         FileOp::Discard {
             volume,
             offset,
             len,
         } => zvol::discard(state, volume, *offset, *len),
-        FileOp::Truncate { at, size } => truncate(state, at, *size),
+        FileOp::Truncate { file, size } => setattr::truncate(state, file, *size),
         FileOp::MakeDirectory { at } => make(state, at, Body::directory(ROOT), 0o755),
+        FileOp::MakeSpecial { at, special, mode } => make_special(state, at, *special, *mode),
         FileOp::Symlink { target, at } => symlink(state, target, at),
         FileOp::RemoveDirectory { at } => remove_directory(state, at),
         FileOp::Unlink { at } => unlink(state, at),
-        FileOp::Rename { from, to } => rename(state, from, to),
+        FileOp::Rename { from, to, how } => rename::rename(state, from, to, *how),
         FileOp::Link { from, to } => link(state, from, to),
         FileOp::ReadLink { at } => {
             let (reached, object) = find_link(state, at)?;
@@ -158,33 +152,18 @@ pub(super) fn apply(op: &FileOp, state: &mut State) -> Result {
             state.was_read(reached.dataset, reached.mount, object);
             Ok(Some(FileResult::Text(target)))
         }
-        FileOp::SetMode { at, mode } => {
-            let (reached, object) = find(state, at)?;
-            reached.may_change()?;
-            state.assign(reached.dataset, Change::tables(0))?;
-            znode_mut(state, reached.dataset, object)?.mode = mode & 0o7777;
-            objset_mut(state, reached.dataset)?.lay_out_rights(object);
-            Ok(None)
-        }
-        FileOp::SetOwner { at, uid, gid } => set_owner(state, at, *uid, *gid),
-        FileOp::SetTime { at, seconds } => {
-            let (reached, object) = find_link(state, at)?;
-            reached.may_change()?;
-            state.assign(reached.dataset, Change::tables(0))?;
-            znode_mut(state, reached.dataset, object)?.mtime = *seconds;
-            Ok(None)
-        }
-        FileOp::Stat { at } => {
-            let (reached, object) = find_link(state, at)?;
-            let block_size = block_size(state, reached.dataset, object)?;
-            let mut stat = stat(znode(state, reached.dataset, object)?, block_size);
-            if object == ROOT {
-                stat.links += state.control_links(reached.dataset);
-            }
-            let told = state.told_size(reached.dataset, object);
-            stat.size = told.unwrap_or(stat.size);
-            Ok(Some(FileResult::Stat(stat)))
-        }
+        FileOp::SetMode { file, mode } => setattr::set_mode(state, file, *mode),
+        FileOp::SetOwner { file, uid, gid } => setattr::set_owner(state, file, *uid, *gid),
+        FileOp::SetTimes {
+            file,
+            modification,
+            access,
+        } => setattr::set_times(state, file, *modification, *access),
+        FileOp::Stat { file } => tell(state, file),
+        FileOp::Times { file } => times(state, file),
+        FileOp::Compare { one, other } => compare(state, one, other),
+        FileOp::Seek { file, offset, hole } => seek::seek(state, file, *offset, *hole),
+        FileOp::ReadDirectory { directory } => read_directory(state, directory),
         FileOp::Tree { at } => {
             let (reached, object) = find_link(state, at)?;
             let objset = objset(state, reached.dataset)?;
@@ -202,10 +181,10 @@ pub(super) fn apply(op: &FileOp, state: &mut State) -> Result {
             was_walked(state, reached, objects);
             Ok(Some(FileResult::Tree(tree)))
         }
-        FileOp::Open { handle, at, write } => Ok(open(state, handle, at, *write)?),
+        FileOp::Open { handle, at, how } => open(state, handle, at, *how),
         FileOp::Close { handle } => close(state, handle),
         FileOp::Shared { at, snapshot } => Ok(shared(state, at, snapshot)?),
-        FileOp::Punch { at, offset, len } => punch(state, at, *offset, *len),
+        FileOp::Punch { file, offset, len } => punch(state, file, *offset, *len),
         FileOp::Blocks { at } => Ok(blocks(state, at)?),
         FileOp::Copy {
             from,
@@ -276,10 +255,16 @@ impl Reached {
             Ok(())
         }
     }
+
+    /// Whether devices cannot be opened through its mount (`MNT_NODEV`).
+    fn has_no_devices(self, state: &State) -> bool {
+        let mount = self.mount.and_then(|mount| state.mounts.get(mount));
+        mount.is_some_and(|it| it.options.nodevices)
+    }
 }
 
 /// Reaches a dataset through its oldest mount; a snapshot is reached without one too.
-fn reach(state: &State, name: &str) -> Found<Reached> {
+pub(super) fn reach(state: &State, name: &str) -> Found<Reached> {
     let id = state.find(name).ok_or(Errno::ENOENT)?;
     match state.mounts.first(id) {
         Some(mount) => Ok(Reached {
@@ -343,7 +328,7 @@ pub(crate) fn terms(state: &State, id: DatasetId) -> Terms {
 }
 
 /// Follows a path in the reached tree, and tells which links it followed.
-fn look<T>(
+pub(super) fn look<T>(
     state: &State,
     reached: Reached,
     follow: impl FnOnce(&Walk<'_>) -> Found<T>,
@@ -356,13 +341,14 @@ fn look<T>(
     let walk = Walk {
         objset: objset(state, reached.dataset)?,
         crosses: &crosses,
+        user: &state.user,
         followed: RefCell::default(),
     };
     Ok((follow(&walk), walk.followed.into_inner()))
 }
 
 /// Follows a path in the reached tree.
-fn walk<T>(
+pub(super) fn walk<T>(
     state: &mut State,
     reached: Reached,
     follow: impl FnOnce(&Walk<'_>) -> Found<T>,
@@ -401,7 +387,7 @@ pub(super) fn find_link(state: &mut State, at: &At) -> Found<(Reached, ObjectId)
 }
 
 /// The file behind a handle. One whose object is gone since is `EIO`.
-fn open_file(state: &State, handle: &Handle) -> Found<OpenFile> {
+pub(super) fn open_file(state: &State, handle: &Handle) -> Found<OpenFile> {
     let file = state.open_files.get(handle).ok_or(Errno::EBADF)?;
     if znode(state, file.dataset, file.object)?.generation != file.generation {
         return Err(Errno::EIO);
@@ -410,7 +396,7 @@ fn open_file(state: &State, handle: &Handle) -> Found<OpenFile> {
 }
 
 /// Adds a name to a directory.
-fn enter(
+pub(super) fn enter(
     objset: &mut Objset,
     directory: ObjectId,
     name: &str,
@@ -425,7 +411,7 @@ fn enter(
     entries.insert(name.into(), object);
     table.enter(name, entries.len());
     znode.links += u64::from(is_directory);
-    znode.mtime = now;
+    znode.modified(now);
     if let Some(Znode {
         body: Body::Directory { parent, .. },
         ..
@@ -452,7 +438,7 @@ pub(super) fn leave(
     let is_directory = objset.get(object).is_some_and(Znode::is_directory);
     if let Some(znode) = objset.get_mut(directory) {
         znode.links -= u64::from(is_directory);
-        znode.mtime = now;
+        znode.modified(now);
     }
     Ok(object)
 }
@@ -460,6 +446,7 @@ pub(super) fn leave(
 /// A name less of an object: without any it is freed, or waits for its last close.
 pub(super) fn drop_link(state: &mut State, id: DatasetId, object: ObjectId) -> Result<()> {
     let open = state.open_files.has(id, object);
+    let now = state.now;
     let objset = objset_mut(state, id)?;
     let znode = objset.get_mut(object).ok_or(Errno::ENOENT)?;
     znode.links = if znode.is_directory() {
@@ -468,6 +455,8 @@ pub(super) fn drop_link(state: &mut State, id: DatasetId, object: ObjectId) -> R
         znode.links - 1
     };
     if znode.links > 0 {
+        // The last one goes unnoticed (`zfs_drop_nlink_locked`).
+        znode.changed(now);
         return Ok(());
     }
     objset.queue(object);
@@ -479,7 +468,7 @@ pub(super) fn drop_link(state: &mut State, id: DatasetId, object: ObjectId) -> R
 }
 
 /// The change that frees blocks of an object.
-fn frees(state: &State, id: DatasetId, object: ObjectId) -> Change {
+pub(super) fn frees(state: &State, id: DatasetId, object: ObjectId) -> Change {
     let indirect = match znode(state, id, object).map(|znode| &znode.body) {
         Ok(Body::File(blocks)) => blocks.indirect_bytes(),
         _ => 0,
@@ -508,7 +497,14 @@ fn free(state: &mut State, id: DatasetId, object: ObjectId) -> Result<()> {
 
 /// `filename_create`: where something new goes. What is there already is `EEXIST`, even when the
 /// file system is read-only.
-fn new_name(state: &mut State, at: &At) -> Found<(Reached, ObjectId, String)> {
+pub(super) fn new_name(state: &mut State, at: &At) -> Found<(Reached, ObjectId, String)> {
+    let (reached, directory, name) = place(state, at)?;
+    state.may_create(reached.dataset, directory)?;
+    Ok((reached, directory, name))
+}
+
+/// The same without a look at what the user may do there.
+fn place(state: &mut State, at: &At) -> Found<(Reached, ObjectId, String)> {
     let reached = reach(state, &at.dataset)?;
     let (directory, name) = walk(state, reached, |walk| {
         let Name { directory, name } = walk.parent(&at.path)?;
@@ -522,8 +518,8 @@ fn new_name(state: &mut State, at: &At) -> Found<(Reached, ObjectId, String)> {
     Ok((reached, directory, name))
 }
 
-/// Makes a new object in a directory: owner root, the group of the directory if that has set-group-ID,
-/// which a new directory takes over (`zfs_acl_ids_create`).
+/// Makes a new object in a directory: of the user, and of the group of the directory if that has set-group-ID,
+/// which a new directory takes over (`zpl_vap_init`, `zfs_acl_ids_create`).
 pub(super) fn create(
     state: &mut State,
     id: DatasetId,
@@ -534,28 +530,62 @@ pub(super) fn create(
 ) -> Result<ObjectId> {
     let tables = match &body {
         Body::Directory { .. } => 3,
-        Body::File(_) | Body::Link(_) => 2,
+        Body::File(_) | Body::Link(_) | Body::Special(_) => 2,
     };
     state.assign(id, Change::tables(tables))?;
+    let now = state.now;
+    let object = allocate(state, id, directory, body, mode)?;
+    enter(objset_mut(state, id)?, directory, name, object, now)?;
+    Ok(object)
+}
+
+/// Makes a new object that belongs into a directory, without a name there.
+pub(super) fn allocate(
+    state: &mut State,
+    id: DatasetId,
+    directory: ObjectId,
+    body: Body,
+    mode: u32,
+) -> Result<ObjectId> {
     let Terms { txg, reading, .. } = terms(state, id);
     let (now, slots) = (state.now, state.dnode_slots(id));
+    let user = state.user.clone();
     let objset = objset_mut(state, id)?;
     let above = objset.get(directory).ok_or(Errno::ENOENT)?;
     let inherits = above.mode & SET_GID != 0;
-    let gid = if inherits { above.gid } else { 0 };
+    let gid = if inherits { above.gid } else { user.gid };
     let is_directory = matches!(body, Body::Directory { .. });
     let mode = if inherits && is_directory {
         mode | SET_GID
-    } else {
+    } else if user.may_set_group(gid) {
         mode
+    } else {
+        mode & !SET_GID
     };
     let znode = Znode {
         slots,
-        ..Znode::new(body, mode, 0, gid, txg, now)
+        ..Znode::new(body, mode, user.uid, gid, txg, now)
     };
-    let object = objset.add(znode, reading);
-    enter(objset, directory, name, object, now)?;
-    Ok(object)
+    Ok(objset.add(znode, reading))
+}
+
+/// `do_mknodat`: devices are for root, but for the whiteout of overlayfs.
+fn make_special(state: &mut State, at: &At, special: Special, mode: u32) -> Result {
+    let (reached, directory, name) = new_name(state, at)?;
+    let is_whiteout = special == Special::CharacterDevice(0, 0);
+    if special.device().is_some() && !is_whiteout && !state.user.is_root() {
+        return Err(Errno::EPERM.into());
+    }
+    let mode = mode & !UMASK;
+    create(
+        state,
+        reached.dataset,
+        directory,
+        &name,
+        Body::Special(special),
+        mode,
+    )?;
+    Ok(None)
 }
 
 fn make(state: &mut State, at: &At, body: Body, mode: u32) -> Result {
@@ -574,29 +604,41 @@ fn symlink(state: &mut State, target: &Arc<str>, at: &At) -> Result {
 
 /// `open(2)` for writing of a file that exists: `EISDIR` comes before `EROFS` (`may_open`).
 pub(super) fn may_write(state: &State, reached: Reached, object: ObjectId) -> Found<()> {
-    if znode(state, reached.dataset, object)?.is_directory() {
-        return Err(Errno::EISDIR);
+    may_open(state, reached, object, WRITE)
+}
+
+/// `may_open`, and then what opening of a special file gives.
+pub(super) fn may_open(state: &State, reached: Reached, object: ObjectId, asked: u32) -> Found<()> {
+    let id = reached.dataset;
+    let writes = asked & WRITE != 0;
+    match &znode(state, id, object)?.body {
+        // `O_NOFOLLOW`
+        Body::Link(_) => return Err(Errno::ELOOP),
+        Body::Directory { .. } if writes => return Err(Errno::EISDIR),
+        Body::Special(special) if special.device().is_some() && reached.has_no_devices(state) => {
+            return Err(Errno::EACCES);
+        }
+        Body::File(_) | Body::Directory { .. } if writes => reached.may_change()?,
+        _ => {}
     }
-    reached.may_change()
+    state.may(id, object, asked)?;
+    match &znode(state, id, object)?.body {
+        Body::Special(Special::Fifo) if asked & (READ | WRITE) == WRITE => Err(Errno::ENXIO),
+        Body::Special(Special::Fifo) => Ok(()),
+        Body::Special(_) => Err(Errno::ENXIO),
+        _ => Ok(()),
+    }
 }
 
 fn write(state: &mut State, at: &At, offset: u64, data: &Piece) -> Result {
-    let reached = reach(state, &at.dataset)?;
-    let (name, found) = walk(state, reached, |walk| walk.target(&at.path))?;
-    if let Some(object) = found {
-        may_write(state, reached, object)?;
-    } else {
-        reached.may_change()?;
-    }
-    check_range(offset, data.len)?;
-    let object = match (found, &name.name) {
-        (Some(object), _) => object,
-        (None, Some(last)) => {
-            let body = Body::File(Blocks::default());
-            create(state, reached.dataset, name.directory, last, body, 0o644)?
-        }
-        (None, None) => return Err(Errno::ENOENT.into()),
+    let how = Opening {
+        write: true,
+        create: true,
+        ..Opening::default()
     };
+    let (reached, found) = open_at(state, at, how)?;
+    check_range(offset, data.len)?;
+    let object = found.ready(state)?;
     write_object(state, reached.dataset, object, offset, data)
 }
 
@@ -609,6 +651,9 @@ fn write_open(state: &mut State, handle: &Handle, offset: u64, data: &Piece) -> 
     if file.mount.is_some() && state.is_readonly(file.dataset) {
         return Err(Errno::EROFS.into());
     }
+    let end = znode(state, file.dataset, file.object)?.size();
+    let offset = if file.append { end } else { offset };
+    check_range(offset, data.len)?;
     write_object(state, file.dataset, file.object, offset, data)
 }
 
@@ -638,6 +683,7 @@ pub(super) fn write_object(
     {
         blocks.write(offset, data, terms);
     }
+    let mode = without_privileges(state, id, object)?;
     let (tight, release) = (state.is_tight(id, Change::writes(data.len)), state.release);
     let mut done = 0;
     while done < data.len {
@@ -664,57 +710,137 @@ pub(super) fn write_object(
         // The first transaction makes the block large enough for all of the call.
         blocks.make_room(end, terms);
         blocks.write(at, &data.slice(done, len), terms);
-        znode.mtime = terms.now;
+        znode.modified(terms.now);
+        if let Some(mode) = mode {
+            znode.mode = mode;
+        }
         done += len;
     }
     Ok(None)
 }
 
-fn read(state: &State, id: DatasetId, object: ObjectId, offset: u64, len: u64) -> Found {
-    match &znode(state, id, object)?.body {
-        Body::File(blocks) => Ok(Some(FileResult::Data(blocks.read(offset, len)))),
-        Body::Directory { .. } => Err(Errno::EISDIR),
-        // Only a path ends at a link, and `open` followed it.
-        Body::Link(_) => Err(Errno::ELOOP),
+/// A file as a system call reaches it, by path or by handle.
+pub(super) fn aim(state: &mut State, target: &Target, follow: bool) -> Found<(Reached, ObjectId)> {
+    match target {
+        Target::Path(at) if follow => find(state, at),
+        Target::Path(at) => find_link(state, at),
+        Target::Open(handle) => {
+            let file = open_file(state, handle)?;
+            let by_now = file.mount.is_some() && state.is_readonly(file.dataset);
+            let reached = Reached {
+                dataset: file.dataset,
+                mount: file.mount,
+                read_only: file.read_only || by_now,
+            };
+            Ok((reached, file.object))
+        }
+        Target::Volume(_) => Err(Errno::EINVAL),
     }
 }
 
-fn truncate(state: &mut State, at: &At, size: u64) -> Result {
-    let (reached, object) = find(state, at)?;
-    may_write(state, reached, object)?;
-    if size > MAX_SIZE {
-        return Err(Errno::EINVAL.into());
+/// The same when it is opened for this, or was opened such that this is allowed.
+pub(super) fn aim_open(
+    state: &mut State,
+    target: &Target,
+    asked: u32,
+) -> Found<(Reached, ObjectId)> {
+    let (reached, object) = aim(state, target, true)?;
+    match target {
+        Target::Open(handle) => {
+            let file = open_file(state, handle)?;
+            let allowed = if asked == WRITE {
+                file.writable
+            } else {
+                file.readable
+            };
+            if !allowed {
+                return Err(Errno::EBADF);
+            }
+        }
+        _ => may_open(state, reached, object, asked)?,
     }
-    let id = reached.dataset;
-    xattr::drop_capability(state, id, object)?;
-    let before = znode(state, id, object)?.size();
-    if size != before {
-        let change = if size > before {
-            Change::tables(0)
+    Ok((reached, object))
+}
+
+fn read(state: &mut State, from: &Target, offset: u64, len: u64) -> Result {
+    let (reached, object) = aim_open(state, from, READ)?;
+    let data = match &znode(state, reached.dataset, object)?.body {
+        Body::File(blocks) => blocks.read(offset, len),
+        Body::Directory { .. } => return Err(Errno::EISDIR.into()),
+        // Only a path ends at a link, and `open` followed it.
+        Body::Link(_) => return Err(Errno::ELOOP.into()),
+        Body::Special(_) => return Err(Failure::NotModelled("what comes out of a FIFO")),
+    };
+    state.was_read(reached.dataset, reached.mount, object);
+    Ok(Some(FileResult::Data(data)))
+}
+
+/// `getdents(2)`
+fn read_directory(state: &mut State, directory: &Target) -> Result {
+    let (reached, object) = aim(state, directory, true)?;
+    if matches!(directory, Target::Path(_)) {
+        let is_directory = znode(state, reached.dataset, object)?.is_directory();
+        if !is_directory {
+            return Err(Errno::ENOTDIR.into());
+        }
+        may_open(state, reached, object, READ)?;
+    }
+    let objset = objset(state, reached.dataset)?;
+    let Some(Body::Directory { entries, .. }) = objset.get(object).map(|it| &it.body) else {
+        return Err(Errno::ENOTDIR.into());
+    };
+    let letter = |id: &ObjectId| objset.get(*id).map_or('f', |it| it.kind().letter());
+    let entries = entries.iter().map(|(name, id)| (name.clone(), letter(id)));
+    let mut entries: Vec<_> = entries.collect();
+    entries.sort();
+    state.was_read(reached.dataset, reached.mount, object);
+    Ok(Some(FileResult::Entries(entries)))
+}
+
+fn tell(state: &mut State, file: &Target) -> Result {
+    let (reached, object) = aim(state, file, false)?;
+    let block_size = block_size(state, reached.dataset, object)?;
+    let mut stat = stat(znode(state, reached.dataset, object)?, block_size);
+    if object == ROOT {
+        stat.links += state.control_links(reached.dataset);
+    }
+    let told = state.told_size(reached.dataset, object);
+    stat.size = told.unwrap_or(stat.size);
+    Ok(Some(FileResult::Stat(stat)))
+}
+
+/// `statx(2)`
+fn times(state: &mut State, file: &Target) -> Result {
+    let (reached, object) = aim(state, file, false)?;
+    let times = znode(state, reached.dataset, object)?.times;
+    let moment = |time| match time {
+        Time::Happened(at) => Moment::Ago(state.now.saturating_sub(at)),
+        Time::Set(seconds) => Moment::Set(seconds),
+    };
+    Ok(Some(FileResult::Times(Told {
+        modification: moment(times.modification),
+        change: moment(Time::Happened(times.change)),
+        access: moment(times.access),
+        birth: moment(Time::Happened(times.birth)),
+    })))
+}
+
+fn compare(state: &mut State, one: &At, other: &At) -> Result {
+    let (one, other) = (find_link(state, one)?, find_link(state, other)?);
+    Ok(Some(FileResult::Identity(
+        if one.0.dataset != other.0.dataset {
+            Identity::OtherDataset
+        } else if one.1 != other.1 {
+            Identity::OtherFile
         } else {
-            frees(state, id, object)
-        };
-        let assigned = state.assign(id, change);
-        if let Err(Failure::Errno(_)) = assigned {
-            state.tell_size(id, object, size);
-        }
-        assigned?;
-        let terms = terms(state, id);
-        if let Body::File(blocks) = &mut znode_mut(state, id, object)?.body {
-            blocks.truncate(size, terms);
-        }
-    }
-    // What was cut off stays off where there is no space for the time of that (`zfs_setattr`).
-    state.assign(id, Change::tables(0))?;
-    let now = state.now;
-    znode_mut(state, id, object)?.mtime = now;
-    Ok(None)
+            Identity::Same
+        },
+    )))
 }
 
 /// `vfs_fallocate` with `FALLOC_FL_PUNCH_HOLE`, `zpl_fallocate_common`.
-fn punch(state: &mut State, at: &At, offset: u64, len: u64) -> Result {
-    let (reached, object) = find(state, at)?;
-    may_write(state, reached, object)?;
+fn punch(state: &mut State, file: &Target, offset: u64, len: u64) -> Result {
+    let (reached, object) = aim_open(state, file, WRITE)?;
     if len == 0 {
         return Err(Errno::EINVAL.into());
     }
@@ -747,7 +873,7 @@ fn punch(state: &mut State, at: &At, offset: u64, len: u64) -> Result {
     }
     // As in `truncate` (`zfs_freesp`).
     state.assign(id, Change::tables(0))?;
-    znode_mut(state, id, object)?.mtime = terms.now;
+    znode_mut(state, id, object)?.modified(terms.now);
     Ok(None)
 }
 
@@ -755,8 +881,8 @@ fn punch(state: &mut State, at: &At, offset: u64, len: u64) -> Result {
 /// (`O_NOATIME`).
 fn was_walked(state: &mut State, reached: Reached, objects: impl Iterator<Item = ObjectId>) {
     for object in objects {
-        let is_file = |it: &Znode| matches!(it.body, Body::File(_));
-        if !znode(state, reached.dataset, object).is_ok_and(is_file) {
+        let is_read = |it: &Znode| matches!(it.body, Body::Directory { .. } | Body::Link(_));
+        if znode(state, reached.dataset, object).is_ok_and(is_read) {
             state.was_read(reached.dataset, reached.mount, object);
         }
     }
@@ -795,6 +921,7 @@ fn remove_directory(state: &mut State, at: &At) -> Result {
     reached.may_change()?;
     let found = walk(state, reached, |walk| walk.lookup(directory, &name))?;
     let object = found.ok_or(Errno::ENOENT)?;
+    state.may_delete(reached.dataset, directory, object)?;
     let znode = znode(state, reached.dataset, object)?;
     let Body::Directory { entries, .. } = &znode.body else {
         return Err(Errno::ENOTDIR.into());
@@ -820,6 +947,7 @@ fn unlink(state: &mut State, at: &At) -> Result {
     reached.may_change()?;
     let found = walk(state, reached, |walk| walk.lookup(directory, &name))?;
     let object = found.ok_or(Errno::ENOENT)?;
+    state.may_delete(reached.dataset, directory, object)?;
     if znode(state, reached.dataset, object)?.is_directory() {
         return Err(Errno::EISDIR.into());
     }
@@ -838,80 +966,25 @@ fn unlink(state: &mut State, at: &At) -> Result {
     Ok(None)
 }
 
-/// `do_renameat2`, `vfs_rename`, `zfs_rename`.
-fn rename(state: &mut State, from: &At, to: &At) -> Result {
-    let source = reach(state, &from.dataset)?;
-    let old = walk(state, source, |walk| walk.parent(&from.path))?;
-    let target = reach(state, &to.dataset)?;
-    let new = walk(state, target, |walk| walk.parent(&to.path))?;
-    if source.dataset != target.dataset || source.mount != target.mount {
-        return Err(Errno::EXDEV.into());
-    }
-    let (Some(old_name), Some(new_name)) = (&old.name, &new.name) else {
-        return Err(Errno::EBUSY.into());
-    };
-    source.may_change()?;
-    let id = source.dataset;
-    let (object, replaced) = walk(state, source, |walk| {
-        let object = walk.lookup(old.directory, old_name)?.ok_or(Errno::ENOENT)?;
-        let replaced = walk.lookup(new.directory, new_name)?;
-        if walk.is_beneath(new.directory, object) {
-            return Err(Errno::EINVAL);
-        }
-        if replaced.is_some_and(|replaced| walk.is_beneath(old.directory, replaced)) {
-            return Err(Errno::ENOTEMPTY);
-        }
-        Ok((object, replaced))
-    })?;
-    if replaced == Some(object) {
-        return Ok(None);
-    }
-    let moves_directory = znode(state, id, object)?.is_directory();
-    if let Some(replaced) = replaced {
-        match (moves_directory, znode(state, id, replaced)?.is_directory()) {
-            (true, false) => return Err(Errno::ENOTDIR.into()),
-            (false, true) => return Err(Errno::EISDIR.into()),
-            _ => {}
-        }
-    }
-    let mounts = &state.mounts;
-    if mounts.covers(id, object) || replaced.is_some_and(|replaced| mounts.covers(id, replaced)) {
-        return Err(Errno::EBUSY.into());
-    }
-    if let Some(replaced) = replaced
-        && znode(state, id, replaced)?.size() > 2
-        && moves_directory
-    {
-        return Err(Errno::ENOTEMPTY.into());
-    }
-    state.assign(id, Change::tables(2))?;
-    let now = state.now;
-    if replaced.is_some() {
-        leave(objset_mut(state, id)?, new.directory, new_name, now)?;
-    }
-    state.tell_real_size(id, object);
-    let objset = objset_mut(state, id)?;
-    // For a moment it has both names.
-    enter(objset, new.directory, new_name, object, now)?;
-    leave(objset, old.directory, old_name, now)?;
-    if let Some(replaced) = replaced {
-        drop_link(state, id, replaced)?;
-    }
-    Ok(None)
-}
-
 /// `do_linkat`: the file is looked up first, then the new name, then whether the two belong together.
-fn link(state: &mut State, from: &At, to: &At) -> Result {
-    let source = reach(state, &from.dataset)?;
-    let old = walk(state, source, |walk| {
-        let name = walk.parent(&from.path)?;
-        match &name.name {
-            Some(last) => walk.lookup(name.directory, last)?.ok_or(Errno::ENOENT),
-            None => Ok(name.directory),
+fn link(state: &mut State, from: &Target, to: &At) -> Result {
+    let (source, old) = match from {
+        Target::Path(at) => {
+            let source = reach(state, &at.dataset)?;
+            let old = walk(state, source, |walk| {
+                let name = walk.parent(&at.path)?;
+                match &name.name {
+                    Some(last) => walk.lookup(name.directory, last)?.ok_or(Errno::ENOENT),
+                    None => Ok(name.directory),
+                }
+            })?;
+            (source, old)
         }
-    })?;
-    let (target, directory, name) = new_name(state, to)?;
-    if source.dataset != target.dataset
+        other => aim(state, other, true)?,
+    };
+    let id = source.dataset;
+    let (target, directory, name) = place(state, to)?;
+    if id != target.dataset
         || source.mount != target.mount
         || source
             .mount
@@ -919,31 +992,34 @@ fn link(state: &mut State, from: &At, to: &At) -> Result {
     {
         return Err(Errno::EXDEV.into());
     }
-    if znode(state, source.dataset, old)?.is_directory() {
+    state.may_link(id, old)?;
+    state.may_create(id, directory)?;
+    let file = znode(state, id, old)?;
+    if file.is_directory() {
         return Err(Errno::EPERM.into());
     }
-    state.assign(source.dataset, Change::tables(1))?;
+    let is_temporary = match from {
+        Target::Open(handle) => open_file(state, handle)?.linkable,
+        _ => false,
+    };
+    let has_none = file.links == 0;
+    if has_none && !is_temporary {
+        return Err(Errno::ENOENT.into());
+    }
+    state.assign(id, Change::tables(1))?;
     let now = state.now;
-    let objset = objset_mut(state, source.dataset)?;
+    let objset = objset_mut(state, id)?;
     enter(objset, directory, &name, old, now)?;
-    znode_mut(state, source.dataset, old)?.links += 1;
-    Ok(None)
-}
-
-/// `chown_common`: an executable loses set-user-ID and set-group-ID, even when root changes it.
-fn set_owner(state: &mut State, at: &At, uid: u32, gid: u32) -> Result {
-    let (reached, object) = find_link(state, at)?;
-    reached.may_change()?;
-    state.assign(reached.dataset, Change::tables(0))?;
-    let znode = znode_mut(state, reached.dataset, object)?;
-    znode.uid = uid;
-    znode.gid = gid;
-    if !znode.is_directory() {
-        znode.mode &= !SET_UID;
-        if znode.mode & GROUP_EXEC != 0 {
-            znode.mode &= !SET_GID;
+    let file = znode_mut(state, id, old)?;
+    file.links += 1;
+    file.changed(now);
+    if has_none {
+        objset_mut(state, id)?.unqueue(old);
+        if state.property(id, Property::Sync).0 != Value::Word("disabled")
+            && let Some(pool) = state.pool_of_mut(id)
+        {
+            pool.close_txg();
         }
-        xattr::drop_capability(state, reached.dataset, object)?;
     }
     Ok(None)
 }
@@ -959,11 +1035,7 @@ fn block_size(state: &State, id: DatasetId, object: ObjectId) -> Found<Option<u6
 
 fn stat(znode: &Znode, block_size: Option<u64>) -> Stat {
     Stat {
-        kind: match znode.body {
-            Body::File(_) => FileKind::File,
-            Body::Directory { .. } => FileKind::Directory,
-            Body::Link(_) => FileKind::Link,
-        },
+        kind: znode.kind(),
         mode: znode.mode,
         links: znode.links,
         uid: znode.uid,
@@ -971,27 +1043,6 @@ fn stat(znode: &Znode, block_size: Option<u64>) -> Stat {
         size: znode.size(),
         block_size,
     }
-}
-
-fn open(state: &mut State, handle: &Handle, at: &At, write: bool) -> Found {
-    if state.open_files.get(handle).is_some() {
-        return Err(Errno::EEXIST);
-    }
-    let (reached, object) = find(state, at)?;
-    if write {
-        may_write(state, reached, object)?;
-    }
-    let generation = znode(state, reached.dataset, object)?.generation;
-    let file = OpenFile {
-        dataset: reached.dataset,
-        object,
-        generation,
-        mount: reached.mount,
-        writable: write,
-        read_only: reached.read_only && !state.is_readonly(reached.dataset),
-    };
-    state.open_files.insert(handle.clone(), file);
-    Ok(None)
 }
 
 fn close(state: &mut State, handle: &Handle) -> Result {

@@ -10,6 +10,7 @@ use crate::outcome::{Errno, Outcome};
 use crate::zpl::files;
 use crate::zpl::mount::MountOptions;
 use crate::zpl::open::Handle;
+use crate::zpl::znode::Special;
 
 /// A file by the dataset it is in and the path from that dataset's root, which starts with `/`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -75,7 +76,7 @@ pub enum FileOp {
     /// Cuts a file off or extends it by a hole.
     Truncate {
         /// The file.
-        at: At,
+        file: Target,
         /// The new length in bytes.
         size: u64,
     },
@@ -94,17 +95,19 @@ pub enum FileOp {
         /// The name.
         at: At,
     },
-    /// Renames, over what is there.
+    /// `renameat2(2)`
     Rename {
         /// The old name.
         from: At,
         /// The new name.
         to: At,
+        /// What becomes of what has the new name.
+        how: Renaming,
     },
     /// Gives a file another name.
     Link {
         /// The file; a symbolic link is not followed.
-        from: At,
+        from: Target,
         /// The other name.
         to: At,
     },
@@ -115,6 +118,15 @@ pub enum FileOp {
         /// Where it is made.
         at: At,
     },
+    /// `mknod(2)`: makes a device, FIFO or socket.
+    MakeSpecial {
+        /// Where.
+        at: At,
+        /// What.
+        special: Special,
+        /// 12 bits, of which the umask 022 takes away.
+        mode: u32,
+    },
     /// Reads a symbolic link: [`FileResult::Text`].
     ReadLink {
         /// The link.
@@ -123,44 +135,73 @@ pub enum FileOp {
     /// Sets the permission bits; follows symbolic links.
     SetMode {
         /// The file.
-        at: At,
+        file: Target,
         /// 12 bits.
         mode: u32,
     },
     /// Sets owner and group; does not follow symbolic links, as `lchown`.
     SetOwner {
         /// The file.
-        at: At,
+        file: Target,
         /// Owner.
         uid: u32,
         /// Group.
         gid: u32,
     },
-    /// Sets the time of the last change of content; does not follow symbolic links.
-    SetTime {
+    /// `utimensat(2)`; does not follow symbolic links.
+    SetTimes {
         /// The file.
-        at: At,
-        /// Seconds since the machine's epoch.
-        seconds: u64,
+        file: Target,
+        /// When the content was last changed.
+        modification: NewTime,
+        /// When it was last read.
+        access: NewTime,
     },
     /// Tells what a file is: [`FileResult::Stat`]. Does not follow symbolic links.
     Stat {
         /// The file.
-        at: At,
+        file: Target,
+    },
+    /// Tells its times: [`FileResult::Times`]. Does not follow symbolic links.
+    Times {
+        /// The file.
+        file: Target,
+    },
+    /// Whether two paths lead to one file: [`FileResult::Identity`]. Does not follow symbolic links.
+    Compare {
+        /// A path.
+        one: At,
+        /// Another one.
+        other: At,
+    },
+    /// `lseek(2)` with `SEEK_DATA` or `SEEK_HOLE`: [`FileResult::Count`]. What is dirty comes to disk first
+    /// (`dmu_offset_next`).
+    Seek {
+        /// The file.
+        file: Target,
+        /// Where it starts, in bytes.
+        offset: u64,
+        /// For a hole, else for data.
+        hole: bool,
+    },
+    /// `getdents(2)`: [`FileResult::Entries`].
+    ReadDirectory {
+        /// The directory.
+        directory: Target,
     },
     /// Tells everything below a directory: [`FileResult::Tree`].
     Tree {
         /// The directory, file or link; mounts below it are not seen, but what they cover.
         at: At,
     },
-    /// Opens a file that exists.
+    /// `open(2)`
     Open {
         /// The handle it gets; one in use is refused with `EEXIST`.
         handle: Handle,
-        /// The file.
+        /// The file; with [`Opening::temporary`] the directory of one without a name.
         at: At,
-        /// For writing too.
-        write: bool,
+        /// How.
+        how: Opening,
     },
     /// Closes a handle; an unknown one is refused with `EBADF`.
     Close {
@@ -177,7 +218,7 @@ pub enum FileOp {
     /// `fallocate(2)`, as a hole.
     Punch {
         /// The file.
-        at: At,
+        file: Target,
         /// Where it starts, in bytes.
         offset: u64,
         /// Its length in bytes.
@@ -311,6 +352,109 @@ pub enum FileResult {
     Count(u64),
     /// Names, sorted.
     Names(Vec<Arc<str>>),
+    /// What a directory has, without `.` and `..`, sorted by name.
+    Entries(Vec<(Arc<str>, char)>),
+    /// The times of a file.
+    Times(Told),
+    /// Whether two paths lead to one file.
+    Identity(Identity),
+}
+
+/// What becomes of what has the new name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Renaming {
+    /// It is replaced.
+    #[default]
+    Replace,
+    /// It is in the way (`RENAME_NOREPLACE`).
+    Keep,
+    /// It gets the old name (`RENAME_EXCHANGE`).
+    Exchange,
+    /// It is replaced, and a whiteout gets the old name (`RENAME_WHITEOUT`).
+    Whiteout,
+}
+
+/// What a time is set to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NewTime {
+    /// It stays (`UTIME_OMIT`).
+    Keep,
+    /// The time now (`UTIME_NOW`).
+    Now,
+    /// Seconds since 1970.
+    Seconds(u64),
+}
+
+/// How a file is opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "they are flags of the kernel's"
+)]
+pub struct Opening {
+    /// To be read.
+    pub read: bool,
+    /// To be written.
+    pub write: bool,
+    /// What is missing is made with mode 0644 (`O_CREAT`).
+    pub create: bool,
+    /// What is there is in the way (`O_EXCL`); a temporary file never gets a name.
+    pub exclusive: bool,
+    /// What it holds goes (`O_TRUNC`).
+    pub truncate: bool,
+    /// What is written goes to its end (`O_APPEND`).
+    pub append: bool,
+    /// It has to be a directory (`O_DIRECTORY`).
+    pub directory: bool,
+    /// A link at the end is not followed but refused (`O_NOFOLLOW`).
+    pub no_follow: bool,
+    /// A file without a name is made, with mode 0644 (`O_TMPFILE`).
+    pub temporary: bool,
+}
+
+impl Opening {
+    /// To be read, and written too.
+    #[must_use]
+    pub fn plain(write: bool) -> Opening {
+        Opening {
+            read: true,
+            write,
+            ..Opening::default()
+        }
+    }
+}
+
+/// A time as it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// It came that many steps ago.
+    Ago(u64),
+    /// It was set to that many seconds since 1970.
+    Set(u64),
+}
+
+/// The times of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// When the content was last changed.
+    pub modification: Moment,
+    /// When anything was last changed.
+    pub change: Moment,
+    /// When it was last read.
+    pub access: Moment,
+    /// When it was made.
+    pub birth: Moment,
+}
+
+/// Whether two paths lead to one file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// They do.
+    Same,
+    /// The files are two, of one dataset.
+    OtherFile,
+    /// They lie in two datasets (`st_dev`).
+    OtherDataset,
 }
 
 /// What a regular file takes on disk.
@@ -344,7 +488,7 @@ pub struct Stat {
 }
 
 /// The type of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FileKind {
     /// A regular file.
     File,
@@ -352,6 +496,8 @@ pub enum FileKind {
     Directory,
     /// A symbolic link.
     Link,
+    /// A device, FIFO or socket.
+    Special(Special),
 }
 
 impl FileKind {
@@ -362,18 +508,79 @@ impl FileKind {
             FileKind::File => 'f',
             FileKind::Directory => 'd',
             FileKind::Link => 'l',
+            FileKind::Special(Special::CharacterDevice(..)) => 'c',
+            FileKind::Special(Special::BlockDevice(..)) => 'b',
+            FileKind::Special(Special::Fifo) => 'p',
+            FileKind::Special(Special::Socket) => 's',
         }
     }
 }
 
 impl FileOp {
+    /// The paths that it names.
+    #[must_use]
+    pub fn paths(&self) -> Vec<&At> {
+        fn of(target: &Target) -> Option<&At> {
+            match target {
+                Target::Path(at) => Some(at),
+                Target::Open(_) | Target::Volume(_) => None,
+            }
+        }
+        match self {
+            FileOp::Write { to: file, .. }
+            | FileOp::Read { from: file, .. }
+            | FileOp::Truncate { file, .. }
+            | FileOp::SetMode { file, .. }
+            | FileOp::SetOwner { file, .. }
+            | FileOp::SetTimes { file, .. }
+            | FileOp::Stat { file }
+            | FileOp::Times { file }
+            | FileOp::Seek { file, .. }
+            | FileOp::ReadDirectory { directory: file }
+            | FileOp::Punch { file, .. } => of(file).into_iter().collect(),
+            FileOp::MakeDirectory { at }
+            | FileOp::RemoveDirectory { at }
+            | FileOp::Unlink { at }
+            | FileOp::Symlink { at, .. }
+            | FileOp::MakeSpecial { at, .. }
+            | FileOp::ReadLink { at }
+            | FileOp::Tree { at }
+            | FileOp::Open { at, .. }
+            | FileOp::Shared { at, .. }
+            | FileOp::SetXattr { at, .. }
+            | FileOp::GetXattr { at, .. }
+            | FileOp::RemoveXattr { at, .. }
+            | FileOp::ListXattr { at }
+            | FileOp::Blocks { at } => vec![at],
+            FileOp::Rename { from, to, .. }
+            | FileOp::Copy { from, to, .. }
+            | FileOp::Reflink { from, to }
+            | FileOp::Compare {
+                one: from,
+                other: to,
+            } => vec![from, to],
+            FileOp::Link { from, to } => of(from).into_iter().chain([to]).collect(),
+            FileOp::Discard { .. }
+            | FileOp::Close { .. }
+            | FileOp::Mount { .. }
+            | FileOp::Remount { .. }
+            | FileOp::Unmount { .. }
+            | FileOp::MakeMountpoint { .. }
+            | FileOp::MakeVdev { .. }
+            | FileOp::RemoveMountpoint { .. } => Vec::new(),
+        }
+    }
+
     pub(crate) fn apply(&self, state: &mut State) -> Outcome {
         if let Some(what) = files::not_modelled(self, state) {
             return Outcome::NotModelled(what);
         }
         // Where it is tight something may have changed before it is known that nobody knows.
         let may_be_tight = match self {
-            FileOp::Read { .. } | FileOp::Stat { .. } => false,
+            FileOp::Read { .. }
+            | FileOp::Stat { .. }
+            | FileOp::Times { .. }
+            | FileOp::Compare { .. } => false,
             FileOp::Write { data, .. } => state.may_be_tight(data.len),
             _ => state.may_be_tight(0),
         };

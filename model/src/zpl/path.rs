@@ -4,6 +4,7 @@ use std::cell::RefCell;
 
 use crate::machine::State;
 use crate::outcome::Errno;
+use crate::zpl::permission::Credentials;
 use crate::zpl::walk::{MAX_LINKS, Walk};
 use crate::zpl::znode::Body;
 
@@ -71,6 +72,7 @@ impl State {
         let walk = Walk {
             objset: &dataset.objset,
             crosses: &|_| false,
+            user: &Credentials::default(),
             followed: RefCell::default(),
         };
         let object = walk.find_link(place.inside)?;

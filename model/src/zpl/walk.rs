@@ -4,6 +4,7 @@ use std::cell::RefCell;
 
 use crate::dmu::{ObjectId, Objset, ROOT};
 use crate::outcome::Errno;
+use crate::zpl::permission::{Credentials, EXECUTE, may_follow};
 use crate::zpl::znode::Body;
 
 /// Longest name of a file, in bytes (`ZAP_MAXNAMELEN` without the final zero byte).
@@ -21,6 +22,8 @@ pub(super) struct Walk<'a> {
     pub objset: &'a Objset,
     /// Whether another dataset is mounted on a directory: going there is `EXDEV`.
     pub crosses: &'a dyn Fn(ObjectId) -> bool,
+    /// Who goes there.
+    pub user: &'a Credentials,
     /// The symbolic links that were followed: to follow one is to read it (`pick_link`).
     pub followed: RefCell<Vec<ObjectId>>,
 }
@@ -41,6 +44,12 @@ impl Walk<'_> {
             Some(_) => Err(Errno::ENOTDIR),
             None => Err(Errno::ENOENT),
         }
+    }
+
+    /// Whether the user may look something up in a directory (`may_lookup`).
+    fn may_search(&self, directory: ObjectId) -> Result<(), Errno> {
+        let znode = self.objset.get(directory).ok_or(Errno::ENOENT)?;
+        self.user.may(znode, EXECUTE)
     }
 
     /// What a directory has under a name (`zpl_lookup`).
@@ -68,6 +77,7 @@ impl Walk<'_> {
             let Body::Directory { parent, .. } = self.entries(directory)? else {
                 return Err(Errno::ENOTDIR);
             };
+            self.may_search(directory)?;
             match component {
                 "." => continue,
                 ".." => {
@@ -88,6 +98,9 @@ impl Walk<'_> {
                         return Err(Errno::ELOOP);
                     }
                     links += 1;
+                    if last {
+                        may_follow(self.user, self.objset, directory, id)?;
+                    }
                     self.followed.borrow_mut().push(id);
                     if target.starts_with('/') {
                         directory = ROOT;

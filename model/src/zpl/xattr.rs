@@ -14,6 +14,7 @@ use crate::zpl::files::{
     Found, create, drop_link, find_link, leave, objset, objset_mut, peek, terms, znode,
 };
 use crate::zpl::op::{At, Failure, FileResult, Result};
+use crate::zpl::permission::{READ, STICKY, WRITE};
 use crate::zpl::znode::{Body, Xattrs, Znode};
 
 /// The capabilities of a program.
@@ -70,6 +71,10 @@ pub(super) fn not_modelled(
     if security.is_some_and(|name| modules.iter().any(|it| name.starts_with(it))) {
         return Some("attributes of security modules");
     }
+    // The kernel of 2.1 lets a user look for one to be removed.
+    if !state.user.is_root() && security.is_some() {
+        return Some("attributes of security modules that are no user's to change");
+    }
     let value = value?;
     if name == CAPABILITY && (value.len == 0 || version(value) == Some(LAYOUTS[1].0)) {
         return Some("capabilities that are empty, or bound to a user namespace");
@@ -107,7 +112,7 @@ fn check_name(name: &str) -> Found<()> {
 /// Which of them there are (`xattr_permission`, `xattr_resolve_name`, `zpl_xattr_user_get` and their like).
 /// `denied` is what a link says that can have none of users.
 fn resolve(state: &State, id: DatasetId, znode: &Znode, name: &str, denied: Errno) -> Found<()> {
-    if name.starts_with("user.") && matches!(znode.body, Body::Link(_)) {
+    if name.starts_with("user.") && matches!(znode.body, Body::Link(_) | Body::Special(_)) {
         return Err(denied);
     }
     let namespaces = ["user.", "trusted.", "security."];
@@ -120,6 +125,38 @@ fn resolve(state: &State, id: DatasetId, znode: &Znode, name: &str, denied: Errn
         }
         Some(_) => Ok(()),
     }
+}
+
+/// Whether the user may change an attribute (`xattr_permission`, `cap_inode_setxattr`).
+fn may_change(state: &State, file: &Znode, name: &str) -> Found<()> {
+    let user = &state.user;
+    if user.is_root() || name.starts_with("system.") {
+        return Ok(());
+    }
+    if name.starts_with("trusted.") || name.starts_with("security.") {
+        return Err(Errno::EPERM);
+    }
+    if name.starts_with("user.") {
+        let has_some = matches!(file.body, Body::File(_) | Body::Directory { .. });
+        let is_kept = file.is_directory() && file.mode & STICKY != 0 && !user.owns(file);
+        if !has_some || is_kept {
+            return Err(Errno::EPERM);
+        }
+    }
+    user.may(file, WRITE)
+}
+
+/// Whether the user may read an attribute (`xattr_permission`).
+fn may_read(state: &State, file: &Znode, name: &str) -> Found<()> {
+    let user = &state.user;
+    if user.is_root() || name.starts_with("system.") || name.starts_with("security.") {
+        return Ok(());
+    }
+    let has_some = matches!(file.body, Body::File(_) | Body::Directory { .. });
+    if name.starts_with("trusted.") || name.starts_with("user.") && !has_some {
+        return Err(Errno::ENODATA);
+    }
+    user.may(file, READ)
 }
 
 /// The value of an attribute that stands among a file's own.
@@ -143,6 +180,7 @@ pub(super) fn get(state: &mut State, at: &At, name: &str) -> Found {
     check_name(name)?;
     let id = reached.dataset;
     let file = znode(state, id, object)?;
+    may_read(state, file, name)?;
     resolve(state, id, file, name, Errno::ENODATA)?;
     let found = match inline(file, name) {
         Some(value) => Some(
@@ -180,6 +218,7 @@ pub(super) fn list(state: &mut State, at: &At) -> Found {
         names.extend(entries.keys().cloned());
     }
     names.retain(|name| kept(state, id) != Kept::Off || !name.starts_with("user."));
+    names.retain(|name| state.user.is_root() || !name.starts_with("trusted."));
     names.sort();
     Ok(Some(FileResult::Names(names)))
 }
@@ -198,6 +237,7 @@ pub(super) fn set(state: &mut State, at: &At, name: &Arc<str>, value: &Piece) ->
         return Err(Errno::EINVAL.into());
     }
     let file = znode(state, id, object)?;
+    may_change(state, file, name)?;
     resolve(state, id, file, name, Errno::EPERM)?;
     check_limits(state, id)?;
     let was_inline = inline(file, name).is_some();
@@ -215,13 +255,13 @@ pub(super) fn set(state: &mut State, at: &At, name: &Arc<str>, value: &Piece) ->
         let body = Body::File(Blocks::default());
         create(state, id, directory, name, body, 0o644)?
     };
-    let terms = terms(state, id);
+    let (terms, now) = (terms(state, id), state.now);
     let objset = objset_mut(state, id)?;
     if let Some(Body::File(blocks)) = objset.get_mut(file).map(|it| &mut it.body) {
         blocks.truncate(0, terms);
         blocks.write(0, value, terms);
     }
-    objset.get_mut(object).ok_or(Errno::EIO)?;
+    objset.get_mut(object).ok_or(Errno::EIO)?.changed(now);
     if was_inline {
         remove_inline(state, id, object, name)?;
     }
@@ -235,6 +275,7 @@ pub(super) fn remove(state: &mut State, at: &At, name: &str) -> Result {
     reached.may_change()?;
     let id = reached.dataset;
     let file = znode(state, id, object)?;
+    may_change(state, file, name)?;
     resolve(state, id, file, name, Errno::EPERM)?;
     if remove_from_object(state, id, object, name)? {
         Ok(None)
@@ -276,7 +317,9 @@ fn remove_from_object(
         return Ok(false);
     };
     remove_from(state, id, directory, name)?;
-    objset_mut(state, id)?.get_mut(object).ok_or(Errno::EIO)?;
+    let now = state.now;
+    let objset = objset_mut(state, id)?;
+    objset.get_mut(object).ok_or(Errno::EIO)?.changed(now);
     Ok(true)
 }
 
@@ -288,6 +331,7 @@ fn set_inline(
     name: &Arc<str>,
     value: &Piece,
 ) -> Result<bool> {
+    let now = state.now;
     let objset = objset_mut(state, id)?;
     let file = objset.get(object).ok_or(Errno::EIO)?;
     let old = file.xattrs.as_ref().and_then(|it| it.inline.as_deref());
@@ -299,18 +343,19 @@ fn set_inline(
     if value.len > MAX_INLINE || before > most_before || packed_size(&all) > most {
         return Ok(false);
     }
-    objset
-        .get_mut(object)
-        .ok_or(Errno::EIO)?
-        .xattrs_mut()
-        .inline = Some(all);
+    let file = objset.get_mut(object).ok_or(Errno::EIO)?;
+    file.changed(now);
+    file.xattrs_mut().inline = Some(all);
     objset.lay_out(object);
     Ok(true)
 }
 
 fn remove_inline(state: &mut State, id: DatasetId, object: ObjectId, name: &str) -> Result<()> {
+    let now = state.now;
     let objset = objset_mut(state, id)?;
-    let xattrs = objset.get_mut(object).ok_or(Errno::EIO)?.xattrs_mut();
+    let file = objset.get_mut(object).ok_or(Errno::EIO)?;
+    file.changed(now);
+    let xattrs = file.xattrs_mut();
     if let Some(inline) = &mut xattrs.inline {
         inline.retain(|it| &*it.0 != name);
     }

@@ -1,12 +1,13 @@
-//! Files, directories and symbolic links as objects.
+//! Files, directories, symbolic links and special files as objects.
 
 use std::sync::Arc;
 
 use crate::dmu::data::Piece;
 use crate::dmu::{Blocks, ObjectId, Table};
 use crate::maps::Names;
+use crate::zpl::op::FileKind;
 
-/// A file, directory or symbolic link.
+/// A file, directory, symbolic link or special file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Znode {
     /// What it holds.
@@ -19,8 +20,8 @@ pub struct Znode {
     pub gid: u32,
     /// Link count. A directory's is 2 and one for each directory in it.
     pub links: u64,
-    /// When its content was last changed, in seconds since the machine's epoch (or as set).
-    pub mtime: u64,
+    /// When what happened to it.
+    pub times: Times,
     /// Whether it was read since it was last changed: then its access time is later than its other times.
     pub was_read: bool,
     /// The transaction group that made it. With its number it identifies it for ever (`z_gen`).
@@ -29,6 +30,38 @@ pub struct Znode {
     pub slots: u64,
     /// Its extended attributes, if it ever had some.
     pub xattrs: Option<Box<Xattrs>>,
+}
+
+/// A point of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Time {
+    /// When something happened, in seconds since the machine's epoch.
+    Happened(u64),
+    /// What somebody set it to, in seconds since 1970.
+    Set(u64),
+}
+
+impl Time {
+    /// Its seconds, whichever they count from.
+    #[must_use]
+    pub const fn seconds(self) -> u64 {
+        match self {
+            Time::Happened(seconds) | Time::Set(seconds) => seconds,
+        }
+    }
+}
+
+/// The times of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Times {
+    /// When it was last read, as far as that counts (`atime`).
+    pub access: Time,
+    /// When its content was last changed (`mtime`).
+    pub modification: Time,
+    /// When anything of it was last changed (`ctime`), in seconds since the machine's epoch.
+    pub change: u64,
+    /// When it was made (`crtime`), in seconds since the machine's epoch.
+    pub birth: u64,
 }
 
 /// Extended attributes.
@@ -61,6 +94,45 @@ pub enum Body {
     },
     /// A symbolic link, with its target.
     Link(Arc<str>),
+    /// A device, FIFO or socket.
+    Special(Special),
+}
+
+/// What is no content of the filesystem but a name for something else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Special {
+    /// A character device with its major and minor number; 0:0 is a whiteout of overlayfs.
+    CharacterDevice(u32, u32),
+    /// A block device with its major and minor number.
+    BlockDevice(u32, u32),
+    /// A FIFO.
+    Fifo,
+    /// A socket.
+    Socket,
+}
+
+impl Special {
+    /// Major and minor number of a device.
+    #[must_use]
+    pub const fn device(self) -> Option<(u32, u32)> {
+        match self {
+            Special::CharacterDevice(major, minor) | Special::BlockDevice(major, minor) => {
+                Some((major, minor))
+            }
+            Special::Fifo | Special::Socket => None,
+        }
+    }
+
+    /// The type in its mode (`S_IFMT`).
+    #[must_use]
+    pub const fn type_of_mode(self) -> u32 {
+        match self {
+            Special::CharacterDevice(..) => 0o020_000,
+            Special::BlockDevice(..) => 0o060_000,
+            Special::Fifo => 0o010_000,
+            Special::Socket => 0o140_000,
+        }
+    }
 }
 
 impl Body {
@@ -90,7 +162,12 @@ impl Znode {
             uid,
             gid,
             links,
-            mtime: now,
+            times: Times {
+                access: Time::Happened(now),
+                modification: Time::Happened(now),
+                change: now,
+                birth: now,
+            },
             was_read: false,
             generation,
             slots: 1,
@@ -106,7 +183,30 @@ impl Znode {
             Body::File(blocks) => blocks.size(),
             Body::Directory { entries, .. } => entries.len() as u64 + 2,
             Body::Link(target) => target.len() as u64,
+            Body::Special(_) => 0,
         }
+    }
+
+    /// What it is.
+    #[must_use]
+    pub fn kind(&self) -> FileKind {
+        match &self.body {
+            Body::File(_) => FileKind::File,
+            Body::Directory { .. } => FileKind::Directory,
+            Body::Link(_) => FileKind::Link,
+            Body::Special(special) => FileKind::Special(*special),
+        }
+    }
+
+    /// Its content is another one (`CONTENT_MODIFIED`).
+    pub fn modified(&mut self, now: u64) {
+        self.times.modification = Time::Happened(now);
+        self.times.change = now;
+    }
+
+    /// Something else of it is another one (`STATE_CHANGED`).
+    pub fn changed(&mut self, now: u64) {
+        self.times.change = now;
     }
 
     /// Whether it is a directory.

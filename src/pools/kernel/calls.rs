@@ -1,6 +1,6 @@
 //! System calls on files and mounts, as [`FileOp`]s.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
@@ -10,16 +10,24 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rustix::fs::{
-    AtFlags, Dir, FallocateFlags, FileType, Gid, Mode, OFlags, ResolveFlags, Stat as KernelStat,
-    Timespec, Timestamps, Uid, XattrFlags, copy_file_range, openat2,
+    AtFlags, CWD, Dir, FallocateFlags, FileType, Gid, Mode, OFlags, RenameFlags, ResolveFlags,
+    SeekFrom, Stat as KernelStat, StatxFlags, Timespec, Timestamps, Uid, XattrFlags,
+    copy_file_range, major, makedev, minor, openat2,
 };
 use rustix::io::Errno;
 use rustix::mount::UnmountFlags;
+use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+use rustix::time::{ClockId, clock_gettime};
 use ztwin_model::Release;
 use ztwin_model::dmu::data::Source;
 use ztwin_model::dmu::storage::Figure;
 use ztwin_model::layer::{Content, Entry, Tree};
-use ztwin_model::zpl::op::{At, CALL, FileKind, FileOp, FileResult, OnDisk, Stat, Target, Unmount};
+use ztwin_model::zpl::op::{
+    self, At, CALL, FileKind, FileOp, FileResult, Moment, NewTime, OnDisk, Opening, Renaming, Stat,
+    Target, Told, Unmount,
+};
+use ztwin_model::zpl::permission::Credentials;
+use ztwin_model::zpl::znode::Special;
 
 use super::journal::Journal;
 use super::{Handles, Options, child, guard, mounts, pointers, shared, unavailable, volumes};
@@ -29,6 +37,9 @@ use crate::pools::{Printed, Unavailable, print};
 
 /// How paths are followed: beneath the dataset's root, not into what is mounted there.
 const BENEATH: ResolveFlags = ResolveFlags::IN_ROOT.union(ResolveFlags::NO_XDEV);
+
+/// What every file is opened with that is opened for real: a FIFO makes nobody wait.
+const PLAIN: OFlags = OFlags::CLOEXEC.union(OFlags::NONBLOCK);
 
 /// The parameter of the ZFS module that closes transaction groups by time.
 const TXG_TIMEOUT: &str = "/sys/module/zfs/parameters/zfs_txg_timeout";
@@ -99,6 +110,12 @@ pub(super) struct KernelArm {
     foreign: BTreeSet<String>,
     /// Directories that were made outside, in order.
     directories: Vec<String>,
+    /// Who makes the system calls on files.
+    user: Credentials,
+    /// The roots of the datasets of a call, reached before the user may make it.
+    roots: BTreeMap<String, OwnedFd>,
+    /// When the steps began, as the kernel dates what happens to files.
+    steps: Vec<(i64, i64)>,
     /// Where ZFS may have made directories to mount on; nothing was there before.
     places: BTreeSet<String>,
     /// What [`TXG_TIMEOUT`] was.
@@ -130,6 +147,9 @@ impl KernelArm {
             pools: BTreeSet::new(),
             foreign,
             directories: Vec::new(),
+            user: Credentials::default(),
+            roots: BTreeMap::new(),
+            steps: Vec::new(),
             places: BTreeSet::new(),
             txg_timeout: before.filter(|_| changed),
         })
@@ -253,10 +273,62 @@ impl KernelArm {
 
     /// The root of a dataset of a pool of this trace.
     fn reach(&self, dataset: &str) -> Result<OwnedFd> {
+        if let Some(root) = self.roots.get(dataset) {
+            return Ok(root.try_clone()?);
+        }
         if !self.owns(dataset) {
             return Err(Errno::NOENT.into());
         }
         Ok(mounts::reach(dataset)??)
+    }
+
+    /// Runs a call as the user; the datasets are reached before, which only root may.
+    fn run_as_user(&mut self, op: &FileOp) -> Result {
+        if self.user.is_root() {
+            return self.run(op);
+        }
+        for at in op.paths() {
+            if let Ok(root) = self.reach(&at.dataset) {
+                self.roots.insert(at.dataset.to_string(), root);
+            }
+        }
+        let result = Identity::take(&self.user)
+            .map_err(Problem::from)
+            .and_then(|_taken| self.run(op));
+        self.roots.clear();
+        result
+    }
+
+    /// A file by path or by handle; a link at the end of a path is not followed.
+    fn look_at(&self, target: &Target, flags: OFlags) -> Result<OwnedFd> {
+        match target {
+            Target::Path(at) => self.open(at, flags),
+            Target::Open(handle) => Ok(self.handle(handle)?.try_clone()?.into()),
+            Target::Volume(_) => Err(Errno::INVAL.into()),
+        }
+    }
+
+    /// How many steps ago something happened, or what its time was set to.
+    fn moment(&self, seconds: i64, nanoseconds: i64) -> Moment {
+        let at = (seconds, nanoseconds);
+        let began = self.steps.partition_point(|&step| step <= at);
+        match began.checked_sub(1) {
+            Some(step) => Moment::Ago((self.steps.len() - 1 - step) as u64),
+            None => Moment::Set(u64::try_from(seconds).unwrap_or(0)),
+        }
+    }
+
+    fn times(&self, file: &OwnedFd) -> Result {
+        let asked = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
+        let told = rustix::fs::statx(file, "", AtFlags::EMPTY_PATH, asked)?;
+        let moment =
+            |time: rustix::fs::StatxTimestamp| self.moment(time.tv_sec, i64::from(time.tv_nsec));
+        Ok(Some(FileResult::Times(Told {
+            modification: moment(told.stx_mtime),
+            change: moment(told.stx_ctime),
+            access: moment(told.stx_atime),
+            birth: moment(told.stx_btime),
+        })))
     }
 
     /// Opens a file by path.
@@ -282,7 +354,7 @@ impl KernelArm {
             FileOp::Write { to, offset, data } => match to {
                 Target::Path(at) => {
                     let root = self.reach(&at.dataset)?;
-                    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::CLOEXEC;
+                    let flags = OFlags::WRONLY | OFlags::CREATE | PLAIN;
                     let mode = Mode::from_raw_mode(0o644);
                     let file = openat2(&root, &*at.path, flags, mode, BENEATH)?;
                     write(&File::from(file), *offset, data)
@@ -312,12 +384,21 @@ impl KernelArm {
                 volumes::discard(volume, *offset, *len, self.limit)??;
                 Ok(None)
             }
-            FileOp::Truncate { at, size } => {
-                rustix::fs::ftruncate(self.open(at, OFlags::WRONLY)?, *size)?;
+            FileOp::Truncate { file, size } => {
+                rustix::fs::ftruncate(self.look_at(file, OFlags::WRONLY)?, *size)?;
                 Ok(None)
             }
-            FileOp::Punch { at, offset, len } => {
-                let file = self.open(at, OFlags::WRONLY)?;
+            FileOp::Seek { file, offset, hole } => {
+                let file = self.look_at(file, OFlags::RDONLY)?;
+                let from = if *hole {
+                    SeekFrom::Hole(*offset)
+                } else {
+                    SeekFrom::Data(*offset)
+                };
+                Ok(Some(FileResult::Count(rustix::fs::seek(file, from)?)))
+            }
+            FileOp::Punch { file, offset, len } => {
+                let file = self.look_at(file, OFlags::WRONLY)?;
                 let how = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
                 rustix::fs::fallocate(file, how, *offset, *len)?;
                 Ok(None)
@@ -393,7 +474,38 @@ impl KernelArm {
                 rustix::fs::unlinkat(directory, name, AtFlags::empty())?;
                 Ok(None)
             }
-            FileOp::Rename { from, to } => self.rename(from, to),
+            FileOp::MakeSpecial { at, special, mode } => {
+                let (directory, name) = self.parent(at, Errno::EXIST)?;
+                let (kind, device) = match special {
+                    Special::CharacterDevice(..) => (FileType::CharacterDevice, special.device()),
+                    Special::BlockDevice(..) => (FileType::BlockDevice, special.device()),
+                    Special::Fifo => (FileType::Fifo, None),
+                    Special::Socket => (FileType::Socket, None),
+                };
+                let (major, minor) = device.unwrap_or_default();
+                let (mode, device) = (Mode::from_raw_mode(*mode), makedev(major, minor));
+                rustix::fs::mknodat(directory, name, kind, mode, device)?;
+                Ok(None)
+            }
+            FileOp::ReadDirectory { directory } => {
+                let directory = match directory {
+                    Target::Open(handle) => self.handle(handle)?.try_clone()?.into(),
+                    other => self.look_at(other, OFlags::RDONLY | OFlags::DIRECTORY)?,
+                };
+                let mut entries = Vec::new();
+                let mut open = Dir::new(directory)?;
+                open.rewind();
+                for entry in open {
+                    let entry = entry?;
+                    let name = entry.file_name().to_string_lossy().into_owned();
+                    if name != "." && name != ".." {
+                        entries.push((Arc::from(name), letter(entry.file_type())));
+                    }
+                }
+                entries.sort();
+                Ok(Some(FileResult::Entries(entries)))
+            }
+            FileOp::Rename { from, to, how } => self.rename(from, to, *how),
             FileOp::Link { from, to } => self.link(from, to),
             FileOp::Symlink { target, at } => {
                 if target.is_empty() {
@@ -410,38 +522,51 @@ impl KernelArm {
                 }
                 Ok(Some(FileResult::Text(link_target(&file)?)))
             }
-            FileOp::SetMode { at, mode } => {
-                let file = self.open(at, OFlags::PATH)?;
+            FileOp::SetMode { file, mode } => {
+                let file = self.look_at(file, OFlags::PATH)?;
                 rustix::fs::chmod(by_number(&file), Mode::from_raw_mode(*mode))?;
                 Ok(None)
             }
-            FileOp::SetOwner { at, uid, gid } => {
-                let file = self.open(at, OFlags::PATH | OFlags::NOFOLLOW)?;
+            FileOp::SetOwner { file, uid, gid } => {
+                let file = self.look_at(file, OFlags::PATH | OFlags::NOFOLLOW)?;
                 let (uid, gid) = (Uid::from_raw(*uid), Gid::from_raw(*gid));
                 rustix::fs::chownat(&file, "", Some(uid), Some(gid), AtFlags::EMPTY_PATH)?;
                 Ok(None)
             }
-            FileOp::SetTime { at, seconds } => {
-                let file = self.open(at, OFlags::PATH | OFlags::NOFOLLOW)?;
-                let seconds = i64::try_from(*seconds).map_err(|_| Errno::INVAL)?;
+            FileOp::SetTimes {
+                file,
+                modification,
+                access,
+            } => {
+                let file = self.look_at(file, OFlags::PATH | OFlags::NOFOLLOW)?;
+                let time = |new: &NewTime| {
+                    Ok::<_, Errno>(match new {
+                        NewTime::Keep => Timespec {
+                            tv_sec: 0,
+                            tv_nsec: rustix::fs::UTIME_OMIT,
+                        },
+                        NewTime::Now => Timespec {
+                            tv_sec: 0,
+                            tv_nsec: rustix::fs::UTIME_NOW,
+                        },
+                        NewTime::Seconds(seconds) => Timespec {
+                            tv_sec: i64::try_from(*seconds).map_err(|_| Errno::INVAL)?,
+                            tv_nsec: 0,
+                        },
+                    })
+                };
                 let times = Timestamps {
-                    last_access: Timespec {
-                        tv_sec: 0,
-                        tv_nsec: rustix::fs::UTIME_OMIT,
-                    },
-                    last_modification: Timespec {
-                        tv_sec: seconds,
-                        tv_nsec: 0,
-                    },
+                    last_access: time(access)?,
+                    last_modification: time(modification)?,
                 };
                 rustix::fs::utimensat(&file, "", &times, AtFlags::EMPTY_PATH)?;
                 Ok(None)
             }
-            FileOp::Stat { at } => {
-                let file = self.open(at, OFlags::PATH | OFlags::NOFOLLOW)?;
+            FileOp::Stat { file } => {
+                let file = self.look_at(file, OFlags::PATH | OFlags::NOFOLLOW)?;
                 let told = rustix::fs::fstat(&file)?;
                 let Some(kind) = kind(&told) else {
-                    return Err(unavailable(format!("{} is a special file", at.path)).into());
+                    return Err(unavailable(format!("{op:?} met a file of no known type")).into());
                 };
                 let is_file = kind == FileKind::File;
                 Ok(Some(FileResult::Stat(Stat {
@@ -452,6 +577,23 @@ impl KernelArm {
                     gid: told.st_gid,
                     size: size(&told),
                     block_size: is_file.then(|| u64::try_from(told.st_blksize).unwrap_or(0)),
+                })))
+            }
+            FileOp::Times { file } => {
+                self.times(&self.look_at(file, OFlags::PATH | OFlags::NOFOLLOW)?)
+            }
+            FileOp::Compare { one, other } => {
+                let look = |at| {
+                    let file = self.open(at, OFlags::PATH | OFlags::NOFOLLOW)?;
+                    Ok::<_, Problem>(rustix::fs::fstat(file)?)
+                };
+                let (one, other) = (look(one)?, look(other)?);
+                Ok(Some(FileResult::Identity(if one.st_dev != other.st_dev {
+                    op::Identity::OtherDataset
+                } else if one.st_ino != other.st_ino {
+                    op::Identity::OtherFile
+                } else {
+                    op::Identity::Same
                 })))
             }
             FileOp::Tree { at } => {
@@ -475,11 +617,17 @@ impl KernelArm {
                 entries.sort_by(|a, b| a.path.as_bytes().cmp(b.path.as_bytes()));
                 Ok(Some(FileResult::Tree(Tree { entries })))
             }
-            FileOp::Open { handle, at, write } => {
+            FileOp::Open { handle, at, how } => {
                 if self.handles.contains_key(handle) {
                     return Err(Errno::EXIST.into());
                 }
-                let file = self.open(at, if *write { OFlags::RDWR } else { OFlags::RDONLY })?;
+                let root = self.reach(&at.dataset)?;
+                let mode = if how.create || how.temporary {
+                    Mode::from_raw_mode(0o644)
+                } else {
+                    Mode::empty()
+                };
+                let file = openat2(&root, &*at.path, flags(*how), mode, BENEATH)?;
                 self.handles.insert(handle.clone(), file.into());
                 Ok(None)
             }
@@ -542,7 +690,7 @@ impl KernelArm {
         parent_in(&top, &at.path)?.ok_or(Problem::Errno(root))
     }
 
-    fn rename(&self, from: &At, to: &At) -> Result {
+    fn rename(&self, from: &At, to: &At, how: Renaming) -> Result {
         let source = self.reach(&from.dataset)?;
         let old = parent_in(&source, &from.path)?;
         if from.dataset != to.dataset {
@@ -552,14 +700,35 @@ impl KernelArm {
         }
         // Through the same mount: a snapshot is mounted anew each time it is reached.
         let new = parent_in(&source, &to.path)?;
-        let (Some((old, old_name)), Some((new, new_name))) = (old, new) else {
+        let Some((old, old_name)) = old else {
             return Err(Errno::BUSY.into());
         };
-        rustix::fs::renameat(old, old_name, new, new_name)?;
+        let Some((new, new_name)) = new else {
+            let is_kept = how == Renaming::Keep;
+            return Err(if is_kept { Errno::EXIST } else { Errno::BUSY }.into());
+        };
+        let flags = match how {
+            Renaming::Replace => RenameFlags::empty(),
+            Renaming::Keep => RenameFlags::NOREPLACE,
+            Renaming::Exchange => RenameFlags::EXCHANGE,
+            Renaming::Whiteout => RenameFlags::WHITEOUT,
+        };
+        rustix::fs::renameat_with(old, old_name, new, new_name, flags)?;
         Ok(None)
     }
 
-    fn link(&self, from: &At, to: &At) -> Result {
+    fn link(&self, from: &Target, to: &At) -> Result {
+        let from = match from {
+            Target::Path(at) => at,
+            other => {
+                let file = self.look_at(other, OFlags::PATH)?;
+                let target = self.reach(&to.dataset)?;
+                let (new, name) = parent_in(&target, &to.path)?.ok_or(Errno::EXIST)?;
+                let follow = AtFlags::SYMLINK_FOLLOW;
+                rustix::fs::linkat(CWD, by_number(&file), new, name, follow)?;
+                return Ok(None);
+            }
+        };
         let source = self.reach(&from.dataset)?;
         let old = parent_in(&source, &from.path)?;
         if let Some((directory, name)) = &old {
@@ -622,12 +791,21 @@ impl KernelArm {
     }
 }
 
+/// What a file is opened with besides these.
+fn plain(flags: OFlags) -> OFlags {
+    if flags.contains(OFlags::PATH) {
+        OFlags::CLOEXEC
+    } else {
+        PLAIN
+    }
+}
+
 /// Opens a file beneath a root.
 fn open_in(root: &OwnedFd, path: &str, flags: OFlags) -> Result<OwnedFd> {
     Ok(openat2(
         root,
         path,
-        flags | OFlags::CLOEXEC,
+        flags | plain(flags),
         Mode::empty(),
         BENEATH,
     )?)
@@ -654,7 +832,84 @@ fn kind(told: &KernelStat) -> Option<FileKind> {
         FileType::RegularFile => Some(FileKind::File),
         FileType::Directory => Some(FileKind::Directory),
         FileType::Symlink => Some(FileKind::Link),
-        _ => None,
+        FileType::CharacterDevice => {
+            let (major, minor) = (major(told.st_rdev), minor(told.st_rdev));
+            Some(FileKind::Special(Special::CharacterDevice(major, minor)))
+        }
+        FileType::BlockDevice => {
+            let (major, minor) = (major(told.st_rdev), minor(told.st_rdev));
+            Some(FileKind::Special(Special::BlockDevice(major, minor)))
+        }
+        FileType::Fifo => Some(FileKind::Special(Special::Fifo)),
+        FileType::Socket => Some(FileKind::Special(Special::Socket)),
+        FileType::Unknown => None,
+    }
+}
+
+/// The letter of what a directory says of an entry.
+fn letter(kind: FileType) -> char {
+    match kind {
+        FileType::RegularFile => 'f',
+        FileType::Directory => 'd',
+        FileType::Symlink => 'l',
+        FileType::CharacterDevice => 'c',
+        FileType::BlockDevice => 'b',
+        FileType::Fifo => 'p',
+        FileType::Socket => 's',
+        FileType::Unknown => '?',
+    }
+}
+
+/// What `open(2)` is told. A FIFO that nobody else has open makes nobody wait.
+fn flags(how: Opening) -> OFlags {
+    let mut flags = PLAIN
+        | match (how.read, how.write) {
+            (_, false) => OFlags::RDONLY,
+            (false, true) => OFlags::WRONLY,
+            (true, true) => OFlags::RDWR,
+        };
+    for (is_asked, flag) in [
+        (how.create, OFlags::CREATE),
+        (how.exclusive, OFlags::EXCL),
+        (how.truncate, OFlags::TRUNC),
+        (how.append, OFlags::APPEND),
+        (how.directory, OFlags::DIRECTORY),
+        (how.no_follow, OFlags::NOFOLLOW),
+        (how.temporary, OFlags::TMPFILE),
+    ] {
+        if is_asked {
+            flags |= flag;
+        }
+    }
+    flags
+}
+
+/// The identity of a user, taken by this thread until it is dropped.
+struct Identity;
+
+impl Identity {
+    fn take(user: &Credentials) -> std::result::Result<Identity, Errno> {
+        let taken = Identity;
+        let groups: Vec<Gid> = user.groups.iter().map(|&gid| Gid::from_raw(gid)).collect();
+        set_thread_groups(&groups)?;
+        let gid = Gid::from_raw(user.gid);
+        set_thread_res_gid(None, gid, None)?;
+        // Its capabilities are back with user 0.
+        set_thread_res_uid(None, Uid::from_raw(user.uid), None)?;
+        Ok(taken)
+    }
+}
+
+impl Drop for Identity {
+    fn drop(&mut self) {
+        let back = set_thread_res_uid(None, Uid::ROOT, None)
+            .and_then(|()| set_thread_res_gid(None, Gid::ROOT, None))
+            .and_then(|()| set_thread_groups(&[]));
+        // Whoever was root is so again; otherwise nothing that follows would mean anything.
+        if let Err(errno) = back {
+            eprintln!("ztwin: cannot be root again: {errno}");
+            std::process::abort();
+        }
     }
 }
 
@@ -782,10 +1037,10 @@ fn walk(
                 }
                 Content::Directory
             }
+            Some(FileKind::Special(special)) => Content::Special(special),
             None => {
-                return Err(
-                    unavailable(format!("{full} is a special file: not compared yet")).into(),
-                );
+                let what = format!("{full} is a file of no known type");
+                return Err(unavailable(what).into());
             }
         };
         let entry = Entry {
@@ -833,7 +1088,22 @@ impl Arm for KernelArm {
         self.release
     }
 
-    fn tick(&mut self) {}
+    fn tick(&mut self) {
+        // Steps between two ticks of the kernel's clock could not be told from each other.
+        let now = || {
+            let now = clock_gettime(ClockId::RealtimeCoarse);
+            (now.tv_sec, now.tv_nsec)
+        };
+        let last = now();
+        while now() == last {
+            std::thread::sleep(Duration::from_micros(500));
+        }
+        self.steps.push(now());
+    }
+
+    fn become_user(&mut self, user: &Credentials) {
+        self.user = user.clone();
+    }
 
     fn program(
         &mut self,
@@ -890,7 +1160,7 @@ impl Arm for KernelArm {
     }
 
     fn call(&mut self, op: &FileOp) -> std::result::Result<Called, Unavailable> {
-        match self.run(op) {
+        match self.run_as_user(op) {
             Ok(result) => Ok(Called::Done(result)),
             Err(Problem::Unavailable(unavailable)) => Err(unavailable),
             Err(Problem::Errno(errno)) => {

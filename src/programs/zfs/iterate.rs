@@ -6,7 +6,7 @@ use ztwin_model::dsl::names::Expected;
 use ztwin_model::dsl::reason::Reason;
 use ztwin_model::outcome::Outcome;
 use ztwin_model::spa::Pool;
-use ztwin_model::zpl::op::{At, FileKind, FileOp, FileResult};
+use ztwin_model::zpl::op::{At, FileKind, FileOp, FileResult, Target};
 
 use crate::programs::args;
 use crate::programs::console::Console;
@@ -194,7 +194,9 @@ fn at_path(console: &mut Console<'_>, path: &str) -> Option<DatasetId> {
         dataset: name.as_str().into(),
         path: place.inside.into(),
     };
-    match console.call(FileOp::Stat { at }) {
+    match console.call(FileOp::Stat {
+        file: Target::Path(at),
+    }) {
         Ok(Outcome::File(FileResult::Stat(stat))) if stat.kind == FileKind::Link => {
             console.missing.set(Some("a path that is a symbolic link"));
             None
