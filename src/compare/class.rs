@@ -40,7 +40,8 @@ pub const SPACE: Class = Class {
 ///
 /// Accepts seconds since 1970 in plain digits, a date as `zfs get creation` prints it, in five words:
 /// `Sat Nov 21  1:19 2026`, also with seconds as `ctime` has them, with a time zone as `date` has it
-/// (`Sat Nov 21 01:19:03 UTC 2026`), and one as `zpool history` prints it: `2026-11-21.01:19:03`.
+/// (`Sat Nov 21 01:19:03 UTC 2026`), one as `zpool history` prints it: `2026-11-21.01:19:03`, and seconds with nine
+/// digits behind a point.
 pub const TIME: Class = Class {
     name: "time",
     marker: "<time>",
@@ -53,7 +54,7 @@ pub const TIME: Class = Class {
             usize::from(
                 words
                     .first()
-                    .is_some_and(|word| is_number(word) || is_stamp(word)),
+                    .is_some_and(|word| is_number(word) || is_stamp(word) || is_fine(word)),
             )
         }
     },
@@ -293,6 +294,12 @@ fn is_clock(time: &str) -> bool {
     hour && minutes && (1..=2).contains(&rest.len())
 }
 
+/// `1795224000.123456789`, as `zfs diff -t` prints it
+fn is_fine(word: &str) -> bool {
+    word.split_once('.')
+        .is_some_and(|(seconds, rest)| is_number(seconds) && rest.len() == 9 && is_number(rest))
+}
+
 /// `2026-11-21.01:19:03`
 fn is_stamp(word: &str) -> bool {
     let numbers = |text: &str, widths: &[usize]| {
@@ -398,6 +405,7 @@ mod tests {
         }
         for value in [
             "1795224000",
+            "1795224000.123456789",
             "Sat Nov 21  1:19 2026",
             "Mon Jan  5 23:59 2026",
             "Sat Nov 21 15:34:22 2026",
@@ -408,6 +416,7 @@ mod tests {
         }
         for value in [
             "-",
+            "1795224000.12345678",
             "Sat Nov 21 1:9 2026",
             "Sat Nov 21 1:09:7 2026",
             "Sat Nov 21 1:09:07:00 2026",

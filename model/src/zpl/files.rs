@@ -99,6 +99,12 @@ pub(super) fn not_modelled(op: &FileOp, state: &State) -> Option<&'static str> {
         } => copy::not_modelled(state, from, *offset, to, *at, *len),
         FileOp::Reflink { from, to } => copy::not_modelled(state, from, 0, to, 0, MAX_SIZE),
         FileOp::SetXattr { at, name, value } => xattr::not_modelled(state, at, name, Some(value)),
+        // The kernel of 2.1 tells a user who has no right to that whether there is one.
+        FileOp::RemoveXattr { name, .. }
+            if name.starts_with("security.") && !state.user.is_root() =>
+        {
+            Some("the removal of what belongs to a security module by a user")
+        }
         FileOp::GetXattr { at, name } | FileOp::RemoveXattr { at, name } => {
             xattr::not_modelled(state, at, name, None)
         }
@@ -412,12 +418,11 @@ pub(super) fn enter(
     table.enter(name, entries.len());
     znode.links += u64::from(is_directory);
     znode.modified(now);
-    if let Some(Znode {
-        body: Body::Directory { parent, .. },
-        ..
-    }) = objset.get_mut(object)
-    {
-        *parent = directory;
+    if let Some(znode) = objset.get_mut(object) {
+        znode.parent = directory;
+        if let Body::Directory { parent, .. } = &mut znode.body {
+            *parent = directory;
+        }
     }
     Ok(())
 }
@@ -564,6 +569,7 @@ pub(super) fn allocate(
     };
     let znode = Znode {
         slots,
+        parent: directory,
         ..Znode::new(body, mode, user.uid, gid, txg, now)
     };
     Ok(objset.add(znode, reading))
@@ -643,11 +649,15 @@ fn write(state: &mut State, at: &At, offset: u64, data: &Piece) -> Result {
 }
 
 fn write_open(state: &mut State, handle: &Handle, offset: u64, data: &Piece) -> Result {
-    let file = open_file(state, handle)?;
-    if !file.writable {
+    let allowed = state.open_files.get(handle).is_some_and(|it| it.writable);
+    if !allowed {
         return Err(Errno::EBADF.into());
     }
     check_range(offset, data.len)?;
+    if data.len == 0 {
+        return Ok(None);
+    }
+    let file = open_file(state, handle)?;
     if file.mount.is_some() && state.is_readonly(file.dataset) {
         return Err(Errno::EROFS.into());
     }
@@ -726,7 +736,10 @@ pub(super) fn aim(state: &mut State, target: &Target, follow: bool) -> Found<(Re
         Target::Path(at) => find_link(state, at),
         Target::Open(handle) => {
             let file = open_file(state, handle)?;
-            let by_now = file.mount.is_some() && state.is_readonly(file.dataset);
+            let is_snapshot = state
+                .dataset(file.dataset)
+                .is_some_and(Dataset::is_snapshot);
+            let by_now = is_snapshot || file.mount.is_some() && state.is_readonly(file.dataset);
             let reached = Reached {
                 dataset: file.dataset,
                 mount: file.mount,
@@ -744,21 +757,17 @@ pub(super) fn aim_open(
     target: &Target,
     asked: u32,
 ) -> Found<(Reached, ObjectId)> {
-    let (reached, object) = aim(state, target, true)?;
-    match target {
-        Target::Open(handle) => {
-            let file = open_file(state, handle)?;
-            let allowed = if asked == WRITE {
-                file.writable
-            } else {
-                file.readable
-            };
-            if !allowed {
-                return Err(Errno::EBADF);
-            }
+    if let Target::Open(handle) = target {
+        // What a handle is for is looked at before the file is.
+        let file = state.open_files.get(handle).ok_or(Errno::EBADF)?;
+        let writes = asked == WRITE;
+        if writes && !file.writable || !writes && !file.readable {
+            return Err(Errno::EBADF);
         }
-        _ => may_open(state, reached, object, asked)?,
+        return aim(state, target, true);
     }
+    let (reached, object) = aim(state, target, true)?;
+    may_open(state, reached, object, asked)?;
     Ok((reached, object))
 }
 

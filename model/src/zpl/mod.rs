@@ -2,6 +2,7 @@
 
 mod access;
 mod copy;
+pub mod diff;
 pub mod files;
 pub mod mount;
 pub mod op;

@@ -175,13 +175,8 @@ pub(super) fn open_at(state: &mut State, at: &At, how: Opening) -> Found<(Reache
         }
         state.may_open_in_sticky(id, name.directory, object)?;
     }
-    let is_link = matches!(znode(state, id, object)?.body, Body::Link(_));
     if how.directory && !is_directory {
-        return Err(if is_link {
-            Errno::ELOOP
-        } else {
-            Errno::ENOTDIR
-        });
+        return Err(Errno::ENOTDIR);
     }
     let read = if how.read { READ } else { 0 };
     let write = if how.write || how.truncate { WRITE } else { 0 };

@@ -71,10 +71,6 @@ pub(super) fn not_modelled(
     if security.is_some_and(|name| modules.iter().any(|it| name.starts_with(it))) {
         return Some("attributes of security modules");
     }
-    // The kernel of 2.1 lets a user look for one to be removed.
-    if !state.user.is_root() && security.is_some() {
-        return Some("attributes of security modules that are no user's to change");
-    }
     let value = value?;
     if name == CAPABILITY && (value.len == 0 || version(value) == Some(LAYOUTS[1].0)) {
         return Some("capabilities that are empty, or bound to a user namespace");
@@ -381,6 +377,7 @@ fn make_directory(state: &mut State, id: DatasetId, object: ObjectId) -> Result<
     let body = Body::directory(object);
     let directory = Znode {
         slots,
+        parent: object,
         ..Znode::new(body, 0o1777, file.uid, file.gid, terms.txg, terms.now)
     };
     let directory = objset.add(directory, terms.reading);

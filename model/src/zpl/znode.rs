@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::dmu::data::Piece;
-use crate::dmu::{Blocks, ObjectId, Table};
+use crate::dmu::{Blocks, ObjectId, ROOT, Table};
 use crate::maps::Names;
 use crate::zpl::op::FileKind;
 
@@ -20,6 +20,8 @@ pub struct Znode {
     pub gid: u32,
     /// Link count. A directory's is 2 and one for each directory in it.
     pub links: u64,
+    /// The directory that it was last put into (`ZPL_PARENT`); that of the root is itself.
+    pub parent: ObjectId,
     /// When what happened to it.
     pub times: Times,
     /// Whether it was read since it was last changed: then its access time is later than its other times.
@@ -162,6 +164,7 @@ impl Znode {
             uid,
             gid,
             links,
+            parent: ROOT,
             times: Times {
                 access: Time::Happened(now),
                 modification: Time::Happened(now),

@@ -10,6 +10,7 @@ mod clone;
 mod column;
 mod create;
 mod destroy;
+mod diff;
 mod get;
 mod hold;
 mod info;
@@ -37,7 +38,6 @@ pub(super) use mount::mount_all;
 const NOT_MODELLED: &[&str] = &[
     "allow",
     "change-key",
-    "diff",
     "groupspace",
     "jail",
     "program",
@@ -66,6 +66,7 @@ pub(super) fn run(console: &mut Console<'_>, words: &[String]) -> Ended {
         "create" => create::run(console, rest),
         "clone" => clone::run(console, rest),
         "destroy" => destroy::run(console, rest),
+        "diff" => diff::run(console, rest),
         "get" => get::run(console, rest),
         "hold" => hold::hold(console, rest),
         "holds" => hold::holds(console, rest),
