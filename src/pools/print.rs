@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use ztwin_model::dmu::data::{Piece, push_range};
 use ztwin_model::dmu::storage::Figure;
 use ztwin_model::layer::{Content, Entry};
-use ztwin_model::zpl::op::{FileKind, FileOp, FileResult, Identity, Moment, Stat, Told};
+use ztwin_model::zpl::op::{
+    FileKind, FileOp, FileResult, Filesystem, Identity, Moment, Stat, Told,
+};
 use ztwin_model::zpl::znode::Special;
 
 use super::Printed;
@@ -163,6 +165,18 @@ fn stat(stat: &Stat) -> String {
     )
 }
 
+fn filesystem(it: &Filesystem) -> String {
+    let mode = if it.read_only { "ro" } else { "rw" };
+    format!(
+        "block {} used {} free {} objects {} namelen {} {mode}",
+        it.block_size,
+        figure(it.used),
+        figure(it.free),
+        it.objects,
+        it.longest_name,
+    )
+}
+
 /// A number, or between which two it lies.
 fn figure(figure: Figure) -> String {
     if figure.least == figure.most {
@@ -197,6 +211,7 @@ pub(super) fn result(op: &FileOp, result: Option<&FileResult>) -> Printed {
             Identity::OtherFile => "other file",
             Identity::OtherDataset => "other dataset",
         }),
+        Some(FileResult::Filesystem(it)) => Printed::line(&filesystem(it)),
         Some(FileResult::Entries(entries)) => Printed {
             out: entries
                 .iter()

@@ -49,7 +49,7 @@ pub enum Verb {
 }
 
 /// The verbs, with what follows each.
-pub const VERBS: [(&str, &str); 37] = [
+pub const VERBS: [(&str, &str); 38] = [
     ("vdev", "PATH SIZE"),
     ("mount", "[-o ro] DATASET PATH"),
     ("umount", "[-l|-f] PATH"),
@@ -91,6 +91,7 @@ pub const VERBS: [(&str, &str); 37] = [
     ("listxattr", "DATASET:/PATH"),
     ("stat", "DATASET:/PATH|HANDLE"),
     ("same", "DATASET:/PATH DATASET:/PATH"),
+    ("statfs", "DATASET[:/PATH]"),
     ("tree", "DATASET[:/PATH]"),
     ("blocks", "DATASET[:/PATH]"),
     (
@@ -623,6 +624,7 @@ impl Words<'_> {
             "stat" => FileOp::Stat {
                 file: self.path_or_handle()?,
             },
+            "statfs" => FileOp::StatFilesystem { at: self.top()? },
             "tree" => FileOp::Tree { at: self.top()? },
             "blocks" => FileOp::Blocks { at: self.top()? },
             "open" => {

@@ -343,6 +343,12 @@ impl Objset {
         self.inner.unlinked.contains(&id)
     }
 
+    /// How many objects there are, those without files among them (`BP_GET_FILL` of the root block).
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.inner.objects.iter().count() as u64 + dnode::tables(&self.inner).count() as u64
+    }
+
     /// Every object, in the order of their numbers.
     pub fn iter(&self) -> impl Iterator<Item = (ObjectId, &Znode)> {
         self.inner.objects.iter().map(|(id, znode)| (id, &**znode))

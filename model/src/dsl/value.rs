@@ -203,9 +203,7 @@ fn automatic(
 /// Values under which files or space follow rules that are not modelled.
 fn changes_rules(property: Property, value: &Value, release: Release) -> bool {
     match property {
-        Property::Casesensitivity
-        | Property::Normalization
-        | Property::Encryption
+        Property::Encryption
         | Property::Zoned
         | Property::Longname
         | Property::Defaultuserquota

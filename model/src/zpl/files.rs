@@ -14,10 +14,11 @@ use crate::machine::State;
 use crate::outcome::Errno;
 use crate::release::Release;
 use crate::zpl::copy;
+use crate::zpl::fold::Folding;
 use crate::zpl::mount::{MountId, MountOptions};
 use crate::zpl::op::{
-    At, CALL, Failure, FileOp, FileResult, Identity, Moment, OnDisk, Opening, Renaming, Result,
-    Stat, Target, Told, Unmount,
+    At, CALL, Failure, FileOp, FileResult, Filesystem, Identity, Moment, OnDisk, Opening, Renaming,
+    Result, Stat, Target, Told, Unmount,
 };
 use crate::zpl::open::Handle;
 use crate::zpl::open::{OpenFile, open, open_at};
@@ -51,6 +52,13 @@ pub(super) struct Reached {
 
 /// What about a system call the model does not know.
 pub(super) fn not_modelled(op: &FileOp, state: &State) -> Option<&'static str> {
+    let folds = |at: &&At| {
+        let found = state.find(&at.dataset);
+        found.is_some_and(|id| !Folding::of(state, id).knows(&at.path))
+    };
+    if op.paths().iter().any(folds) {
+        return Some("which names with these letters are the same");
+    }
     let is_told_wrong = |at: &At| {
         let found = peek(state, at, true).ok();
         found.is_some_and(|(it, object)| state.told_size(it.dataset, object).is_some())
@@ -168,6 +176,7 @@ pub(super) fn apply(op: &FileOp, state: &mut State) -> Result {
         FileOp::Stat { file } => tell(state, file),
         FileOp::Times { file } => times(state, file),
         FileOp::Compare { one, other } => compare(state, one, other),
+        FileOp::StatFilesystem { at } => stat_filesystem(state, at),
         FileOp::Seek { file, offset, hole } => seek::seek(state, file, *offset, *hole),
         FileOp::ReadDirectory { directory } => read_directory(state, directory),
         FileOp::Tree { at } => {
@@ -347,6 +356,7 @@ pub(super) fn look<T>(
     let walk = Walk {
         objset: objset(state, reached.dataset)?,
         crosses: &crosses,
+        folding: Folding::of(state, reached.dataset),
         user: &state.user,
         followed: RefCell::default(),
     };
@@ -831,6 +841,37 @@ fn times(state: &mut State, file: &Target) -> Result {
         change: moment(Time::Happened(times.change)),
         access: moment(times.access),
         birth: moment(Time::Happened(times.birth)),
+    })))
+}
+
+/// `zfs_statvfs`
+fn stat_filesystem(state: &mut State, at: &At) -> Result {
+    let (reached, _) = find_link(state, at)?;
+    let id = reached.dataset;
+    state.close_txg_at(id);
+    state.write_closed();
+    let unknown = Failure::NotModelled("how much space there is");
+    let home = match state.dataset(id).and_then(Dataset::snapshot) {
+        Some(_) => state.filesystem_of(id).ok_or(Errno::EIO)?,
+        None => id,
+    };
+    let limited = state.property(home, Property::Refquota).0 != Value::Number(0);
+    if home != id && limited {
+        return Err(Failure::NotModelled(
+            "what is available to a snapshot below a refquota",
+        ));
+    }
+    let block_size = state.recordsize(id);
+    let referenced = state.bounds(id, Property::Referenced).ok_or(unknown)?;
+    let available = state.bounds(home, Property::Available).ok_or(unknown)?;
+    let is_long = state.property(id, Property::Longname).0 == Value::Word("on");
+    Ok(Some(FileResult::Filesystem(Filesystem {
+        block_size,
+        used: referenced.map(|bytes| bytes.div_ceil(block_size)),
+        free: available.map(|bytes| bytes / block_size),
+        objects: objset(state, id)?.count(),
+        longest_name: if is_long { 1023 } else { 255 },
+        read_only: reached.read_only,
     })))
 }
 

@@ -4,6 +4,7 @@ mod access;
 mod copy;
 pub mod diff;
 pub mod files;
+mod fold;
 pub mod mount;
 pub mod op;
 pub mod open;

@@ -184,6 +184,11 @@ pub enum FileOp {
         /// For a hole, else for data.
         hole: bool,
     },
+    /// `statfs(2)`: [`FileResult::Filesystem`]. Closes the transaction group.
+    StatFilesystem {
+        /// Something in it.
+        at: At,
+    },
     /// `getdents(2)`: [`FileResult::Entries`].
     ReadDirectory {
         /// The directory.
@@ -358,6 +363,8 @@ pub enum FileResult {
     Times(Told),
     /// Whether two paths lead to one file.
     Identity(Identity),
+    /// What is told of a whole filesystem.
+    Filesystem(Filesystem),
 }
 
 /// What becomes of what has the new name.
@@ -422,6 +429,23 @@ impl Opening {
             ..Opening::default()
         }
     }
+}
+
+/// What is told of a whole filesystem.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filesystem {
+    /// The size of its blocks, in bytes (`f_bsize`).
+    pub block_size: u64,
+    /// How many of them are taken (`f_blocks` without `f_bfree`).
+    pub used: Figure,
+    /// How many are free (`f_bfree`).
+    pub free: Figure,
+    /// How many objects there are (`f_files` without `f_ffree`).
+    pub objects: u64,
+    /// How long a name may be, in bytes (`f_namelen`).
+    pub longest_name: u64,
+    /// Whether it is read-only.
+    pub read_only: bool,
 }
 
 /// A time as it is told.
@@ -551,6 +575,7 @@ impl FileOp {
             | FileOp::GetXattr { at, .. }
             | FileOp::RemoveXattr { at, .. }
             | FileOp::ListXattr { at }
+            | FileOp::StatFilesystem { at }
             | FileOp::Blocks { at } => vec![at],
             FileOp::Rename { from, to, .. }
             | FileOp::Copy { from, to, .. }

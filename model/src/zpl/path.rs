@@ -4,6 +4,7 @@ use std::cell::RefCell;
 
 use crate::machine::State;
 use crate::outcome::Errno;
+use crate::zpl::fold::Folding;
 use crate::zpl::permission::Credentials;
 use crate::zpl::walk::{MAX_LINKS, Walk};
 use crate::zpl::znode::Body;
@@ -72,6 +73,7 @@ impl State {
         let walk = Walk {
             objset: &dataset.objset,
             crosses: &|_| false,
+            folding: Folding::of(self, mount.dataset),
             user: &Credentials::default(),
             followed: RefCell::default(),
         };

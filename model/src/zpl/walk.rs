@@ -4,6 +4,7 @@ use std::cell::RefCell;
 
 use crate::dmu::{ObjectId, Objset, ROOT};
 use crate::outcome::Errno;
+use crate::zpl::fold::Folding;
 use crate::zpl::permission::{Credentials, EXECUTE, may_follow};
 use crate::zpl::znode::Body;
 
@@ -22,6 +23,8 @@ pub(super) struct Walk<'a> {
     pub objset: &'a Objset,
     /// Whether another dataset is mounted on a directory: going there is `EXDEV`.
     pub crosses: &'a dyn Fn(ObjectId) -> bool,
+    /// How names are compared.
+    pub folding: Folding,
     /// Who goes there.
     pub user: &'a Credentials,
     /// The symbolic links that were followed: to follow one is to read it (`pick_link`).
@@ -50,6 +53,21 @@ impl Walk<'_> {
     fn may_search(&self, directory: ObjectId) -> Result<(), Errno> {
         let znode = self.objset.get(directory).ok_or(Errno::ENOENT)?;
         self.user.may(znode, EXECUTE)
+    }
+
+    /// The name that a directory has for this one; itself where it has none.
+    fn stored(&self, directory: ObjectId, name: &str) -> String {
+        if !self.folding.is_none()
+            && let Ok(Body::Directory { entries, .. }) = self.entries(directory)
+            && entries.get(name).is_none()
+        {
+            let folded = self.folding.fold(name);
+            let mut same = entries.keys().filter(|it| self.folding.fold(it) == folded);
+            if let Some(stored) = same.next() {
+                return stored.to_string();
+            }
+        }
+        name.to_owned()
     }
 
     /// What a directory has under a name (`zpl_lookup`).
@@ -87,6 +105,7 @@ impl Walk<'_> {
                 _ => {}
             }
             let last = rest.is_empty();
+            let component = &*self.stored(directory, component);
             let found = self.lookup(directory, component)?;
             let link = found.and_then(|id| match &self.objset.get(id)?.body {
                 Body::Link(target) => Some((id, target)),

@@ -11,8 +11,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use rustix::fs::{
     AtFlags, CWD, Dir, FallocateFlags, FileType, Gid, Mode, OFlags, RenameFlags, ResolveFlags,
-    SeekFrom, Stat as KernelStat, StatxFlags, Timespec, Timestamps, Uid, XattrFlags,
-    copy_file_range, major, makedev, minor, openat2,
+    SeekFrom, Stat as KernelStat, StatVfsMountFlags, StatxFlags, Timespec, Timestamps, Uid,
+    XattrFlags, copy_file_range, major, makedev, minor, openat2,
 };
 use rustix::io::Errno;
 use rustix::mount::UnmountFlags;
@@ -388,6 +388,7 @@ impl KernelArm {
                 rustix::fs::ftruncate(self.look_at(file, OFlags::WRONLY)?, *size)?;
                 Ok(None)
             }
+            FileOp::StatFilesystem { at } => self.stat_filesystem(at),
             FileOp::Seek { file, offset, hole } => {
                 let file = self.look_at(file, OFlags::RDONLY)?;
                 let from = if *hole {
@@ -747,6 +748,22 @@ impl KernelArm {
             None => rustix::fs::linkat(source, "", new, new_name, AtFlags::EMPTY_PATH)?,
         }
         Ok(None)
+    }
+
+    fn stat_filesystem(&self, at: &At) -> Result {
+        let file = self.open(at, OFlags::PATH | OFlags::NOFOLLOW)?;
+        let pool = at.dataset.split(['/', '@']).next().unwrap_or_default();
+        // Until then the kernel tells what was there before.
+        child::must("zpool", &["sync", pool], self.limit)?;
+        let told = rustix::fs::fstatvfs(file)?;
+        Ok(Some(FileResult::Filesystem(op::Filesystem {
+            block_size: told.f_bsize,
+            used: Figure::exact(told.f_blocks - told.f_bfree),
+            free: Figure::exact(told.f_bfree),
+            objects: told.f_files - told.f_ffree,
+            longest_name: told.f_namemax,
+            read_only: told.f_flag.contains(StatVfsMountFlags::RDONLY),
+        })))
     }
 
     fn blocks(&self, at: &At) -> Result {
