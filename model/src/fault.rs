@@ -123,11 +123,19 @@ pub enum Fault {
     StickyIsIgnored,
     /// No file can be exchanged for another one on any release, and no whiteout left behind.
     NoExchange,
+    /// What a user writes to keeps set-user-ID.
+    SetUidStays,
+    /// The only block of a small file is a hole when nothing but zeros is in it, whatever its size.
+    OddBlockIsHole,
+    /// Names that differ in case are two, always.
+    CaseMatters,
+    /// `zfs diff` tells of a renamed file as of one that was changed.
+    DiffMissesRenames,
 }
 
 impl Fault {
     /// All planted faults.
-    pub const ALL: [Fault; 60] = [
+    pub const ALL: [Fault; 64] = [
         Fault::CloneCopies,
         Fault::DeferredNeverFires,
         Fault::DeferredFiresEarly,
@@ -188,5 +196,9 @@ impl Fault {
         Fault::EverybodyIsRoot,
         Fault::StickyIsIgnored,
         Fault::NoExchange,
+        Fault::SetUidStays,
+        Fault::OddBlockIsHole,
+        Fault::CaseMatters,
+        Fault::DiffMissesRenames,
     ];
 }

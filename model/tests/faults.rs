@@ -183,6 +183,10 @@ fn scenario(fault: Fault) -> Option<Vec<DslOp>> {
         | Fault::EverybodyIsRoot
         | Fault::StickyIsIgnored
         | Fault::NoExchange
+        | Fault::SetUidStays
+        | Fault::OddBlockIsHole
+        | Fault::CaseMatters
+        | Fault::DiffMissesRenames
         | Fault::UnlinkShowsBelow
         | Fault::WriteReachesOrigin
         | Fault::RollbackKeepsNewer

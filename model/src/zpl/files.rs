@@ -56,6 +56,10 @@ pub(super) fn not_modelled(op: &FileOp, state: &State) -> Option<&'static str> {
         let found = state.find(&at.dataset);
         found.is_some_and(|id| !Folding::of(state, id).knows(&at.path))
     };
+    let is_control = |at: &&At| at.path.split('/').find(|it| !it.is_empty()) == Some(".zfs");
+    if op.paths().iter().any(is_control) {
+        return Some("the control directory .zfs; name snapshots as DATASET@SNAPSHOT:/PATH");
+    }
     if op.paths().iter().any(folds) {
         return Some("which names with these letters are the same");
     }

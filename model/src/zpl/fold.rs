@@ -2,6 +2,7 @@
 
 use crate::dsl::dataset::DatasetId;
 use crate::dsl::property::{Property, Value};
+use crate::fault::Fault;
 use crate::machine::State;
 use unicode_normalization::UnicodeNormalization;
 
@@ -35,7 +36,8 @@ impl Folding {
             _ => "",
         };
         Folding {
-            ignores_case: word(Property::Casesensitivity) == "insensitive",
+            ignores_case: word(Property::Casesensitivity) == "insensitive"
+                && !state.faulty(Fault::CaseMatters),
             form: match word(Property::Normalization) {
                 "formC" => Some(Form::C),
                 "formD" => Some(Form::D),

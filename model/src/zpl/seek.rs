@@ -1,6 +1,7 @@
 //! Where a file has data and where it has holes.
 
 use crate::dmu::Blocks;
+use crate::fault::Fault;
 use crate::machine::State;
 use crate::outcome::Errno;
 use crate::zpl::files::{aim, aim_open, objset, znode};
@@ -30,7 +31,8 @@ pub(super) fn seek(state: &mut State, file: &Target, offset: u64, hole: bool) ->
         return Err(Errno::EIO.into());
     };
     let size = blocks.block_size();
-    let found = if !size.is_power_of_two() {
+    let is_odd = !size.is_power_of_two() && !state.faulty(Fault::OddBlockIsHole);
+    let found = if is_odd {
         // The only block of such a file counts as data whatever is in it (`dnode_next_offset`).
         let end = if hole {
             size.min(blocks.size())

@@ -2,6 +2,7 @@
 
 use ztwin_model::dsl::dataset::DatasetId;
 use ztwin_model::dsl::op::DslOp;
+use ztwin_model::fault::Fault;
 use ztwin_model::zpl::diff::{Difference, What, differences};
 use ztwin_model::zpl::op::FileKind;
 use ztwin_model::zpl::znode::Special;
@@ -187,7 +188,11 @@ fn show_between(console: &mut Console<'_>, sides: &Sides, made: Option<&str>, fo
         console.complain("   Not an earlier snapshot from the same fs");
         return Ok(1);
     }
-    for difference in compared(console, from_id, to_id)? {
+    let misses_renames = console.state().faulty(Fault::DiffMissesRenames);
+    for mut difference in compared(console, from_id, to_id)? {
+        if misses_renames && matches!(difference.what, What::Renamed(_)) {
+            difference.what = What::Modified;
+        }
         let line = line(&difference, &place, form);
         console.say(&line);
     }
