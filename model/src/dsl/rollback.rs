@@ -7,7 +7,7 @@ use crate::dsl::reason::Reason;
 use crate::dsl::room::Fits;
 use crate::fault::Fault;
 use crate::machine::State;
-use crate::zpl::files;
+use crate::zpl::mounting;
 
 impl State {
     /// Only the newest snapshot can be rolled back to; newer ones, and bookmarks of newer ones, are destroyed
@@ -64,7 +64,7 @@ impl State {
     fn resume(&mut self, home: DatasetId) {
         if self.mounts.is_mounted(home) && !self.is_readonly(home) {
             self.write_closed();
-            let _ = files::drain(self, home);
+            let _ = mounting::drain(self, home);
         }
     }
 }

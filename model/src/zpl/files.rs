@@ -15,20 +15,19 @@ use crate::outcome::Errno;
 use crate::release::Release;
 use crate::zpl::copy;
 use crate::zpl::fold::Folding;
-use crate::zpl::mount::{MountId, MountOptions};
-use crate::zpl::op::{
-    At, CALL, Failure, FileOp, FileResult, Filesystem, Identity, Moment, OnDisk, Opening, Renaming,
-    Result, Stat, Target, Told, Unmount,
-};
+use crate::zpl::mount::MountId;
+use crate::zpl::mounting;
+use crate::zpl::op::{At, CALL, Failure, FileOp, FileResult, Opening, Renaming, Result, Target};
 use crate::zpl::open::Handle;
 use crate::zpl::open::{OpenFile, open, open_at};
 use crate::zpl::permission::{READ, SET_GID, WRITE, without_privileges};
 use crate::zpl::rename;
 use crate::zpl::seek;
 use crate::zpl::setattr;
+use crate::zpl::telling;
 use crate::zpl::walk::{Name, Walk};
 use crate::zpl::xattr;
-use crate::zpl::znode::{Body, Special, Time, Znode};
+use crate::zpl::znode::{Body, Special, Znode};
 use crate::zvol;
 
 /// What new files do not get (`umask(2)`).
@@ -177,12 +176,12 @@ pub(super) fn apply(op: &FileOp, state: &mut State) -> Result {
             modification,
             access,
         } => setattr::set_times(state, file, *modification, *access),
-        FileOp::Stat { file } => tell(state, file),
-        FileOp::Times { file } => times(state, file),
-        FileOp::Compare { one, other } => compare(state, one, other),
-        FileOp::StatFilesystem { at } => stat_filesystem(state, at),
+        FileOp::Stat { file } => telling::tell(state, file),
+        FileOp::Times { file } => telling::times(state, file),
+        FileOp::Compare { one, other } => telling::compare(state, one, other),
+        FileOp::StatFilesystem { at } => telling::stat_filesystem(state, at),
         FileOp::Seek { file, offset, hole } => seek::seek(state, file, *offset, *hole),
-        FileOp::ReadDirectory { directory } => read_directory(state, directory),
+        FileOp::ReadDirectory { directory } => telling::read_directory(state, directory),
         FileOp::Tree { at } => {
             let (reached, object) = find_link(state, at)?;
             let objset = objset(state, reached.dataset)?;
@@ -197,14 +196,14 @@ pub(super) fn apply(op: &FileOp, state: &mut State) -> Result {
                 entry.size = told.unwrap_or(entry.size);
             }
             let objects = tree.entries.iter().map(|entry| entry.object);
-            was_walked(state, reached, objects);
+            telling::was_walked(state, reached, objects);
             Ok(Some(FileResult::Tree(tree)))
         }
         FileOp::Open { handle, at, how } => open(state, handle, at, *how),
         FileOp::Close { handle } => close(state, handle),
-        FileOp::Shared { at, snapshot } => Ok(shared(state, at, snapshot)?),
+        FileOp::Shared { at, snapshot } => Ok(telling::shared(state, at, snapshot)?),
         FileOp::Punch { file, offset, len } => punch(state, file, *offset, *len),
-        FileOp::Blocks { at } => Ok(blocks(state, at)?),
+        FileOp::Blocks { at } => Ok(telling::blocks(state, at)?),
         FileOp::Copy {
             from,
             offset,
@@ -224,7 +223,7 @@ pub(super) fn apply(op: &FileOp, state: &mut State) -> Result {
             beside,
         } => {
             let path = state.resolve(path, true)?;
-            mount(state, dataset, &path, *options, *beside)
+            mounting::mount(state, dataset, &path, *options, *beside)
         }
         FileOp::Remount { path, options } => {
             let path = state.resolve(path, true)?;
@@ -240,20 +239,20 @@ pub(super) fn apply(op: &FileOp, state: &mut State) -> Result {
         }
         FileOp::Unmount { path, how } => {
             let path = state.resolve(path, false)?;
-            Ok(unmount(state, &path, *how)?)
+            Ok(mounting::unmount(state, &path, *how)?)
         }
         FileOp::MakeMountpoint { path } => {
             // What a path climbs out of has to be there, too.
             for (end, _) in path.match_indices("/..") {
                 let above = state.resolve(&path[..end], true)?;
-                make_mountpoint(state, &above)?;
+                mounting::make_mountpoint(state, &above)?;
             }
             let path = state.resolve(path, true)?;
-            make_mountpoint(state, &path)
+            mounting::make_mountpoint(state, &path)
         }
         FileOp::RemoveMountpoint { path } => {
             let path = state.resolve(path, false)?;
-            remove_mountpoint(state, &path)
+            mounting::remove_mountpoint(state, &path)
         }
         FileOp::MakeVdev { path, size } => {
             if state.vdevs.contains_key(&**path) {
@@ -497,7 +496,7 @@ pub(super) fn frees(state: &State, id: DatasetId, object: ObjectId) -> Change {
 
 /// Frees an object that has no name: first its blocks, and then, in a change of its own, the rest. Where there is
 /// no space for that it waits until it is mounted again (`zfs_rmnode`).
-fn free(state: &mut State, id: DatasetId, object: ObjectId) -> Result<()> {
+pub(super) fn free(state: &mut State, id: DatasetId, object: ObjectId) -> Result<()> {
     if state.is_tight(id, Change::tables(1)) {
         let terms = terms(state, id);
         // A directory is not dirty for that.
@@ -798,100 +797,6 @@ fn read(state: &mut State, from: &Target, offset: u64, len: u64) -> Result {
     Ok(Some(FileResult::Data(data)))
 }
 
-/// `getdents(2)`
-fn read_directory(state: &mut State, directory: &Target) -> Result {
-    let (reached, object) = aim(state, directory, true)?;
-    if matches!(directory, Target::Path(_)) {
-        let is_directory = znode(state, reached.dataset, object)?.is_directory();
-        if !is_directory {
-            return Err(Errno::ENOTDIR.into());
-        }
-        may_open(state, reached, object, READ)?;
-    }
-    let objset = objset(state, reached.dataset)?;
-    let Some(Body::Directory { entries, .. }) = objset.get(object).map(|it| &it.body) else {
-        return Err(Errno::ENOTDIR.into());
-    };
-    let letter = |id: &ObjectId| objset.get(*id).map_or('f', |it| it.kind().letter());
-    let entries = entries.iter().map(|(name, id)| (name.clone(), letter(id)));
-    let mut entries: Vec<_> = entries.collect();
-    entries.sort();
-    state.was_read(reached.dataset, reached.mount, object);
-    Ok(Some(FileResult::Entries(entries)))
-}
-
-fn tell(state: &mut State, file: &Target) -> Result {
-    let (reached, object) = aim(state, file, false)?;
-    let block_size = block_size(state, reached.dataset, object)?;
-    let mut stat = stat(znode(state, reached.dataset, object)?, block_size);
-    if object == ROOT {
-        stat.links += state.control_links(reached.dataset);
-    }
-    let told = state.told_size(reached.dataset, object);
-    stat.size = told.unwrap_or(stat.size);
-    Ok(Some(FileResult::Stat(stat)))
-}
-
-/// `statx(2)`
-fn times(state: &mut State, file: &Target) -> Result {
-    let (reached, object) = aim(state, file, false)?;
-    let times = znode(state, reached.dataset, object)?.times;
-    let moment = |time| match time {
-        Time::Happened(at) => Moment::Ago(state.now.saturating_sub(at)),
-        Time::Set(seconds) => Moment::Set(seconds),
-    };
-    Ok(Some(FileResult::Times(Told {
-        modification: moment(times.modification),
-        change: moment(Time::Happened(times.change)),
-        access: moment(times.access),
-        birth: moment(Time::Happened(times.birth)),
-    })))
-}
-
-/// `zfs_statvfs`
-fn stat_filesystem(state: &mut State, at: &At) -> Result {
-    let (reached, _) = find_link(state, at)?;
-    let id = reached.dataset;
-    state.close_txg_at(id);
-    state.write_closed();
-    let unknown = Failure::NotModelled("how much space there is");
-    let home = match state.dataset(id).and_then(Dataset::snapshot) {
-        Some(_) => state.filesystem_of(id).ok_or(Errno::EIO)?,
-        None => id,
-    };
-    let limited = state.property(home, Property::Refquota).0 != Value::Number(0);
-    if home != id && limited {
-        return Err(Failure::NotModelled(
-            "what is available to a snapshot below a refquota",
-        ));
-    }
-    let block_size = state.recordsize(id);
-    let referenced = state.bounds(id, Property::Referenced).ok_or(unknown)?;
-    let available = state.bounds(home, Property::Available).ok_or(unknown)?;
-    let is_long = state.property(id, Property::Longname).0 == Value::Word("on");
-    Ok(Some(FileResult::Filesystem(Filesystem {
-        block_size,
-        used: referenced.map(|bytes| bytes.div_ceil(block_size)),
-        free: available.map(|bytes| bytes / block_size),
-        objects: objset(state, id)?.count(),
-        longest_name: if is_long { 1023 } else { 255 },
-        read_only: reached.read_only,
-    })))
-}
-
-fn compare(state: &mut State, one: &At, other: &At) -> Result {
-    let (one, other) = (find_link(state, one)?, find_link(state, other)?);
-    Ok(Some(FileResult::Identity(
-        if one.0.dataset != other.0.dataset {
-            Identity::OtherDataset
-        } else if one.1 != other.1 {
-            Identity::OtherFile
-        } else {
-            Identity::Same
-        },
-    )))
-}
-
 /// `vfs_fallocate` with `FALLOC_FL_PUNCH_HOLE`, `zpl_fallocate_common`.
 fn punch(state: &mut State, file: &Target, offset: u64, len: u64) -> Result {
     let (reached, object) = aim_open(state, file, WRITE)?;
@@ -929,42 +834,6 @@ fn punch(state: &mut State, file: &Target, offset: u64, len: u64) -> Result {
     state.assign(id, Change::tables(0))?;
     znode_mut(state, id, object)?.modified(terms.now);
     Ok(None)
-}
-
-/// Of what a walk meets it reads directories and links; files are opened such that this does not count
-/// (`O_NOATIME`).
-fn was_walked(state: &mut State, reached: Reached, objects: impl Iterator<Item = ObjectId>) {
-    for object in objects {
-        let is_read = |it: &Znode| matches!(it.body, Body::Directory { .. } | Body::Link(_));
-        if znode(state, reached.dataset, object).is_ok_and(is_read) {
-            state.was_read(reached.dataset, reached.mount, object);
-        }
-    }
-}
-
-/// What is on disk once the pool has been synced (`dmu_object_size_from_db`).
-fn blocks(state: &mut State, at: &At) -> Found {
-    let (reached, object) = find_link(state, at)?;
-    state.close_txg_at(reached.dataset);
-    state.write_closed();
-    let objset = objset(state, reached.dataset)?;
-    let mut files = Vec::new();
-    let paths = objset.paths(object);
-    let objects: Vec<_> = paths.iter().map(|(_, object)| *object).collect();
-    for (path, object) in paths {
-        let znode = znode(state, reached.dataset, object)?;
-        let Body::File(blocks) = &znode.body else {
-            continue;
-        };
-        let charged = blocks.charged() + objset.spill_charged(object);
-        files.push(OnDisk {
-            path,
-            blocks: charged.map(|bytes| ((bytes + 256) >> 9) + znode.slots),
-            block_size: block_size(state, reached.dataset, object)?.unwrap_or(0),
-        });
-    }
-    was_walked(state, reached, objects.into_iter());
-    Ok(Some(FileResult::Blocks(files)))
 }
 
 /// `do_rmdir`: the read-only check comes before the name is looked up.
@@ -1078,27 +947,6 @@ fn link(state: &mut State, from: &Target, to: &At) -> Result {
     Ok(None)
 }
 
-/// `st_blksize` of a regular file: its block size; `recordsize` while it is empty and new.
-fn block_size(state: &State, id: DatasetId, object: ObjectId) -> Found<Option<u64>> {
-    Ok(match &znode(state, id, object)?.body {
-        Body::File(blocks) if blocks.is_new() => Some(state.recordsize(id)),
-        Body::File(blocks) => Some(blocks.block_size()),
-        _ => None,
-    })
-}
-
-fn stat(znode: &Znode, block_size: Option<u64>) -> Stat {
-    Stat {
-        kind: znode.kind(),
-        mode: znode.mode,
-        links: znode.links,
-        uid: znode.uid,
-        gid: znode.gid,
-        size: znode.size(),
-        block_size,
-    }
-}
-
 fn close(state: &mut State, handle: &Handle) -> Result {
     let file = state.open_files.remove(handle).ok_or(Errno::EBADF)?;
     let (id, object) = (file.dataset, file.object);
@@ -1106,238 +954,5 @@ fn close(state: &mut State, handle: &Handle) -> Result {
     if waits && !state.open_files.has(id, object) {
         free(state, id, object)?;
     }
-    Ok(None)
-}
-
-/// The blocks not newer than the snapshot: an increment from it would not send them.
-fn shared(state: &mut State, at: &At, snapshot: &str) -> Found {
-    let (reached, object) = find(state, at)?;
-    let snapshot = state.find(snapshot).ok_or(Errno::ENOENT)?;
-    let Some(txg) = state
-        .dataset(snapshot)
-        .filter(|dataset| dataset.is_snapshot())
-        .map(|it| it.creation_txg)
-    else {
-        return Err(Errno::EXDEV);
-    };
-    if snapshot != reached.dataset && !state.is_before(snapshot, reached.dataset) {
-        return Err(Errno::EXDEV);
-    }
-    let Body::File(_) = &znode(state, reached.dataset, object)?.body else {
-        return Err(Errno::EINVAL);
-    };
-    // What is written again as it was may stay.
-    state.close_txg_at(reached.dataset);
-    state.write_closed();
-    let Body::File(blocks) = &znode(state, reached.dataset, object)?.body else {
-        return Err(Errno::EINVAL);
-    };
-    let ranges = blocks.ranges(|block| block.birth <= txg);
-    Ok(Some(FileResult::Ranges(ranges)))
-}
-
-/// `zpl_mount`, `zfs_domount`. All mounts of a filesystem have one superblock, so they must agree with it
-/// whether it is read-only, which property `readonly` makes it too; a snapshot's always is and takes
-/// both. A second mount at the same place is refused by Linux (`graft_tree`).
-fn mount(state: &mut State, name: &str, path: &str, options: MountOptions, beside: bool) -> Result {
-    let on = covered(state, path)?;
-    let id = state.find(name).ok_or(Errno::ENOENT)?;
-    // `zfs_domount` owns objsets of files only.
-    if state.dataset(id).and_then(Dataset::volume).is_some() {
-        return Err(Errno::EINVAL.into());
-    }
-    let is_snapshot = state.dataset(id).is_some_and(Dataset::is_snapshot);
-    let superblock = match state.mounts.first(id) {
-        Some(first) => Some(first.options.read_only),
-        None => state.open_files.read_only(id),
-    };
-    if let Some(superblock) = superblock
-        && !is_snapshot
-        && options.read_only != (superblock || state.is_readonly(id))
-        && !state.faulty(Fault::MountsDiffer)
-    {
-        return Err(Errno::EBUSY.into());
-    }
-    if state
-        .mounts
-        .at(path)
-        .is_some_and(|there| there.dataset == id)
-    {
-        return Err(Errno::EBUSY.into());
-    }
-    let beside = beside.then_some(state.now);
-    if superblock.is_none()
-        && !is_snapshot
-        && state.pool_of(id).is_some_and(|it| !it.is_read_only())
-    {
-        let begun = state
-            .dataset_mut(id)
-            .is_some_and(|it| it.objset.begin_log());
-        if let Some(pool) = state.pool_of_mut(id).filter(|_| begun) {
-            pool.dirty(id);
-        }
-        if !options.read_only && !state.is_readonly(id) {
-            drain(state, id)?;
-        }
-    }
-    state.mounts.add(id, path, options, on, beside);
-    Ok(None)
-}
-
-/// Frees what waits in the delete queue (`zfs_unlinked_drain`).
-pub(crate) fn drain(state: &mut State, id: DatasetId) -> Result<()> {
-    let queued = objset(state, id)?.queued();
-    let closed = queued.filter(|&object| !state.open_files.has(id, object));
-    let closed: Vec<_> = closed.collect();
-    let open_txg = |state: &State| state.pool_of(id).map(|pool| pool.open_txg);
-    let before = open_txg(state);
-    for object in closed {
-        free(state, id, object)?;
-    }
-    // A thread does that, and nobody waits for it: if it has to wait for a sync, that comes some time.
-    if open_txg(state) != before {
-        state.doubt(id);
-    }
-    Ok(())
-}
-
-/// What a mount at `path` would cover: a directory of a mounted dataset, or one outside.
-fn covered(state: &State, path: &str) -> Found<Option<(MountId, ObjectId)>> {
-    let place = state.mounts.locate(path);
-    let Some(mount) = place.mount else {
-        return Ok(None);
-    };
-    let reached = Reached {
-        dataset: mount.dataset,
-        mount: None,
-        read_only: false,
-    };
-    let object = look(state, reached, |walk| walk.find(place.inside))?.0?;
-    if !znode(state, mount.dataset, object)?.is_directory() {
-        return Err(Errno::ENOTDIR);
-    }
-    Ok(Some((mount.id, object)))
-}
-
-fn unmount(state: &mut State, path: &str, how: Unmount) -> Found {
-    // A path that leads nowhere, as far as it lies in a pool, or to something that is no mountpoint.
-    covered(state, path)?;
-    let mount = state.mounts.at(path).ok_or(Errno::EINVAL)?.id;
-    let asks = match how {
-        Unmount::Plain => true,
-        Unmount::Force => !state.faulty(Fault::ForceClosesFiles),
-        Unmount::Lazy => false,
-    };
-    if asks && state.mounts.is_busy(mount, &state.open_files) {
-        return Err(Errno::EBUSY);
-    }
-    for id in state.mounts.detach(mount) {
-        if !state.mounts.is_mounted(id) {
-            settle(state, id);
-            state.read_again(id);
-        }
-    }
-    Ok(None)
-}
-
-/// What is dirty is committed to the intent log, and brought to disk (`zil_close`, `zfsvfs_teardown`). Where nothing
-/// is, the log begins all the same (`zil_create`), which closes the transaction group.
-fn settle(state: &mut State, id: DatasetId) {
-    let logs = state.property(id, Property::Sync).0 != Value::Word("disabled");
-    let is_dirty = state
-        .pool_of(id)
-        .is_some_and(|pool| pool.dirty.contains_key(&id));
-    if state.filesystem(id).is_none() || !(is_dirty || logs) {
-        return;
-    }
-    if is_dirty
-        && logs
-        && let Ok(objset) = objset_mut(state, id)
-    {
-        objset.commit();
-    }
-    if let Some(pool) = state.pool_of_mut(id).filter(|it| !it.is_read_only()) {
-        pool.close_txg();
-    }
-}
-
-/// `mkdirp`: every directory on the way that is missing.
-fn make_mountpoint(state: &mut State, path: &str) -> Result {
-    let place = state.mounts.locate(path);
-    let Some(mount) = place.mount else {
-        let ends = path.match_indices('/').map(|(end, _)| end).skip(1);
-        let all: Vec<String> = ends
-            .chain([path.len()])
-            .map(|end| path[..end].to_owned())
-            .collect();
-        state.directories.extend(all);
-        return Ok(None);
-    };
-    let reached = Reached {
-        dataset: mount.dataset,
-        mount: None,
-        read_only: mount.options.read_only || state.is_readonly(mount.dataset),
-    };
-    let inside = place.inside.to_owned();
-    let mut directory = ROOT;
-    for name in inside.split('/').filter(|name| !name.is_empty()) {
-        let found = walk(state, reached, |walk| walk.lookup(directory, name))?;
-        directory = if let Some(object) = found {
-            object
-        } else {
-            reached.may_change()?;
-            create(
-                state,
-                reached.dataset,
-                directory,
-                name,
-                Body::directory(directory),
-                0o755,
-            )?
-        };
-    }
-    if znode(state, reached.dataset, directory)?.is_directory() {
-        Ok(None)
-    } else {
-        Err(Errno::ENOTDIR.into())
-    }
-}
-
-fn remove_mountpoint(state: &mut State, path: &str) -> Result {
-    let place = state.mounts.locate(path);
-    let Some(mount) = place.mount else {
-        if !state.is_outside_empty(path) {
-            return Err(Errno::ENOTEMPTY.into());
-        }
-        state.directories.remove(path);
-        return Ok(None);
-    };
-    if place.inside == "/" {
-        return Err(Errno::EBUSY.into());
-    }
-    let reached = Reached {
-        dataset: mount.dataset,
-        mount: None,
-        read_only: mount.options.read_only || state.is_readonly(mount.dataset),
-    };
-    let inside = place.inside.to_owned();
-    let Name { directory, name } = walk(state, reached, |walk| walk.parent(&inside))?;
-    let name = name.ok_or(Errno::EBUSY)?;
-    reached.may_change()?;
-    let found = walk(state, reached, |walk| walk.lookup(directory, &name))?;
-    let object = found.ok_or(Errno::ENOENT)?;
-    if !znode(state, reached.dataset, object)?.is_directory() {
-        return Err(Errno::ENOTDIR.into());
-    }
-    if state.mounts.covers(reached.dataset, object) {
-        return Err(Errno::EBUSY.into());
-    }
-    if znode(state, reached.dataset, object)?.size() > 2 {
-        return Err(Errno::ENOTEMPTY.into());
-    }
-    state.assign(reached.dataset, Change::frees(0))?;
-    let now = state.now;
-    leave(objset_mut(state, reached.dataset)?, directory, &name, now)?;
-    drop_link(state, reached.dataset, object)?;
     Ok(None)
 }
