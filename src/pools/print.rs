@@ -212,14 +212,14 @@ pub(super) fn result(op: &FileOp, result: Option<&FileResult>) -> Printed {
             Identity::OtherDataset => "other dataset",
         }),
         Some(FileResult::Filesystem(it)) => Printed::line(&filesystem(it)),
-        Some(FileResult::Entries(entries)) => Printed {
-            out: entries
-                .iter()
-                .map(|(name, letter)| format!("{letter} {}\n", shown(name)))
-                .collect::<String>()
-                .into_bytes(),
-            ..Printed::default()
-        },
+        Some(FileResult::Entries(entries)) => {
+            let lines = entries.iter();
+            let lines = lines.map(|(name, letter)| format!("{letter} {}\n", shown(name)));
+            Printed {
+                out: lines.collect::<Vec<_>>().concat().into_bytes(),
+                ..Printed::default()
+            }
+        }
         Some(FileResult::Tree(tree)) => {
             let mut out = String::new();
             for it in &tree.entries {

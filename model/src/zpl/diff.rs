@@ -97,7 +97,8 @@ fn in_use(
         signed(count(Some(new))) - signed(count(old))
     };
     match (before, after, old) {
-        (Path::None, Path::None, _) => {}
+        // Without an old one there was no path.
+        (Path::None, Path::None, _) | (Path::Some(_), _, None) => {}
         (Path::None, Path::Some(after), _) if links != 0 => tell(What::Links(links), new, &after),
         (Path::None, Path::Some(after), _) => tell(What::Added, new, &after),
         (Path::Some(before), Path::None, Some(old)) if links != 0 => {
@@ -118,8 +119,6 @@ fn in_use(
                 tell(What::Renamed(after), new, &before);
             }
         }
-        // Without an old one there was no path.
-        (Path::Some(_), _, None) => {}
     }
     Ok(())
 }

@@ -242,7 +242,10 @@ fn line(difference: &Difference, place: &str, form: Form) -> String {
             line += if form.tabs { "\t" } else { " -> " };
             line += &shown(after);
         }
-        What::Links(delta) => line += &format!("\t({delta:+})"),
+        What::Links(delta) => {
+            let delta = format!("\t({delta:+})");
+            line += &delta;
+        }
         _ => {}
     }
     line
@@ -263,13 +266,12 @@ fn of_kind(kind: FileKind) -> char {
 
 /// `stream_bytes`
 fn escaped(path: &str) -> String {
-    let mut text = String::new();
-    for byte in path.bytes() {
+    let shown = path.bytes().map(|byte| {
         if byte > b' ' && byte != b'\\' && byte < 0x7f {
-            text.push(char::from(byte));
+            char::from(byte).to_string()
         } else {
-            text += &format!("\\{byte:04o}");
+            format!("\\{byte:04o}")
         }
-    }
-    text
+    });
+    shown.collect::<Vec<_>>().concat()
 }
