@@ -272,6 +272,12 @@ impl<'a> World<'a> {
         mine.map(|(handle, _)| handle.name.to_string()).collect()
     }
 
+    /// Whether somebody has a file open that a rollback would reach.
+    fn is_open(&self) -> bool {
+        let rolled = self.state.find("tank/a");
+        rolled.is_some_and(|id| self.state.open_files.on_dataset(id))
+    }
+
     fn offset(&mut self) -> u64 {
         let edge = self.draw.one(&EDGES).copied().unwrap_or(0);
         if self.draw.chance(1, 3) {
@@ -504,6 +510,7 @@ impl<'a> World<'a> {
         let snapshot = *self.draw.one(&SNAPSHOTS)?;
         let there = self.state.find(&format!("tank/a@{snapshot}")).is_some();
         Some(match self.draw.below(8) {
+            0 | 1 if there && self.is_open() => return None,
             0 | 1 if there => format!("zfs rollback -r tank/a@{snapshot}"),
             0 | 1 => format!("zfs snapshot tank/a@{snapshot}"),
             2 if there => format!("zfs clone tank/a@{snapshot} tank/c"),

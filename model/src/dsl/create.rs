@@ -64,6 +64,32 @@ impl State {
         Ok(parent)
     }
 
+    /// How names are compared is settled for good when a filesystem is made: as it says, as the one above it has it, or
+    /// as the origin of a clone has it (`zfs_fill_zplprops`).
+    fn settle_names(
+        &self,
+        settings: &mut BTreeMap<Key, Value>,
+        parent: DatasetId,
+        origin: Option<DatasetId>,
+    ) {
+        let normalization = Key::Native(Property::Normalization);
+        let asks = |settings: &BTreeMap<Key, Value>| {
+            let form = settings.get(&normalization);
+            form.is_some_and(|form| *form != Value::Word("none"))
+        };
+        let utf8 = Key::Native(Property::Utf8only);
+        if asks(settings) && !settings.contains_key(&utf8) {
+            settings.insert(utf8, Value::Word("on"));
+        }
+        for property in Property::OF_NAMES {
+            let value = self.property(origin.unwrap_or(parent), property).0;
+            let key = Key::Native(property);
+            if value != property.default_value(self.release) && !settings.contains_key(&key) {
+                settings.insert(key, value);
+            }
+        }
+    }
+
     /// Adds a filesystem below `parent` and closes the transaction group.
     pub(crate) fn add_filesystem(
         &mut self,
@@ -81,6 +107,9 @@ impl State {
         // Nor are its block size, and encryption that is off.
         settings.remove(&Key::Native(Property::Volblocksize));
         settings.remove(&Key::Native(Property::Encryption));
+        if objset.volume().is_none() {
+            self.settle_names(&mut settings, parent, origin);
+        }
         let id = self.number();
         let now = self.now;
         let component: Arc<str> = names::component(name).into();

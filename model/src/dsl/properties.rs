@@ -163,7 +163,14 @@ impl State {
         }
         let inherits = property.inherits()
             || (property == Property::Canmount && self.faulty(Fault::CanmountInherits));
-        let reach = if inherits { usize::MAX } else { 1 };
+        // What is settled for good a snapshot has from its filesystem.
+        let is_settled = Property::OF_NAMES.contains(&property);
+        let is_snapshot = || self.dataset(id).is_some_and(Dataset::is_snapshot);
+        let reach = match inherits {
+            true => usize::MAX,
+            false if is_settled && is_snapshot() => 2,
+            false => 1,
+        };
         self.nearest(id, &Key::Native(property), reach)
             .unwrap_or_else(|| (property.default_value(self.release), Source::Default))
     }

@@ -314,6 +314,13 @@ const XATTR_2_3: Words = Words {
 };
 
 impl Property {
+    /// Those that say which names are one; files stand by them, so they never change.
+    pub const OF_NAMES: [Property; 3] = [
+        Property::Utf8only,
+        Property::Normalization,
+        Property::Casesensitivity,
+    ];
+
     /// All that a release has.
     pub fn all(release: Release) -> impl Iterator<Item = Property> {
         let all = Property::ALL.iter().copied();

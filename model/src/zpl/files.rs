@@ -62,6 +62,38 @@ pub(super) fn not_modelled(op: &FileOp, state: &State) -> Option<&'static str> {
     if op.paths().iter().any(folds) {
         return Some("which names with these letters are the same");
     }
+    // Linux 6.1 lets users do what later ones refuse, where a module has a say in it.
+    const OF_MODULES: &str = "what users may do to the attributes of security modules";
+    let is_of_module = |name: &str| name.starts_with("security.") && !state.user.is_root();
+    let is_lost = |target: &Target| {
+        let Target::Open(handle) = target else {
+            return false;
+        };
+        let file = state.open_files.get(handle);
+        file.is_some_and(|it| {
+            let there = objset(state, it.dataset)
+                .ok()
+                .and_then(|all| all.get(it.object));
+            there.is_none_or(|there| there.generation != it.generation)
+        })
+    };
+    match op {
+        FileOp::Truncate { file, .. }
+        | FileOp::Punch { file, .. }
+        | FileOp::SetMode { file, .. }
+        | FileOp::SetOwner { file, .. }
+        | FileOp::SetTimes { file, .. }
+        | FileOp::Stat { file }
+        | FileOp::Times { file }
+        | FileOp::Seek { file, .. }
+        | FileOp::ReadDirectory { directory: file }
+        | FileOp::Link { from: file, .. }
+            if is_lost(file) =>
+        {
+            return Some("an open file that a rollback took away, but reading and writing it");
+        }
+        _ => {}
+    }
     let is_told_wrong = |at: &At| {
         let found = peek(state, at, true).ok();
         found.is_some_and(|(it, object)| state.told_size(it.dataset, object).is_some())
@@ -109,13 +141,9 @@ pub(super) fn not_modelled(op: &FileOp, state: &State) -> Option<&'static str> {
             len,
         } => copy::not_modelled(state, from, *offset, to, *at, *len),
         FileOp::Reflink { from, to } => copy::not_modelled(state, from, 0, to, 0, MAX_SIZE),
+        FileOp::SetXattr { name, .. } if is_of_module(name) => Some(OF_MODULES),
         FileOp::SetXattr { at, name, value } => xattr::not_modelled(state, at, name, Some(value)),
-        // The kernel of 2.1 tells a user who has no right to that whether there is one.
-        FileOp::RemoveXattr { name, .. }
-            if name.starts_with("security.") && !state.user.is_root() =>
-        {
-            Some("the removal of what belongs to a security module by a user")
-        }
+        FileOp::RemoveXattr { name, .. } if is_of_module(name) => Some(OF_MODULES),
         FileOp::GetXattr { at, name } | FileOp::RemoveXattr { at, name } => {
             xattr::not_modelled(state, at, name, None)
         }

@@ -46,6 +46,10 @@ pub(super) fn set_owner(state: &mut State, file: &Target, uid: u32, gid: u32) ->
     znode.uid = uid;
     znode.gid = gid;
     znode.changed(now);
+    // Who is not root loses both for everything, when the group is one of the user's (`secpolicy_setid_clear`).
+    if !user.is_root() && user.is_in(gid) {
+        znode.mode &= !(SET_UID | SET_GID);
+    }
     if !znode.is_directory() {
         znode.mode &= !SET_UID;
         if znode.mode & GROUP_EXEC != 0 || !was_in {

@@ -79,7 +79,12 @@ pub(super) fn stat_filesystem(state: &mut State, at: &At) -> Result {
             "what is available to a snapshot below a refquota",
         ));
     }
-    let block_size = state.recordsize(id);
+    // A snapshot has none of its own.
+    let block_size = if home == id {
+        state.recordsize(id)
+    } else {
+        128 << 10
+    };
     let referenced = state.bounds(id, Property::Referenced).ok_or(unknown)?;
     let available = state.bounds(home, Property::Available).ok_or(unknown)?;
     let is_long = state.property(id, Property::Longname).0 == Value::Word("on");

@@ -694,13 +694,17 @@ impl KernelArm {
     fn rename(&self, from: &At, to: &At, how: Renaming) -> Result {
         let source = self.reach(&from.dataset)?;
         let old = parent_in(&source, &from.path)?;
-        if from.dataset != to.dataset {
-            let target = self.reach(&to.dataset)?;
-            parent_in(&target, &to.path)?;
+        let crosses = from.dataset != to.dataset;
+        let target = if crosses {
+            self.reach(&to.dataset)?
+        } else {
+            // Through the same mount: a snapshot is mounted anew each time it is reached.
+            source.try_clone()?
+        };
+        let new = parent_in(&target, &to.path)?;
+        if crosses && (old.is_none() || new.is_none()) {
             return Err(Errno::XDEV.into());
         }
-        // Through the same mount: a snapshot is mounted anew each time it is reached.
-        let new = parent_in(&source, &to.path)?;
         let Some((old, old_name)) = old else {
             return Err(Errno::BUSY.into());
         };
@@ -946,6 +950,9 @@ fn write(file: &File, offset: u64, data: &ztwin_model::dmu::data::Piece) -> Resu
         .filter(|&end| i64::try_from(end).is_ok());
     if end.is_none() {
         return Err(Errno::FBIG.into());
+    }
+    if data.len == 0 {
+        file.write_at(&[], offset)?;
     }
     let mut done = 0;
     let mut buffer = Vec::new();

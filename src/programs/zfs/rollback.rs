@@ -1,6 +1,9 @@
 //! `zfs rollback` (`zfs_do_rollback`, `zfs_rollback`).
 
+use std::sync::Arc;
+
 use ztwin_model::Release;
+use ztwin_model::dmu::{Objset, ROOT};
 use ztwin_model::dsl::dataset::DatasetId;
 use ztwin_model::dsl::names::Expected;
 use ztwin_model::dsl::op::DslOp;
@@ -58,6 +61,11 @@ fn rollback(
         ));
     }
     let home = console.state().filesystem_of(id);
+    if home.is_some_and(|home| has_odd_files(console, home, id)) {
+        return Err(NotModelled(
+            "a rollback below an open file that has other names since, or had none".to_owned(),
+        ));
+    }
     if home.map(|home| console.state().fits_rollback(home, id)) == Some(Fits::Unknown) {
         return Err(NotModelled(
             "whether there is the space for a rollback".to_owned(),
@@ -108,6 +116,28 @@ fn destroy_younger(
         }
     }
     done
+}
+
+/// Whether a file is open that the snapshot has under other names, which Linux goes on to know, or without any.
+fn has_odd_files(console: &Console<'_>, home: DatasetId, snapshot: DatasetId) -> bool {
+    let state = console.state();
+    let objset = |id| state.dataset(id).map(|it| &it.objset);
+    let (Some(now), Some(then)) = (objset(home), objset(snapshot)) else {
+        return false;
+    };
+    let names = |of: &Objset, object| -> Vec<Arc<str>> {
+        let paths = of.paths(ROOT).into_iter();
+        paths.filter(|it| it.1 == object).map(|it| it.0).collect()
+    };
+    let mut open = state.open_files.iter().map(|(_, file)| file);
+    open.any(|file| {
+        let stays = then
+            .get(file.object)
+            .is_some_and(|it| it.generation == file.generation);
+        file.dataset == home
+            && stays
+            && (then.is_queued(file.object) || names(now, file.object) != names(then, file.object))
+    })
 }
 
 /// Whether its filesystem was mounted read-only and is no longer so.
