@@ -88,6 +88,9 @@ fn the_tables_are_the_sums_of_the_files() {
     let (sharing, others): (Vec<_>, Vec<_>) = others
         .into_iter()
         .partition(|run| text(run, "mix") == "sharing");
+    let (files, others): (Vec<_>, Vec<_>) = others
+        .into_iter()
+        .partition(|run| text(run, "mix") == "files");
 
     let paths = ["/runs", "/steps", "/succeeded", "/divergences"];
     let others = sums(others.into_iter(), paths, |run| text(run, "openzfs"));
@@ -104,6 +107,14 @@ fn the_tables_are_the_sums_of_the_files() {
     rows.extend(sharing.into_iter().map(
         |(release, [runs, drawn, divergences, pairs, increments])| {
             format!("| {release} | {runs} | {drawn} | {divergences} | {pairs} | {increments} |")
+        },
+    ));
+    let paths = ["/runs", "/drawn", "/steps", "/succeeded", "/divergences"];
+    let files = sums(files.into_iter(), paths, |run| text(run, "openzfs"));
+    rows.extend(files.into_iter().map(
+        |(release, [runs, drawn, steps, succeeded, divergences])| {
+            let share = succeeded * 100 / steps.max(1);
+            format!("| {release} | {runs} | {drawn} | {share} % | {divergences} |")
         },
     ));
     let page = fs::read_to_string(directory.join("README.md")).unwrap();

@@ -610,6 +610,7 @@ pub(super) fn allocate(
     };
     let znode = Znode {
         slots,
+        reading,
         parent: directory,
         ..Znode::new(body, mode, user.uid, gid, txg, now)
     };

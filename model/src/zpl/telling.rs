@@ -29,6 +29,12 @@ pub(super) fn read_directory(state: &mut State, directory: &Target) -> Result {
     let letter = |id: &ObjectId| objset.get(*id).map_or('f', |it| it.kind().letter());
     let entries = entries.iter().map(|(name, id)| (name.clone(), letter(id)));
     let mut entries: Vec<_> = entries.collect();
+    // The control directory shows where it is not hidden (`zpl_root_readdir`); a snapshot has none.
+    let id = reached.dataset;
+    let is_shown = state.property(id, Property::Snapdir).0 == Value::Word("visible");
+    if object == ROOT && is_shown && state.filesystem(id).is_some() {
+        entries.push((".zfs".into(), 'd'));
+    }
     entries.sort();
     state.was_read(reached.dataset, reached.mount, object);
     Ok(Some(FileResult::Entries(entries)))
@@ -151,10 +157,13 @@ pub(super) fn blocks(state: &mut State, at: &At) -> Found {
     Ok(Some(FileResult::Blocks(files)))
 }
 
-/// `st_blksize` of a regular file: its block size; `recordsize` while it is empty and new.
+/// `st_blksize` of a regular file: its block size; `recordsize` while it is empty, and in memory since it was made.
 fn block_size(state: &State, id: DatasetId, object: ObjectId) -> Found<Option<u64>> {
-    Ok(match &znode(state, id, object)?.body {
-        Body::File(blocks) if blocks.is_new() => Some(state.recordsize(id)),
+    let file = znode(state, id, object)?;
+    let filesystem = state.filesystem(id);
+    let is_in_memory = filesystem.is_some_and(|it| it.reading == file.reading);
+    Ok(match &file.body {
+        Body::File(blocks) if blocks.is_new() && is_in_memory => Some(state.recordsize(id)),
         Body::File(blocks) => Some(blocks.block_size()),
         _ => None,
     })

@@ -28,6 +28,8 @@ pub struct Znode {
     pub was_read: bool,
     /// The transaction group that made it. With its number it identifies it for ever (`z_gen`).
     pub generation: u64,
+    /// The reading of the filesystem into memory in which it was made.
+    pub reading: u64,
     /// The slots of 512 bytes that its dnode takes.
     pub slots: u64,
     /// Its extended attributes, if it ever had some.
@@ -173,6 +175,7 @@ impl Znode {
             },
             was_read: false,
             generation,
+            reading: 0,
             slots: 1,
             xattrs: None,
         }
