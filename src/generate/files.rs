@@ -2,7 +2,7 @@
 //! interleaved, with files that stay open while their names go.
 
 use ztwin_model::dmu::ROOT;
-use ztwin_model::dsl::dataset::Dataset;
+use ztwin_model::dsl::dataset::{Dataset, DatasetId};
 use ztwin_model::machine::State;
 use ztwin_model::zpl::op::FileKind;
 use ztwin_model::zpl::znode::Znode;
@@ -204,6 +204,15 @@ impl<'a> World<'a> {
         let known =
             paths.filter_map(|(path, object)| Some((path.to_string(), objset.get(object)?)));
         known.collect()
+    }
+
+    /// The object at a path, through no link.
+    fn object(&self, at: &str) -> Option<(DatasetId, u64)> {
+        let (dataset, path) = at.split_once(':')?;
+        let id = self.state.find(dataset)?;
+        let paths = self.state.dataset(id)?.objset.paths(ROOT);
+        let found = paths.iter().find(|(it, _)| **it == *path)?;
+        Some((id, found.1))
     }
 
     /// A path that leads to something that `is` so, below a dataset; rarely to anything else.
@@ -494,6 +503,10 @@ impl<'a> World<'a> {
     fn copy(&mut self) -> Option<String> {
         let from = self.at(|kind| kind == FileKind::File)?;
         let to = self.at(|kind| kind == FileKind::File)?;
+        // One that reaches the end of the file that it writes to hangs the kernel.
+        if self.object(&from) == self.object(&to) {
+            return None;
+        }
         let (offset, at, len) = (self.offset(), self.offset(), self.draw.one(&LENGTHS)?);
         Some(format!("copy_file_range {from} {offset} {to} {at} {len}"))
     }
