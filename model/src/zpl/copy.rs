@@ -149,15 +149,11 @@ pub(super) fn not_modelled(
     let (from, to) = (peek(state, from, true).ok()?, peek(state, to, true).ok()?);
     let part = Part::of(state, from, offset, to, at, len).ok()?;
     let source = blocks(state, part.from).ok().filter(|_| part.len > 0)?;
-    // Byte by byte, to behind the end of the very file that is read: since 2.2 that never ends.
-    if part.from == part.to && part.len < len && part.can_be_cloned(state) != Ok(true) {
-        return Some("a copy within one file that reaches its end, which hangs");
-    }
     (part.can_be_cloned(state) == Ok(true) && source.may_be_freed_within(part.offset, part.len))
         .then_some("cloning of what was freed since it was last on disk")
 }
 
-/// `copy_file_range(2)`
+/// `copy_file_range(2)`; byte by byte within one file it never ends, as measured since 2.3.
 pub(super) fn copy_file_range(
     state: &mut State,
     from: &At,
@@ -180,6 +176,10 @@ pub(super) fn copy_file_range(
     }
     if part.can_be_cloned(state)? {
         part.clone_blocks(state)?;
+    } else if part.from == part.to && state.release >= Release::V2_3 {
+        return Err(Failure::NotModelled(
+            "a copy within one file byte by byte, which hangs",
+        ));
     } else {
         part.len = part.len.min(MOST);
         part.copy(state)?;
