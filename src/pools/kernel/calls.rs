@@ -584,11 +584,10 @@ impl KernelArm {
                 self.times(&self.look_at(file, OFlags::PATH | OFlags::NOFOLLOW)?)
             }
             FileOp::Compare { one, other } => {
-                let look = |at| {
-                    let file = self.open(at, OFlags::PATH | OFlags::NOFOLLOW)?;
-                    Ok::<_, Problem>(rustix::fs::fstat(file)?)
-                };
+                let look = |at| self.open(at, OFlags::PATH | OFlags::NOFOLLOW);
+                // Both at once: a device that nobody uses any more gives its number to the next.
                 let (one, other) = (look(one)?, look(other)?);
+                let (one, other) = (rustix::fs::fstat(&one)?, rustix::fs::fstat(&other)?);
                 Ok(Some(FileResult::Identity(if one.st_dev != other.st_dev {
                     op::Identity::OtherDataset
                 } else if one.st_ino != other.st_ino {
