@@ -151,7 +151,7 @@ impl Sequence {
         }
         self.left -= 1;
         loop {
-            let weights = [(6, 0), (3, 1), (2, 2)];
+            let weights = [(9, 0), (2, 1), (2, 2)];
             let process = self
                 .draw
                 .weighted(&weights)
@@ -182,7 +182,7 @@ struct World<'a> {
 impl<'a> World<'a> {
     /// A filesystem that is there, or a snapshot now and then.
     fn dataset(&mut self) -> Option<String> {
-        if self.draw.chance(1, 14) {
+        if self.draw.chance(1, 25) {
             let snapshot = *self.draw.one(&SNAPSHOTS)?;
             let name = format!("tank/a@{snapshot}");
             if self.state.find(&name).is_some() {
@@ -220,7 +220,7 @@ impl<'a> World<'a> {
         let all = self.objects(dataset);
         let fit = all.iter().filter(|(path, it)| path != "/" && is(it.kind()));
         let fit: Vec<_> = fit.map(|(path, _)| path.clone()).collect();
-        if self.draw.chance(1, 12) || fit.is_empty() {
+        if self.draw.chance(1, 25) || fit.is_empty() {
             return self.new_path(dataset);
         }
         let found = self.draw.one(&fit).cloned();
@@ -256,7 +256,7 @@ impl<'a> World<'a> {
 
     fn new_at(&mut self) -> Option<String> {
         let dataset = self.dataset()?;
-        let path = if self.draw.chance(1, 8) {
+        let path = if self.draw.chance(1, 15) {
             self.path(&dataset, |_| true)
         } else {
             self.new_path(&dataset)

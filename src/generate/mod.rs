@@ -179,8 +179,9 @@ mod tests {
             let share = f64::from(succeeded) / f64::from(all);
             // Refusals share nothing.
             let most = if mix == Mix::Sharing { 1.0 } else { 0.95 };
+            let least = if mix == Mix::Files { 0.6 } else { 0.55 };
             assert!(
-                (0.55..=most).contains(&share),
+                (least..=most).contains(&share),
                 "{mix:?} {release:?}: {share}"
             );
         }

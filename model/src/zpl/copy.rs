@@ -18,6 +18,9 @@ use crate::zpl::znode::Body;
 /// How much is copied byte by byte in one go, in bytes (`MAX_RW_COUNT`).
 const MOST: u64 = 0x7fff_f000;
 
+/// A file as it is reached.
+type Aim = (Reached, ObjectId);
+
 /// A part of a file, and where it goes.
 #[derive(Clone, Copy)]
 struct Part {
@@ -153,6 +156,13 @@ pub(super) fn not_modelled(
         .then_some("cloning of what was freed since it was last on disk")
 }
 
+/// What is read is opened before the other one is looked for.
+fn open_both(state: &mut State, from: &At, to: &At) -> Found<(Aim, Aim)> {
+    let from = find(state, from)?;
+    may_open(state, from.0, from.1, READ)?;
+    Ok((from, find(state, to)?))
+}
+
 /// `copy_file_range(2)`; byte by byte within one file it never ends, as measured since 2.3.
 pub(super) fn copy_file_range(
     state: &mut State,
@@ -162,7 +172,7 @@ pub(super) fn copy_file_range(
     at: u64,
     len: u64,
 ) -> Result {
-    let (from, to) = (find(state, from)?, find(state, to)?);
+    let (from, to) = open_both(state, from, to)?;
     let mut part = Part::of(state, from, offset, to, at, len)?;
     // Until 2.1 ZFS has no part in it (`generic_copy_file_checks`).
     if state.release == Release::V2_1 && part.from.0 != part.to.0 {
@@ -190,7 +200,7 @@ pub(super) fn copy_file_range(
 /// `FICLONE`, which does not copy bytes.
 pub(super) fn reflink(state: &mut State, from: &At, to: &At) -> Result {
     let size = u64::try_from(i64::MAX).unwrap_or(u64::MAX);
-    let (from, to) = (find(state, from)?, find(state, to)?);
+    let (from, to) = open_both(state, from, to)?;
     let part = Part::of(state, from, 0, to, 0, size)?;
     if part.from.0 != part.to.0 {
         return Err(Errno::EXDEV.into());

@@ -837,6 +837,7 @@ fn punch(state: &mut State, file: &Target, offset: u64, len: u64) -> Result {
     if offset > znode(state, reached.dataset, object)?.size() {
         return Ok(None);
     }
+    reached.may_change()?;
     let id = reached.dataset;
     if let Body::File(blocks) = &znode(state, id, object)?.body
         && offset < blocks.size()
