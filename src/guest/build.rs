@@ -407,6 +407,9 @@ fn packages(spec: &Spec) -> Vec<&'static str> {
             all.push("docker-cli");
         }
     }
+    if spec.with.contains(&With::Podman) {
+        all.extend(["podman", "crun"]);
+    }
     if !spec.with.is_empty() {
         // strace is what `ztwin capture` sees the drivers' mounts with.
         all.extend([

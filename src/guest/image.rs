@@ -84,15 +84,26 @@ pub enum With {
     Docker,
     /// containerd with runc.
     Containerd,
+    /// podman, which brings containers/storage.
+    Podman,
 }
 
 impl With {
-    const ALL: [With; 2] = [With::Docker, With::Containerd];
+    const ALL: [With; 3] = [With::Docker, With::Containerd, With::Podman];
+
+    /// Every choice of them.
+    fn choices() -> impl Iterator<Item = BTreeSet<With>> {
+        (0..1 << Self::ALL.len()).map(|bits| {
+            let chosen = |index: &usize| bits & (1 << *index) != 0;
+            (0..Self::ALL.len()).filter(chosen).map(|index| Self::ALL[index]).collect()
+        })
+    }
 
     const fn text(self) -> &'static str {
         match self {
             With::Docker => "docker",
             With::Containerd => "containerd",
+            With::Podman => "podman",
         }
     }
 }
@@ -141,22 +152,14 @@ impl FromStr for Spec {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         // Every possible one, so that a text has exactly one reading.
-        let subsets = [
-            vec![],
-            vec![With::Docker],
-            vec![With::Containerd],
-            With::ALL.to_vec(),
-        ];
         Name::ALL
             .into_iter()
-            .flat_map(|name| {
-                subsets.iter().map(move |with| Spec { name, with: with.iter().copied().collect() })
-            })
+            .flat_map(|name| With::choices().map(move |with| Spec { name, with }))
             .find(|spec| spec.to_string() == text)
             .ok_or_else(|| {
                 let names: Vec<_> = Name::ALL.into_iter().map(Name::text).collect();
                 Error::Name(format!(
-                    "`{text}` is no guest image: there are {}, each also with `-docker`, `-containerd` or `-docker-containerd` after it",
+                    "`{text}` is no guest image: there are {}, each also with `-docker`, `-containerd`, `-podman` after it, one or more in that order",
                     names.join(", ")
                 ))
             })
@@ -420,16 +423,8 @@ mod tests {
     #[test]
     fn the_text_of_a_spec_is_read_back() {
         for name in Name::ALL {
-            for with in [
-                vec![],
-                vec![With::Docker],
-                vec![With::Containerd],
-                With::ALL.to_vec(),
-            ] {
-                let it = Spec {
-                    name,
-                    with: with.into_iter().collect(),
-                };
+            for with in With::choices() {
+                let it = Spec { name, with };
                 assert_eq!(spec(&it.to_string()), it);
             }
         }
