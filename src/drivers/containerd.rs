@@ -6,17 +6,29 @@
 
 use std::collections::BTreeMap;
 
+use super::filter::Filter;
+use super::gozfs::{COLUMNS, Library};
 use super::shell::{Failure, Halt, Shell, attempt};
 
 /// What a snapshot is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+enum Kind {
     /// Made by `prepare`: to be written to, then committed or removed.
     Active,
     /// Made by `view`: to be looked at.
     View,
     /// Made by `commit`: others may be prepared from it.
     Committed,
+}
+
+impl Kind {
+    const fn text(self) -> &'static str {
+        match self {
+            Kind::Active => "active",
+            Kind::View => "view",
+            Kind::Committed => "committed",
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -27,6 +39,31 @@ struct Snapshot {
     parent: Option<String>,
     /// `used` of its dataset when it was committed.
     used: String,
+    labels: BTreeMap<String, String>,
+}
+
+impl Snapshot {
+    /// What a filter may ask for (`adaptSnapshot`).
+    fn field(&self, name: &str, path: &str) -> Option<String> {
+        match path {
+            "kind" => Some(self.kind.text().to_owned()),
+            "name" => Some(name.to_owned()),
+            "parent" => Some(self.parent.clone().unwrap_or_default()),
+            _ => self.labels.get(path.strip_prefix("labels.")?).cloned(),
+        }
+    }
+
+    /// It on one line.
+    fn line(&self, name: &str) -> String {
+        let mut line = format!("{name} {}", self.kind.text());
+        if let Some(parent) = &self.parent {
+            line = format!("{line} parent={parent}");
+        }
+        for (key, value) in &self.labels {
+            line = format!("{line} {key}={value}");
+        }
+        line
+    }
 }
 
 /// The snapshotter, started by `containerd init`.
@@ -40,17 +77,40 @@ pub(super) struct Containerd {
     sequence: u64,
     /// A transaction that was never ended: nobody can write any more.
     stuck: bool,
+    /// The library that it has.
+    pub library: Library,
+    /// The snapshotter as it should be: it keeps the promises that the others break.
+    corrected: bool,
 }
 
 /// How an operation of the snapshotter ended: an error is its text.
 type Done = Result<Result<(), String>, Halt>;
 
+/// What is said of a key that nobody has.
+const ABSENT: &str = "snapshot does not exist: not found";
+
 /// What a write says when a transaction was never ended. The real one says nothing: it waits for ever.
 const STUCK: &str = "waits for ever: a failed clone left its transaction open";
 
 impl Containerd {
-    /// `containerd init DATASET` (`NewSnapshotter` on that dataset's mountpoint).
-    pub fn init(shell: &mut Shell<'_>, root: &str) -> Result<Result<Containerd, String>, Halt> {
+    /// The library that a version has, and whether it is the corrected one; `None`: there is no such
+    /// version.
+    pub fn version(version: Option<&str>) -> Option<(Library, bool)> {
+        Some(match version {
+            Some("1.6") => (Library::V2, false),
+            Some("1.7") => (Library::V3, false),
+            None | Some("2.3") => (Library::V4, false),
+            Some("corrected") => (Library::V4, true),
+            Some(_) => return None,
+        })
+    }
+
+    /// `containerd init DATASET [version=VERSION]` (`NewSnapshotter` on that dataset's mountpoint).
+    pub fn init(
+        shell: &mut Shell<'_>,
+        root: &str,
+        corrected: bool,
+    ) -> Result<Result<Containerd, String>, Halt> {
         if let Err(failure) = shell.dataset(root)? {
             return Ok(Err(failure.to_string()));
         }
@@ -59,20 +119,61 @@ impl Containerd {
             snapshots: BTreeMap::new(),
             sequence: 0,
             stuck: false,
+            library: shell.library,
+            corrected,
         }))
+    }
+
+    /// `containerd restart`: the daemon starts anew. The database is a file.
+    pub fn restart(&self, shell: &mut Shell<'_>) -> Result<Result<Containerd, String>, Halt> {
+        let started = Self::init(shell, &self.root, self.corrected)?;
+        Ok(started.map(|started| Containerd {
+            snapshots: self.snapshots.clone(),
+            sequence: self.sequence,
+            ..started
+        }))
+    }
+
+    /// One step; `None`: there is no such one.
+    pub fn run(&mut self, shell: &mut Shell<'_>, step: &[&str]) -> Option<Done> {
+        Some(match step {
+            [verb @ ("prepare" | "view"), key, rest @ ..] => {
+                let (parent, rest) = super::from(rest);
+                let kind = if *verb == "view" {
+                    Kind::View
+                } else {
+                    Kind::Active
+                };
+                self.create(shell, kind, key, parent, labels(rest)?)
+            }
+            ["mounts", key] => self.mounts(shell, key),
+            ["stat", key] => self.stat(shell, key),
+            ["walk", filters @ ..] => {
+                let filters: Option<Vec<_>> = filters.iter().map(|it| Filter::read(it)).collect();
+                self.walk(shell, &filters?);
+                Ok(Ok(()))
+            }
+            ["update", key, values @ ..] => self.update(key, values)?,
+            ["usage", key] => self.usage(shell, key),
+            ["commit", name, key, rest @ ..] => self.commit(shell, name, key, labels(rest)?),
+            ["remove", key] => self.remove(shell, key),
+            ["cleanup"] => self.cleanup(shell),
+            _ => return None,
+        })
     }
 
     fn dataset(&self, number: u64) -> String {
         format!("{}/{number}", self.root)
     }
 
-    /// `containerd prepare KEY [from NAME]` and `containerd view KEY [from NAME]` (`createSnapshot`).
-    pub fn create(
+    /// `containerd prepare KEY [from NAME] [LABEL=VALUE]...` and `containerd view` (`createSnapshot`).
+    fn create(
         &mut self,
         shell: &mut Shell<'_>,
         kind: Kind,
         key: &str,
         parent: Option<&str>,
+        labels: BTreeMap<String, String>,
     ) -> Done {
         if self.stuck {
             return Ok(Err(STUCK.to_owned()));
@@ -93,20 +194,26 @@ impl Containerd {
             return Ok(Err(format!("snapshot {key}: already exists")));
         }
         // Rolled back with the transaction when anything below fails.
-        let number = self.sequence + 1;
-        let dataset = self.dataset(number);
-        match below {
-            None => {
-                let words = ["zfs", "create", "-o", "mountpoint=legacy", &dataset];
-                attempt!(shell.run(&words));
-                attempt!(shell.dataset(&dataset));
-            }
-            Some(below) => {
-                let snapshot = format!("{}@snapshot", self.dataset(below));
-                if let Err(failure) = clone(shell, &snapshot, &dataset)? {
-                    // The error is a new variable in that branch, so the deferred rollback does not
-                    // see it: the transaction stays open.
-                    self.stuck = true;
+        let mut number = self.sequence + 1;
+        loop {
+            let dataset = self.dataset(number);
+            let made = match below {
+                None => create(shell, &dataset)?,
+                Some(below) => {
+                    let snapshot = format!("{}@snapshot", self.dataset(below));
+                    clone(shell, &snapshot, &dataset)?
+                }
+            };
+            match made {
+                Ok(()) => break,
+                // Somebody else's, or what a crash has left: its number is passed over.
+                Err(failure) if self.corrected && failure.ends_with("dataset already exists") => {
+                    number += 1;
+                }
+                Err(failure) => {
+                    // The error is a new variable in the branch with a parent, so the deferred rollback
+                    // does not see it: the transaction stays open.
+                    self.stuck = below.is_some() && !self.corrected;
                     return Ok(Err(failure.to_string()));
                 }
             }
@@ -117,15 +224,109 @@ impl Containerd {
             number,
             parent: parent.map(str::to_owned),
             used: String::new(),
+            labels,
         };
         self.snapshots.insert(key.to_owned(), made);
-        shell.say(&mount(&dataset, kind == Kind::View));
+        shell.say(&mount(&self.dataset(number), kind == Kind::View));
         Ok(Ok(()))
     }
 
-    /// `containerd mounts KEY` (`Mounts`): says how to mount it, also a view as writable.
-    pub fn mounts(&self, shell: &mut Shell<'_>, key: &str) -> Done {
-        let number = match self.snapshots.get(key) {
+    /// `containerd stat KEY` (`Stat`)
+    fn stat(&self, shell: &mut Shell<'_>, key: &str) -> Done {
+        match self.snapshots.get(key) {
+            None => Ok(Err(ABSENT.to_owned())),
+            Some(snapshot) => {
+                shell.say(&snapshot.line(key));
+                Ok(Ok(()))
+            }
+        }
+    }
+
+    /// `containerd walk [FILTER]...` (`Walk`): what any of the filters takes, by name.
+    fn walk(&self, shell: &mut Shell<'_>, filters: &[Filter]) {
+        for (name, snapshot) in &self.snapshots {
+            let taken = |filter: &Filter| filter.takes(|path| snapshot.field(name, path));
+            if filters.is_empty() || filters.iter().any(taken) {
+                shell.say(&snapshot.line(name));
+            }
+        }
+    }
+
+    /// `containerd update KEY labels.LABEL=VALUE...` sets labels, an empty value takes one away; `update
+    /// KEY LABEL=VALUE...` replaces all of them (`Update`). `None`: a word is neither.
+    fn update(&mut self, key: &str, values: &[&str]) -> Option<Done> {
+        if self.stuck {
+            return Some(Ok(Err(STUCK.to_owned())));
+        }
+        let Some(snapshot) = self.snapshots.get_mut(key) else {
+            return Some(Ok(Err(ABSENT.to_owned())));
+        };
+        let paths: Option<Vec<_>> = values
+            .iter()
+            .map(|value| value.strip_prefix("labels."))
+            .collect();
+        match paths.filter(|paths| !paths.is_empty()) {
+            Some(paths) => {
+                for (label, value) in self::labels(&paths)? {
+                    // `WriteLabels` keeps no empty ones.
+                    if value.is_empty() {
+                        snapshot.labels.remove(&label);
+                    } else {
+                        snapshot.labels.insert(label, value);
+                    }
+                }
+            }
+            None => {
+                if let [path] = values
+                    && !path.contains('=')
+                {
+                    return Some(Ok(Err(format!(
+                        "cannot update {path:?} field on snapshot {key:?}: invalid argument"
+                    ))));
+                }
+                snapshot.labels = self::labels(values)?;
+            }
+        }
+        Some(Ok(Ok(())))
+    }
+
+    /// `containerd cleanup` (`Cleanup`): the corrected one destroys datasets that its database does not
+    /// know, the others have no such thing.
+    fn cleanup(&mut self, shell: &mut Shell<'_>) -> Done {
+        if !self.corrected {
+            return Ok(Err(
+                "snapshotter does not implement Cleanup method: not implemented".to_owned(),
+            ));
+        }
+        let words = [
+            "-d",
+            "1",
+            "-t",
+            "filesystem",
+            "-Hp",
+            "-o",
+            COLUMNS,
+            &self.root,
+        ];
+        let rows = attempt!(shell.rows(&words));
+        let under = format!("{}/", self.root);
+        for row in rows {
+            let number = row
+                .name
+                .strip_prefix(&under)
+                .and_then(|it| it.parse::<u64>().ok());
+            let Some(number) = number else { continue };
+            if self.snapshots.values().all(|it| it.number != number) {
+                attempt!(shell.run(&["zfs", "destroy", "-r", &row.name]));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// `containerd mounts KEY` (`Mounts`): says how to mount it, also a view as writable, which the
+    /// corrected one does not.
+    fn mounts(&self, shell: &mut Shell<'_>, key: &str) -> Done {
+        let (number, kind) = match self.snapshots.get(key) {
             None => {
                 return Ok(Err(
                     "failed to get active snapshot: snapshot does not exist: not found".to_owned(),
@@ -136,15 +337,16 @@ impl Containerd {
                     "failed to get active snapshot: requested snapshot {key} not active or view: failed precondition"
                 )));
             }
-            Some(snapshot) => snapshot.number,
+            Some(snapshot) => (snapshot.number, snapshot.kind),
         };
         let dataset = attempt!(shell.dataset(&self.dataset(number)));
-        shell.say(&mount(&dataset.name, false));
+        let read_only = self.corrected && kind == Kind::View;
+        shell.say(&mount(&dataset.name, read_only));
         Ok(Ok(()))
     }
 
     /// `containerd usage KEY` (`Usage`): `used` of an active one, what was kept of a committed one.
-    pub fn usage(&self, shell: &mut Shell<'_>, key: &str) -> Done {
+    fn usage(&self, shell: &mut Shell<'_>, key: &str) -> Done {
         match self.used(shell, key)? {
             Ok(used) => {
                 shell.say(&format!("used {used}"));
@@ -156,7 +358,7 @@ impl Containerd {
 
     fn used(&self, shell: &mut Shell<'_>, key: &str) -> Result<Result<String, String>, Halt> {
         let Some(snapshot) = self.snapshots.get(key) else {
-            return Ok(Err("snapshot does not exist: not found".to_owned()));
+            return Ok(Err(ABSENT.to_owned()));
         };
         if snapshot.kind != Kind::Active {
             let none = snapshot.used.is_empty();
@@ -170,8 +372,14 @@ impl Containerd {
         Ok(Ok(dataset.used))
     }
 
-    /// `containerd commit NAME KEY` (`Commit`).
-    pub fn commit(&mut self, shell: &mut Shell<'_>, name: &str, key: &str) -> Done {
+    /// `containerd commit NAME KEY [LABEL=VALUE]...` (`Commit`).
+    fn commit(
+        &mut self,
+        shell: &mut Shell<'_>,
+        name: &str,
+        key: &str,
+        labels: BTreeMap<String, String>,
+    ) -> Done {
         let used = match self.used(shell, key)? {
             Ok(used) => used,
             Err(error) => return Ok(Err(format!("failed to compute usage: {error}"))),
@@ -194,10 +402,19 @@ impl Containerd {
         let dataset = self.dataset(snapshot.number);
         attempt!(shell.dataset(&dataset));
         let taken = format!("{dataset}@snapshot");
-        attempt!(shell.run(&["zfs", "snapshot", &taken]));
+        match shell.run(&["zfs", "snapshot", &taken])? {
+            Ok(_) => {}
+            // A crash has left it: it is of what the layer was then.
+            Err(failure) if self.corrected && failure.ends_with("dataset already exists") => {
+                attempt!(shell.run(&["zfs", "destroy", &taken]));
+                attempt!(shell.run(&["zfs", "snapshot", &taken]));
+            }
+            Err(failure) => return Ok(Err(failure.to_string())),
+        }
         attempt!(shell.dataset(&taken));
         snapshot.kind = Kind::Committed;
         snapshot.used = used;
+        snapshot.labels = labels;
         self.snapshots.remove(key);
         self.snapshots.insert(name.to_owned(), snapshot);
         Ok(Ok(()))
@@ -205,7 +422,7 @@ impl Containerd {
 
     /// `containerd remove KEY` (`Remove`). What is destroyed before a failure stays destroyed, and the
     /// database keeps the snapshot.
-    pub fn remove(&mut self, shell: &mut Shell<'_>, key: &str) -> Done {
+    fn remove(&mut self, shell: &mut Shell<'_>, key: &str) -> Done {
         if self.stuck {
             return Ok(Err(STUCK.to_owned()));
         }
@@ -221,6 +438,18 @@ impl Containerd {
             return failed("cannot remove snapshot with child: failed precondition".to_owned());
         }
         let dataset = self.dataset(snapshot.number);
+        if self.corrected {
+            // With all its snapshots, whosever they are; what is gone is removed.
+            match shell.run(&["zfs", "destroy", "-r", &dataset])? {
+                Ok(_) => {}
+                Err(failure) if failure.ends_with("dataset does not exist") => {
+                    attempt!(shell.dataset(&self.root.clone()));
+                }
+                Err(failure) => return Ok(Err(failure.to_string())),
+            }
+            self.snapshots.remove(key);
+            return Ok(Ok(()));
+        }
         if snapshot.kind == Kind::Committed {
             let taken = format!("{dataset}@snapshot");
             attempt!(shell.dataset(&taken));
@@ -231,6 +460,25 @@ impl Containerd {
         self.snapshots.remove(key);
         Ok(Ok(()))
     }
+}
+
+/// `LABEL=VALUE...`; `None`: one is no such word.
+fn labels(words: &[&str]) -> Option<BTreeMap<String, String>> {
+    words
+        .iter()
+        .map(|word| {
+            let (key, value) = word.split_once('=')?;
+            Some((key.to_owned(), value.to_owned()))
+        })
+        .collect()
+}
+
+fn create(shell: &mut Shell<'_>, dataset: &str) -> Result<Result<(), Failure>, Halt> {
+    let words = ["zfs", "create", "-o", "mountpoint=legacy", dataset];
+    if let Err(failure) = shell.run(&words)? {
+        return Ok(Err(failure));
+    }
+    Ok(shell.dataset(dataset)?.map(|_| ()))
 }
 
 fn clone(

@@ -1,55 +1,112 @@
-//! Docker and containerd as state machines that emit commands, over the model and a real pool alike.
+//! Docker, containers/storage and containerd as state machines that emit commands, over the model and a
+//! real pool alike.
 //!
 //! A driver's step is told as the commands that it ran: `+ COMMAND` each, and behind one that failed
 //! what it said on standard error, `- TEXT`, and its exit code, `- [N]`. Then comes what the driver says
 //! itself; its error, if any, is the step's standard error.
 //!
 //! What the commands print besides is not told: drivers look at little of it, and none of the figures.
+//!
+//! `version=` chooses the code of a release, `version=corrected` a driver that keeps the promises that
+//! its releases break. `DRIVER kill N` kills it as the Nth command of its next step has run, `DRIVER
+//! restart` starts it anew with what it has on disk.
 
 mod containerd;
-mod docker;
+mod filter;
+mod gozfs;
+mod graph;
 mod shell;
 
 pub mod tar;
 
 use crate::pools::{Command, Printed, Session, Unavailable};
 
-use containerd::{Containerd, Kind};
-use docker::Docker;
-use shell::{Shell, finish};
+use containerd::Containerd;
+use gozfs::{GoZfs, Library};
+use graph::{Graph, Rules};
+use shell::{Halt, Shell, finish};
 
 /// The drivers of one trace, with what each remembers between steps.
 #[derive(Debug, Default)]
 pub struct Drivers {
-    docker: Option<Docker>,
-    containerd: Option<Containerd>,
+    docker: Daemon<Graph>,
+    storage: Daemon<Graph>,
+    containerd: Daemon<Containerd>,
+    gozfs: Option<GoZfs>,
 }
 
-/// The steps of both drivers.
-const USAGE: [&str; 16] = [
-    "docker init POOL/FS",
+/// A driver as a process.
+#[derive(Debug)]
+struct Daemon<D> {
+    driver: Option<D>,
+    /// It was killed, and has not started again.
+    dead: bool,
+    /// After how many commands of the next step it is killed.
+    kill: Option<u32>,
+}
+
+impl<D> Default for Daemon<D> {
+    fn default() -> Self {
+        Daemon {
+            driver: None,
+            dead: false,
+            kill: None,
+        }
+    }
+}
+
+/// The steps of all drivers.
+const USAGE: [&str; 43] = [
+    "docker init POOL/FS [version=20.10|26.1|28|29|corrected]",
     "docker create ID [from PARENT] [size=SIZE]",
     "docker remove ID",
     "docker exists ID",
     "docker get ID",
     "docker put ID",
+    "docker status",
+    "docker metadata ID",
     "docker diff ID",
+    "docker diffsize ID",
     "docker export ID",
+    "docker apply ID from OTHER",
     "docker clock N",
-    "containerd init POOL/FS",
-    "containerd prepare KEY [from NAME]",
-    "containerd view KEY [from NAME]",
+    "docker kill N",
+    "docker restart",
+    "storage init POOL/FS [version=1.43|1.57|corrected]",
+    "storage create ID [from PARENT] [size=SIZE]",
+    "storage template ID TEMPLATE",
+    "storage remove ID",
+    "storage exists ID",
+    "storage get ID [ro]",
+    "storage put ID",
+    "storage status, metadata, diff, diffsize, export, apply, clock, kill, restart: as of docker",
+    "storage usage ID",
+    "storage layers",
+    "containerd init POOL/FS [version=1.6|1.7|2.3|corrected]",
+    "containerd prepare KEY [from NAME] [LABEL=VALUE]...",
+    "containerd view KEY [from NAME] [LABEL=VALUE]...",
     "containerd mounts KEY",
     "containerd usage KEY",
-    "containerd commit NAME KEY",
+    "containerd commit NAME KEY [LABEL=VALUE]...",
     "containerd remove KEY",
+    "containerd stat KEY",
+    "containerd walk [FILTER]...",
+    "containerd update KEY [labels.LABEL=VALUE]...|[LABEL=VALUE]...",
+    "containerd cleanup",
+    "containerd kill N",
+    "containerd restart",
+    "go-zfs init [version=2|3.0|3.1|4.0|corrected]",
+    "go-zfs pool NAME",
+    "go-zfs dataset NAME",
+    "go-zfs children NAME [DEPTH]",
+    "go-zfs get KEY NAME, rename OLD NEW [-p] [-r]",
 ];
 
 impl Drivers {
     /// Whether steps that start with this word are a driver's.
     #[must_use]
     pub fn knows(name: &str) -> bool {
-        matches!(name, "docker" | "containerd")
+        matches!(name, "docker" | "storage" | "containerd" | "go-zfs")
     }
 
     /// Runs a driver's step on top of a session.
@@ -59,95 +116,151 @@ impl Drivers {
         command: &Command,
     ) -> Result<Printed, Unavailable> {
         let words: Vec<&str> = command.words.iter().map(String::as_str).collect();
-        let mut shell = Shell::new(session);
-        let done = match &words[..] {
-            ["docker", "init", root] => Docker::init(&mut shell, root)
-                .map(|started| started.map(|docker| self.docker = Some(docker))),
-            ["containerd", "init", root] => Containerd::init(&mut shell, root)
-                .map(|started| started.map(|containerd| self.containerd = Some(containerd))),
-            ["docker", step @ ..] => match &mut self.docker {
-                None => {
-                    return Ok(misused(
-                        "docker has not started: 'docker init POOL/FS' first",
-                    ));
-                }
-                Some(docker) => match run_docker(docker, &mut shell, step) {
-                    Some(done) => done,
-                    None => return Ok(unknown(&words)),
-                },
-            },
-            ["containerd", step @ ..] => match &mut self.containerd {
-                None => {
-                    return Ok(misused(
-                        "containerd has not started: 'containerd init POOL/FS' first",
-                    ));
-                }
-                Some(containerd) => match run_containerd(containerd, &mut shell, step) {
-                    Some(done) => done,
-                    None => return Ok(unknown(&words)),
-                },
-            },
-            _ => return Ok(unknown(&words)),
+        let ran = match &words[..] {
+            ["docker", step @ ..] => self.docker.run(session, step),
+            ["storage", step @ ..] => self.storage.run_storage(session, step),
+            ["containerd", step @ ..] => self.containerd.run(session, step),
+            ["go-zfs", step @ ..] => run_gozfs(&mut self.gozfs, session, step),
+            _ => None,
         };
-        finish(shell.told(), done)
+        ran.unwrap_or_else(|| Ok(unknown(&words)))
     }
 }
 
-type Done = Result<Result<(), String>, shell::Halt>;
+type Done = Result<Result<(), String>, Halt>;
 
 /// `None`: there is no such step.
-fn run_docker(docker: &mut Docker, shell: &mut Shell<'_>, step: &[&str]) -> Option<Done> {
-    Some(match step {
-        ["create", id, rest @ ..] => {
-            let (parent, rest) = from(rest);
-            let size = match rest {
-                [] => None,
-                [size] => Some(size.strip_prefix("size=")?),
-                _ => return None,
-            };
-            docker.create(shell, id, parent, size)
+type Ran = Option<Result<Printed, Unavailable>>;
+
+impl Daemon<Graph> {
+    fn run(&mut self, session: &mut dyn Session, step: &[&str]) -> Ran {
+        self.graph(session, "docker", Rules::docker, step)
+    }
+
+    fn run_storage(&mut self, session: &mut dyn Session, step: &[&str]) -> Ran {
+        self.graph(session, "storage", Rules::storage, step)
+    }
+
+    fn graph(
+        &mut self,
+        session: &mut dyn Session,
+        name: &str,
+        rules: fn(Option<&str>) -> Option<Rules>,
+        step: &[&str],
+    ) -> Ran {
+        if let ["init", root, rest @ ..] = step {
+            let rules = rules(version(rest)?)?;
+            return Some(self.start(session, rules.library, |shell| {
+                Graph::init(shell, rules, root)
+            }));
         }
-        ["remove", id] => docker.remove(shell, id),
-        ["exists", id] => {
-            shell.say(if docker.exists(id) { "yes" } else { "no" });
-            Ok(Ok(()))
-        }
-        ["get", id] => docker.get(shell, id),
-        ["put", id] => docker.put(shell, id),
-        ["diff", id] => docker.diff(shell, id),
-        ["export", id] => docker.export(shell, id),
-        ["clock", number] => {
-            docker.set_clock(number.parse().ok()?);
-            Ok(Ok(()))
-        }
-        _ => return None,
-    })
+        self.step(
+            session,
+            name,
+            step,
+            |graph| graph.rules.library,
+            Graph::restart,
+            Graph::run,
+        )
+    }
 }
 
-/// `None`: there is no such step.
-fn run_containerd(
-    containerd: &mut Containerd,
-    shell: &mut Shell<'_>,
-    step: &[&str],
-) -> Option<Done> {
-    Some(match step {
-        [verb @ ("prepare" | "view"), key, rest @ ..] => {
-            let (parent, []) = from(rest) else {
-                return None;
-            };
-            let kind = if *verb == "view" {
-                Kind::View
-            } else {
-                Kind::Active
-            };
-            containerd.create(shell, kind, key, parent)
+impl Daemon<Containerd> {
+    fn run(&mut self, session: &mut dyn Session, step: &[&str]) -> Ran {
+        if let ["init", root, rest @ ..] = step {
+            let (library, corrected) = Containerd::version(version(rest)?)?;
+            return Some(self.start(session, library, |shell| {
+                Containerd::init(shell, root, corrected)
+            }));
         }
-        ["mounts", key] => containerd.mounts(shell, key),
-        ["usage", key] => containerd.usage(shell, key),
-        ["commit", name, key] => containerd.commit(shell, name, key),
-        ["remove", key] => containerd.remove(shell, key),
-        _ => return None,
-    })
+        self.step(
+            session,
+            "containerd",
+            step,
+            |containerd| containerd.library,
+            Containerd::restart,
+            Containerd::run,
+        )
+    }
+}
+
+impl<D> Daemon<D> {
+    fn start(
+        &mut self,
+        session: &mut dyn Session,
+        library: Library,
+        init: impl FnOnce(&mut Shell<'_>) -> Result<Result<D, String>, Halt>,
+    ) -> Result<Printed, Unavailable> {
+        let mut shell = Shell::new(session, library, self.kill.take());
+        let done = init(&mut shell).map(|started| {
+            started.map(|driver| {
+                self.driver = Some(driver);
+                self.dead = false;
+            })
+        });
+        finish(shell.told(), done)
+    }
+
+    fn step(
+        &mut self,
+        session: &mut dyn Session,
+        name: &str,
+        step: &[&str],
+        library: fn(&D) -> Library,
+        restart: fn(&D, &mut Shell<'_>) -> Result<Result<D, String>, Halt>,
+        run: fn(&mut D, &mut Shell<'_>, &[&str]) -> Option<Done>,
+    ) -> Ran {
+        let Some(driver) = &mut self.driver else {
+            return Some(Ok(misused(&format!(
+                "{name} has not started: '{name} init POOL/FS' first"
+            ))));
+        };
+        match step {
+            ["kill", count] => {
+                self.kill = Some(count.parse().ok().filter(|count| *count > 0)?);
+                return Some(Ok(Printed::default()));
+            }
+            ["restart"] => {
+                let (library, old) = (library(driver), self.driver.take()?);
+                let printed = self.start(session, library, |shell| restart(&old, shell));
+                self.dead = self.driver.is_none();
+                self.driver.get_or_insert(old);
+                return Some(printed);
+            }
+            _ if self.dead => {
+                return Some(Ok(misused(&format!(
+                    "{name} is not running: '{name} restart' first"
+                ))));
+            }
+            _ => {}
+        }
+        let mut shell = Shell::new(session, library(driver), self.kill.take());
+        let done = run(driver, &mut shell, step)?;
+        self.dead = matches!(done, Err(Halt::Killed));
+        Some(finish(shell.told(), done))
+    }
+}
+
+fn run_gozfs(gozfs: &mut Option<GoZfs>, session: &mut dyn Session, step: &[&str]) -> Ran {
+    if let ["init", rest @ ..] = step {
+        *gozfs = Some(GoZfs::init(version(rest)?)?);
+        return Some(Ok(Printed::default()));
+    }
+    let Some(gozfs) = gozfs else {
+        return Some(Ok(misused("go-zfs has not started: 'go-zfs init' first")));
+    };
+    let mut shell = Shell::new(session, gozfs.library, None);
+    let done = gozfs.run(&mut shell, step)?;
+    Some(finish(shell.told(), done))
+}
+
+/// `[version=VERSION]`; the outer `None`: it is something else.
+fn version<'a>(words: &[&'a str]) -> Option<Option<&'a str>> {
+    match words {
+        [] => Some(None),
+        [word] => word.strip_prefix("version=").map(Some),
+        _ => None,
+    }
 }
 
 /// `from PARENT`, and what stands behind it.

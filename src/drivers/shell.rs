@@ -2,17 +2,20 @@
 
 use ztwin_model::layer::Tree;
 use ztwin_model::outcome::Errno;
+use ztwin_model::zpl::op::FileOp;
 
-use crate::pools::{End, Printed, Session, Unavailable};
+use super::gozfs::{COLUMNS, Dataset, Library, mismatch};
+use crate::pools::{End, Printed, Session, Unavailable, Verb};
 use crate::trace::quote;
-
-/// What go-zfs asks for of a dataset (`dsPropListOptions`).
-pub(super) const COLUMNS: &str = "name,origin,used,available,mountpoint,compression,type,volsize,quota,referenced,written,logicalused,usedbydataset";
 
 /// The commands of one driver step.
 pub(super) struct Shell<'a> {
     session: &'a mut dyn Session,
     told: String,
+    /// The version of the library that runs the commands.
+    pub library: Library,
+    /// After how many more commands the driver is killed.
+    left: Option<u32>,
 }
 
 /// Why a driver step goes no further: nothing that the driver could handle.
@@ -21,23 +24,50 @@ pub(super) enum Halt {
     Unavailable(Unavailable),
     /// A command that the model does not know, or a panic: the step ends as that command did.
     Ended(Printed),
+    /// The driver was killed: the last command has run, and nobody has heard of its outcome.
+    Killed,
 }
 
-/// A command that failed, as go-zfs words it.
+/// What went wrong for the driver, as go-zfs words it.
 #[derive(Clone, Debug)]
 pub(super) struct Failure {
-    /// The command.
-    line: String,
+    /// The command, as the library tells it; none when the command succeeded.
+    line: Option<String>,
     /// Standard error.
     pub stderr: String,
     /// The exit code.
     code: u8,
 }
 
+impl Failure {
+    /// A failure of the library itself, not of a command.
+    pub fn of_library(text: &str) -> Failure {
+        Failure {
+            line: None,
+            stderr: text.to_owned(),
+            code: 0,
+        }
+    }
+
+    /// Whether what it said ends so.
+    pub fn ends_with(&self, text: &str) -> bool {
+        self.line.is_some() && self.stderr.trim().ends_with(text)
+    }
+
+    /// Whether what it said ends so, and with one line feed.
+    pub fn ends_with_line(&self, text: &str) -> bool {
+        let line = self.stderr.strip_suffix('\n');
+        self.line.is_some() && line.is_some_and(|line| line.ends_with(text))
+    }
+}
+
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (code, line, stderr) = (self.code, &self.line, said(&self.stderr));
-        write!(f, "exit status {code}: \"{line}\" => {stderr}")
+        let (code, stderr) = (self.code, said(&self.stderr));
+        match &self.line {
+            Some(line) => write!(f, "exit status {code}: \"{line}\" => {stderr}"),
+            None => f.write_str(stderr),
+        }
     }
 }
 
@@ -53,22 +83,14 @@ fn said(stderr: &str) -> &str {
 /// How a command ended for the driver.
 pub(super) type Ran<T> = Result<Result<T, Failure>, Halt>;
 
-/// The row of a dataset, as far as drivers look at it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Dataset {
-    /// Its full name.
-    pub name: String,
-    /// `filesystem`, `snapshot` or `volume`.
-    pub kind: String,
-    /// `used`, as it was printed.
-    pub used: String,
-}
-
 impl<'a> Shell<'a> {
-    pub fn new(session: &'a mut dyn Session) -> Self {
+    /// A step's shell; the driver is killed when `left` commands have run.
+    pub fn new(session: &'a mut dyn Session, library: Library, left: Option<u32>) -> Self {
         Shell {
             session,
             told: String::new(),
+            library,
+            left,
         }
     }
 
@@ -92,18 +114,24 @@ impl<'a> Shell<'a> {
             .join(" ");
         self.say(&format!("+ {line}"));
         let printed = self.session.run(words).map_err(Halt::Unavailable)?;
-        match printed.end {
-            End::Exit(0) => Ok(Ok(String::from_utf8_lossy(&printed.out).into_owned())),
+        let ran = match printed.end {
+            End::Exit(0) => Ok(String::from_utf8_lossy(&printed.out).into_owned()),
             End::Exit(code) => {
                 let stderr = String::from_utf8_lossy(&printed.err).into_owned();
                 for line in said(&stderr).lines() {
                     self.say(&format!("- {line}"));
                 }
                 self.say(&format!("- [{code}]"));
-                Ok(Err(Failure { line, stderr, code }))
+                let line = Some(self.library.told(&line));
+                Err(Failure { line, stderr, code })
             }
-            End::Panic | End::NotModelled => Err(Halt::Ended(printed)),
+            End::Panic | End::NotModelled => return Err(Halt::Ended(printed)),
+        };
+        self.left = self.left.map(|left| left.saturating_sub(1));
+        if self.left == Some(0) {
+            return Err(Halt::Killed);
         }
+        Ok(ran)
     }
 
     /// `zfs list` of what `arguments` name, row by row.
@@ -116,31 +144,18 @@ impl<'a> Shell<'a> {
             Ok(listed) => listed,
             Err(failure) => return Ok(Err(failure)),
         };
-        let row = |line: &str| {
-            let cells: Vec<&str> = line.split('\t').collect();
-            // go-zfs counts the columns of every row.
-            let [name, _, used, _, _, _, kind, _, _, _, _, _, _] = cells[..] else {
-                return None;
-            };
-            let [name, used, kind] = [name, used, kind].map(str::to_owned);
-            Some(Dataset { name, kind, used })
-        };
-        let rows: Option<Vec<_>> = listed.lines().map(row).collect();
-        Ok(rows.ok_or_else(|| Failure {
-            line: words.join(" "),
-            stderr: "output does not match what is expected on this platform".to_owned(),
-            code: 0,
-        }))
+        let library = self.library;
+        let rows: Option<Vec<_>> = listed
+            .lines()
+            .map(|line| Dataset::read(library, line))
+            .collect();
+        Ok(rows.ok_or_else(mismatch))
     }
 
     /// What go-zfs calls `GetDataset`.
     pub fn dataset(&mut self, name: &str) -> Ran<Dataset> {
         Ok(match self.rows(&["-Hp", "-o", COLUMNS, name])? {
-            Ok(rows) => rows.into_iter().next().ok_or_else(|| Failure {
-                line: format!("zfs list {name}"),
-                stderr: "output does not match what is expected on this platform".to_owned(),
-                code: 0,
-            }),
+            Ok(rows) => rows.into_iter().next().ok_or_else(mismatch),
             Err(failure) => Err(failure),
         })
     }
@@ -148,6 +163,27 @@ impl<'a> Shell<'a> {
     /// Everything in a mounted filesystem.
     pub fn tree(&mut self, dataset: &str) -> Result<Result<Tree, Errno>, Halt> {
         self.session.tree(dataset).map_err(Halt::Unavailable)
+    }
+
+    /// Whether a filesystem is mounted at a path.
+    pub fn is_mounted(&mut self, path: &str) -> Result<bool, Halt> {
+        self.session.is_mounted(path).map_err(Halt::Unavailable)
+    }
+
+    /// One system call on a file, of which nothing is told.
+    pub fn call(&mut self, op: FileOp) -> Result<Result<(), String>, Halt> {
+        let printed = self
+            .session
+            .verb("", &Verb::File(op))
+            .map_err(Halt::Unavailable)?;
+        match printed.end {
+            End::Exit(0) => Ok(Ok(())),
+            End::Exit(_) => {
+                let errno = String::from_utf8_lossy(&printed.err);
+                Ok(Err(errno.trim_end().to_owned()))
+            }
+            End::Panic | End::NotModelled => Err(Halt::Ended(printed)),
+        }
     }
 }
 
@@ -157,16 +193,18 @@ pub(super) fn finish(
     done: Result<Result<(), String>, Halt>,
 ) -> Result<Printed, Unavailable> {
     let out = told.into_bytes();
+    let failed = |error: String, code| Printed {
+        out: out.clone(),
+        err: format!("{error}\n").into_bytes(),
+        end: End::Exit(code),
+    };
     match done {
         Ok(Ok(())) => Ok(Printed {
             out,
             ..Printed::default()
         }),
-        Ok(Err(error)) => Ok(Printed {
-            out,
-            err: format!("{error}\n").into_bytes(),
-            end: End::Exit(1),
-        }),
+        Ok(Err(error)) => Ok(failed(error, 1)),
+        Err(Halt::Killed) => Ok(failed("killed".to_owned(), 137)),
         Err(Halt::Unavailable(unavailable)) => Err(unavailable),
         Err(Halt::Ended(printed)) => Ok(Printed { out, ..printed }),
     }

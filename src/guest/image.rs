@@ -95,7 +95,10 @@ impl With {
     fn choices() -> impl Iterator<Item = BTreeSet<With>> {
         (0..1 << Self::ALL.len()).map(|bits| {
             let chosen = |index: &usize| bits & (1 << *index) != 0;
-            (0..Self::ALL.len()).filter(chosen).map(|index| Self::ALL[index]).collect()
+            (0..Self::ALL.len())
+                .filter(chosen)
+                .map(|index| Self::ALL[index])
+                .collect()
         })
     }
 

@@ -381,6 +381,10 @@ impl<A: Arm> Session for Runner<A> {
             .map(|mount| mount.path))
     }
 
+    fn is_mounted(&mut self, path: &str) -> Result<bool, Unavailable> {
+        Ok(self.arm.mounted()?.iter().any(|mount| mount.path == path))
+    }
+
     fn stream(&self, name: &str) -> Option<Bytes> {
         self.streams.get(name).cloned()
     }

@@ -125,6 +125,9 @@ pub trait Session {
     /// Where a filesystem is mounted first, if it is.
     fn mountpoint(&mut self, dataset: &str) -> Result<Option<String>, Unavailable>;
 
+    /// Whether a filesystem of the pools is mounted at a path.
+    fn is_mounted(&mut self, path: &str) -> Result<bool, Unavailable>;
+
     /// A kept stream.
     fn stream(&self, name: &str) -> Option<Bytes>;
 

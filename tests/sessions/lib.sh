@@ -25,6 +25,48 @@ await() {
     exit 1
 }
 
+# Puts a program in place of `zfs` for the daemon: it runs the real one, and then kills the daemon (whose
+# process is in /run/daemon) if its arguments are what `die_behind` was told.
+fragile() {
+    mkdir -p /run/fragile
+    rm -f /run/fragile/die
+    cat > /run/fragile/zfs <<'X'
+#!/bin/sh
+/usr/sbin/zfs "$@"
+code=$?
+if read -r pattern 2> /dev/null < /run/fragile/die; then
+    case "$*" in
+    $pattern)
+        rm /run/fragile/die
+        kill -9 "$(cat /run/daemon)"
+        ;;
+    esac
+fi
+exit $code
+X
+    chmod 755 /run/fragile/zfs
+}
+
+# The next call of `zfs` with arguments like these is the last one of the daemon.
+die_behind() {
+    note "The daemon is killed behind \`zfs $*\`."
+    echo "$*" > /run/fragile/die
+}
+
+# Waits until the daemon is dead.
+died() {
+    await sh -c '! kill -0 "$(cat /run/daemon)"'
+    wait "$(cat /run/daemon)" || true
+}
+
+# What sets a recording apart from that of the release that needs no name: `-20.10` for docker 20.10.
+edition() {
+    case $1 in
+    $2.*) ;;
+    *) echo "$1" | sed 's/^v\{0,1\}\([0-9]*\.[0-9]*\).*/-\1/' ;;
+    esac
+}
+
 # A pool for one story.
 pool() {
     rm -f /v/tank

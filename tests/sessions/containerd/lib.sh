@@ -14,7 +14,7 @@ s_refused() { refused snapshots "$@"; }
 # containerd_story NAME TEXT: a pool and a fresh daemon.
 containerd_story() {
     version=$(containerd --version | cut -d ' ' -f 3)
-    story "$1" "$2
+    story "$1$(edition "$version" 1.7)" "$2
 Recorded from containerd $version with its zfs snapshotter; \`snapshots\` is \`ctr snapshots --snapshotter zfs\`."
     pool
     rm -rf $root /run/containerd-session
@@ -34,11 +34,25 @@ address = "$socket"
 deletion_threshold = 1
 startup_delay = "1h"
 X
-    note "\`containerd\` starts."
-    containerd -c /run/containerd-session/config.toml > /run/containerd.log 2>&1 &
-    daemon=$!
-    await ctr version
+    fragile
+    started
     mkdir -p /mnt/layer
+}
+
+# Starts the daemon.
+started() {
+    note "\`containerd\` starts."
+    PATH=/run/fragile:$PATH containerd -c /run/containerd-session/config.toml >> /run/containerd.log 2>&1 &
+    daemon=$!
+    echo $daemon > /run/daemon
+    await ctr version
+}
+
+# Stops it.
+stopped() {
+    note "\`containerd\` is stopped."
+    kill $daemon
+    wait $daemon || true
 }
 
 # The names of all datasets, not by way of the recorder.
@@ -80,8 +94,8 @@ act() {
 # Ends the story and the daemon.
 finish() {
     end
-    kill $daemon
-    wait $daemon
+    kill -9 $daemon
+    wait $daemon || true
     awk '$3 == "zfs" { print $2 }' /proc/mounts | grep -v '^/tank' | sort -r | xargs -r umount -l
     zpool destroy -f tank
 }

@@ -5,18 +5,14 @@ export DOCKER_BUILDKIT=0
 # docker_story NAME TEXT: a pool, a fresh daemon, a base image's files in ./base.
 docker_story() {
     version=$(docker --version | sed 's/Docker version \([^,]*\),.*/\1/')
-    story "$1" "$2
+    story "$1$(edition "$version" 26.1)" "$2
 Recorded from dockerd $version with --storage-driver zfs --storage-opt zfs.fsname=tank/docker."
     pool
     zfs create tank/docker
     mountpoint -q /sys/fs/cgroup || mount -t cgroup2 cgroup2 /sys/fs/cgroup
     rm -rf /var/lib/docker /run/docker /run/docker.pid
-    note "\`dockerd\` starts."
-    dockerd --storage-driver zfs --storage-opt zfs.fsname=tank/docker \
-        --iptables=false --ip6tables=false --bridge=none \
-        --exec-opt native.cgroupdriver=cgroupfs > /run/dockerd.log 2>&1 &
-    daemon=$!
-    await docker version
+    fragile
+    started
     rm -rf base context
     mkdir -p base/bin base/etc base/data context
     cp ../actor base/bin/actor
@@ -26,6 +22,28 @@ Recorded from dockerd $version with --storage-driver zfs --storage-opt zfs.fsnam
         + ln base/data/words base/data/more + symlink ../etc/motd base/data/link
     find base -exec touch -h -d @1700000000 {} +
 }
+
+# Starts the daemon.
+started() {
+    note "\`dockerd\` starts."
+    rm -f /run/docker.pid
+    PATH=/run/fragile:$PATH dockerd --storage-driver zfs --storage-opt zfs.fsname=tank/docker \
+        --iptables=false --ip6tables=false --bridge=none \
+        --exec-opt native.cgroupdriver=cgroupfs >> /run/dockerd.log 2>&1 &
+    daemon=$!
+    echo $daemon > /run/daemon
+    await docker version
+}
+
+# Stops it.
+stopped() {
+    note "\`dockerd\` is stopped."
+    kill $daemon
+    wait $daemon || true
+}
+
+# The dataset of a container's layer.
+dataset() { docker inspect -f '{{.GraphDriver.Data.Dataset}}' "$1"; }
 
 # Imports the base image.
 import() {
@@ -38,7 +56,7 @@ finish() {
     end
     docker ps -q | xargs -r docker kill > /dev/null
     kill $daemon
-    wait $daemon
+    wait $daemon || true
     awk '$3 ~ /docker/ { print $2 }' /proc/mounts | sort -r | xargs -r umount -l
     zpool destroy -f tank
 }
