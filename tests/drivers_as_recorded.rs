@@ -1,13 +1,22 @@
-//! The drivers run the commands that the real ones ran: every call in a recorded session of dockerd or
-//! containerd is foretold by a driver's operation on the model, in that order, with that exit code.
+//! The drivers run the commands that the real ones ran: every call in a recorded session of dockerd,
+//! podman or containerd is foretold by a driver's operation on the model, in that order.
+//!
+//! A record says which version it is of, and where the daemon was killed. What it does not have is left
+//! out of a foretelling: a change of owner or mode, which is told as what it has changed, and unmounts of
+//! what is not mounted.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use ztwin::pools::{Blobs, Command, ModelPools, Printed, Session};
-use ztwin::trace::{Trace, quote};
-use ztwin_model::Release;
+use ztwin::trace::{Item, Trace, quote};
+
+/// Sessions in which commands of several operations stand in one another's midst.
+const SIDE_BY_SIDE: [&str; 2] = ["builds", "builds-20.10"];
+
+/// How far away a command of the same operation may stand in those.
+const REACH: usize = 60;
 
 fn traces(directory: &str) -> Vec<PathBuf> {
     let mut paths: Vec<_> = fs::read_dir(Path::new("traces").join(directory))
@@ -19,28 +28,104 @@ fn traces(directory: &str) -> Vec<PathBuf> {
     paths
 }
 
-fn read(path: &Path) -> VecDeque<Vec<String>> {
-    let text = fs::read(path).unwrap();
-    let trace = Trace::parse(&path.display().to_string(), &text).unwrap();
-    trace.commands().into_iter().map(|it| it.words).collect()
+/// A recorded step.
+#[derive(Clone, Debug, Default)]
+struct Recorded {
+    words: Vec<String>,
+    /// The paragraph before it.
+    prose: String,
+    /// The driver was killed behind it.
+    last: bool,
+}
+
+impl Recorded {
+    fn words(&self) -> Vec<&str> {
+        self.words.iter().map(String::as_str).collect()
+    }
+
+    fn line(&self) -> String {
+        let words: Vec<_> = self.words.iter().map(|word| quote(word)).collect();
+        words.join(" ")
+    }
+
+    /// Whether drivers run such a step themselves.
+    fn is_drivers(&self) -> bool {
+        matches!(self.words[0].as_str(), "zfs" | "mount" | "umount")
+            || self
+                .words
+                .starts_with(&["zpool".into(), "get".into(), "-p".into()])
+    }
 }
 
 /// A session that is driven step by step, and the recorded steps that are left.
 struct Replay<S> {
+    name: String,
+    driver: &'static str,
+    /// Where the driver's datasets are.
+    root: &'static str,
     session: S,
-    left: VecDeque<Vec<String>>,
+    left: VecDeque<Recorded>,
     /// Commands that a driver ran, and that were found in the record.
     foretold: usize,
 }
 
-fn line(words: &[String]) -> String {
-    let words: Vec<_> = words.iter().map(|word| quote(word)).collect();
-    words.join(" ")
+fn replay(path: &Path, driver: &'static str, root: &'static str) -> Replay<impl Session> {
+    println!("{}", path.display());
+    let text = fs::read(path).unwrap();
+    let trace = Trace::parse(&path.display().to_string(), &text).unwrap();
+    let mut left: VecDeque<Recorded> = VecDeque::new();
+    let (mut prose, mut behind) = (String::new(), false);
+    let mut killed = false;
+    for item in &trace.items {
+        match item {
+            Item::Prose(line) => {
+                if std::mem::take(&mut behind) {
+                    prose.clear();
+                }
+                prose.push_str(line);
+                prose.push(' ');
+                killed |= line.contains("is killed behind");
+            }
+            Item::Step(step) => {
+                behind = true;
+                let recorded = Recorded {
+                    words: step.command.words.clone(),
+                    prose: prose.clone(),
+                    last: false,
+                };
+                if is_start(&recorded, root) && std::mem::take(&mut killed) {
+                    let last = left.iter_mut().rev().find(|it| it.is_drivers());
+                    last.unwrap().last = true;
+                }
+                left.push_back(recorded);
+            }
+            Item::Meta(_) => {}
+        }
+    }
+    let blobs = Blobs::in_directory(Path::new("traces/data"));
+    Replay {
+        name: path.file_stem().unwrap().to_string_lossy().into_owned(),
+        driver,
+        root,
+        session: ModelPools::new(trace.releases()[0], blobs).session(),
+        left,
+        foretold: 0,
+    }
 }
 
-/// Whether drivers run such a step themselves.
-fn is_drivers(words: &[String]) -> bool {
-    matches!(words[0].as_str(), "zfs" | "mount" | "umount")
+/// What a driver begins with.
+fn is_start(recorded: &Recorded, root: &str) -> bool {
+    matches!(recorded.words()[..], ["zfs", "list", "-rHp", ..])
+        || matches!(recorded.words()[..], ["zfs", "list", "-Hp", .., dataset] if dataset == root)
+}
+
+/// The version that a record is of, as the driver's step names it.
+fn version(path: &Path, versions: &[(&str, &'static str)]) -> &'static str {
+    let text = fs::read_to_string(path).unwrap();
+    let found = versions.iter().find(|(told, _)| text.contains(told));
+    found
+        .unwrap_or_else(|| panic!("{}: of no version", path.display()))
+        .1
 }
 
 impl<S: Session> Replay<S> {
@@ -53,173 +138,268 @@ impl<S: Session> Replay<S> {
         self.session.step(&command).unwrap()
     }
 
-    fn play(&mut self, words: &[String]) {
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        self.run(&words);
+    /// Takes the next step that is no driver's.
+    fn play(&mut self) {
+        let recorded = self.left.pop_front().unwrap();
+        self.run(&recorded.words());
+    }
+
+    /// The next commands of drivers.
+    fn ahead(&self) -> Vec<Recorded> {
+        self.left
+            .iter()
+            .filter(|it| it.is_drivers())
+            .take(8)
+            .cloned()
+            .collect()
     }
 
     /// Runs a driver's step and takes the recorded steps that it foretells.
-    fn foretell(&mut self, words: &[&str]) -> String {
-        let printed = self.run(words);
+    fn foretell(&mut self, step: &[&str]) -> String {
+        let mut words = vec![self.driver];
+        words.extend(step);
+        // Until where it may go before it is killed.
+        let ends = self
+            .left
+            .iter()
+            .filter(|it| it.is_drivers())
+            .position(|it| it.last);
+        if let Some(ends) = ends {
+            self.run(&[self.driver, "kill", &(ends + 1).to_string()]);
+        }
+        let printed = self.run(&words);
         let told = String::from_utf8(printed.out).unwrap();
         assert!(
             !told.is_empty(),
             "{words:?}: {}",
             String::from_utf8_lossy(&printed.err)
         );
-        for expected in told.lines().filter_map(|line| line.strip_prefix("+ ")) {
-            // To the user that is root already: no record shows it.
-            if expected.starts_with("chown 0:0") {
+        let lines: Vec<&str> = told.lines().collect();
+        for (at, line) in lines.iter().enumerate() {
+            let Some(expected) = line.strip_prefix("+ ") else {
+                continue;
+            };
+            let failed = lines.get(at + 1).is_some_and(|next| next.starts_with("- "));
+            let program = expected.split(' ').next().unwrap();
+            if matches!(program, "chown" | "chmod") || program == "umount" && failed {
                 continue;
             }
-            let recorded = loop {
-                let recorded = self.left.pop_front().expect("the record ends too early");
-                if is_drivers(&recorded) {
-                    break recorded;
-                }
-                // What others did meanwhile.
-                self.play(&recorded);
-            };
-            assert_eq!(line(&recorded), expected, "by {words:?}");
+            let recorded = self.take(expected);
+            assert_eq!(recorded.line(), expected, "by {words:?}");
             self.foretold += 1;
         }
         told
     }
+
+    /// Takes the next recorded command of a driver, which should be this one.
+    fn take(&mut self, expected: &str) -> Recorded {
+        if SIDE_BY_SIDE.contains(&self.name.as_str()) {
+            let mut near = self.left.iter().take(REACH);
+            if let Some(at) = near.position(|it| it.line() == expected) {
+                return self.left.remove(at).unwrap();
+            }
+        }
+        loop {
+            let next = self.left.front().expect("the record ends too early");
+            if next.is_drivers() {
+                return self.left.pop_front().unwrap();
+            }
+            // What others did meanwhile.
+            self.play();
+        }
+    }
+
+    fn id(&self, dataset: &str) -> String {
+        let id = dataset
+            .strip_prefix(self.root)
+            .and_then(|it| it.strip_prefix('/'));
+        id.unwrap_or_else(|| panic!("{dataset} is no layer"))
+            .to_owned()
+    }
+
+    /// Plays a session of a graph driver; `init` says how it starts.
+    fn graph(mut self, init: &[&str]) -> usize {
+        let mut mounts = BTreeMap::new();
+        let mut started = false;
+        while let Some(front) = self.left.front().cloned() {
+            if !front.is_drivers() {
+                self.play();
+                continue;
+            }
+            let ahead = self.ahead();
+            let next = |at: usize| ahead.get(at).map(Recorded::words).unwrap_or_default();
+            match front.words()[..] {
+                ["zfs", "list", "-rHp", ..] if started => {
+                    self.foretell(&["restart"]);
+                }
+                ["zfs", "list", "-rHp", ..] => {
+                    started = true;
+                    self.foretell(init);
+                }
+                ["zpool", "get", ..] => {
+                    self.foretell(&["status"]);
+                }
+                ["zfs", "create", "-o", "mountpoint=legacy", dataset] if matches!(next(1)[..], ["zfs", "list", .., it] if it == dataset) =>
+                {
+                    let id = self.id(dataset);
+                    self.foretell(&["create", &id]);
+                }
+                ["zfs", "snapshot", snapshot] if is_clock(snapshot) => {
+                    let (parent, clock) = snapshot.split_once('@').unwrap();
+                    let id = self.created(snapshot);
+                    let parent = self.id(parent);
+                    // A quota may follow.
+                    let quota = ahead
+                        .iter()
+                        .skip(5)
+                        .take(2)
+                        .find_map(|it| match it.words()[..] {
+                            ["zfs", "set", quota, to] if to.ends_with(&id) => {
+                                Some(quota.replacen("quota", "size", 1))
+                            }
+                            _ => None,
+                        });
+                    self.run(&[self.driver, "clock", clock]);
+                    let mut words = vec!["create", &id, "from", &parent];
+                    words.extend(quota.as_deref());
+                    self.foretell(&words);
+                }
+                ["zfs", "destroy", "-r", dataset] if !front.prose.contains("Somebody destroys") => {
+                    let id = self.id(dataset);
+                    self.foretell(&["remove", &id]);
+                }
+                ["mount", dataset, path] => {
+                    let id = self.id(dataset);
+                    mounts.insert(path.to_owned(), id.clone());
+                    self.foretell(&["get", &id]);
+                }
+                ["umount", "-l", path] => {
+                    let id = mounts.remove(path).unwrap();
+                    self.foretell(&["put", &id]);
+                }
+                _ => self.play(),
+            }
+        }
+        self.foretold
+    }
+
+    /// The layer that is made by way of a snapshot; none is when that is refused, or the end.
+    fn created(&self, snapshot: &str) -> String {
+        let clones = self
+            .left
+            .iter()
+            .take(REACH)
+            .find_map(|it| match it.words()[..] {
+                ["zfs", "clone", .., from, to] if from == snapshot => Some(self.id(to)),
+                _ => None,
+            });
+        clones.unwrap_or_else(|| "unborn".to_owned())
+    }
+
+    /// Plays a session of containerd, which names snapshots as it likes: here by their numbers.
+    fn snapshots(mut self, init: &[&str]) -> usize {
+        let root = format!("{}/", self.root);
+        let number = |name: &str| {
+            let name = name.strip_prefix(&root).unwrap();
+            name.trim_end_matches("@snapshot").to_owned()
+        };
+        let mut started = false;
+        while let Some(front) = self.left.front().cloned() {
+            // A number and a driver's command come together.
+            if !front.is_drivers() {
+                self.play();
+                continue;
+            }
+            let ahead = self.ahead();
+            let next = |at: usize| ahead.get(at).map(Recorded::words).unwrap_or_default();
+            match (&next(0)[..], &next(1)[..], &next(2)[..]) {
+                (["zfs", "list", "-Hp", .., dataset], ..) if *dataset == self.root => {
+                    if started {
+                        self.foretell(&["restart"]);
+                    } else {
+                        self.foretell(init);
+                    }
+                    started = true;
+                }
+                (["zfs", "create", "-o", "mountpoint=legacy", dataset], ..) => {
+                    self.foretell(&["prepare", &format!("key{}", number(dataset))]);
+                }
+                (["zfs", "list", .., parent], ["zfs", "clone", .., clone], _) => {
+                    let key = format!("key{}", number(clone));
+                    let parent = format!("name{}", number(parent));
+                    self.foretell(&["prepare", &key, "from", &parent]);
+                }
+                (["zfs", "list", .., dataset], ["zfs", "list", ..], ["zfs", "snapshot", taken])
+                    if taken.ends_with("@snapshot") && !dataset.contains('@') =>
+                {
+                    let number = number(dataset);
+                    let (name, key) = (format!("name{number}"), format!("key{number}"));
+                    self.foretell(&["commit", &name, &key]);
+                }
+                (["zfs", "list", ..], ["zfs", "destroy", "-d", snapshot], _) => {
+                    self.foretell(&["remove", &format!("name{}", number(snapshot))]);
+                }
+                (["zfs", "list", .., dataset], ["zfs", "destroy", gone], _)
+                    if dataset == gone && !dataset.contains('@') =>
+                {
+                    self.foretell(&["remove", &format!("key{}", number(dataset))]);
+                }
+                (["zfs", "list", "-Hp", .., snapshot], ..) if snapshot.ends_with("@snapshot") => {
+                    let name = format!("name{}", number(snapshot));
+                    // The snapshot is not there.
+                    if front.prose.contains("prepare ") {
+                        self.foretell(&["prepare", "unborn", "from", &name]);
+                    } else {
+                        self.foretell(&["remove", &name]);
+                    }
+                }
+                (["zfs", "list", "-Hp", .., dataset], ..) if dataset.starts_with(&root) => {
+                    self.foretell(&["mounts", &format!("key{}", number(dataset))]);
+                }
+                _ => self.play(),
+            }
+        }
+        self.foretold
+    }
 }
 
-fn model() -> impl Session {
-    let blobs = Blobs::in_directory(Path::new("traces/data"));
-    ModelPools::new(Release::V2_3, blobs).session()
+/// Whether a snapshot is named by the clock.
+fn is_clock(snapshot: &str) -> bool {
+    let clock = snapshot.split_once('@').map(|(_, clock)| clock);
+    clock.is_some_and(|clock| !clock.is_empty() && clock.bytes().all(|it| it.is_ascii_digit()))
 }
 
 #[test]
 fn dockerd_ran_what_the_driver_runs() {
-    let mut foretold = 0;
-    for path in traces("docker") {
-        println!("{}", path.display());
-        let mut replay = Replay {
-            session: model(),
-            left: read(&path),
-            foretold: 0,
-        };
-        let id = |dataset: &str| dataset.strip_prefix("tank/docker/").map(str::to_owned);
-        let mut mounts = BTreeMap::new();
-        while let Some(words) = replay.left.front().cloned() {
-            let words: Vec<&str> = words.iter().map(String::as_str).collect();
-            match words[..] {
-                ["zfs", "list", "-rHp", .., root] => {
-                    replay.foretell(&["docker", "init", root]);
-                }
-                ["zfs", "create", "-o", "mountpoint=legacy", dataset] => {
-                    replay.foretell(&["docker", "create", &id(dataset).unwrap()]);
-                }
-                ["zfs", "snapshot", snapshot] if snapshot.starts_with("tank/docker/") => {
-                    let (parent, clock) = snapshot.split_once('@').unwrap();
-                    // The next step but one names the clone; a quota may follow.
-                    let mut ahead = replay.left.iter().filter(|words| is_drivers(words));
-                    let clone = ahead.nth(2).unwrap().last().unwrap().clone();
-                    let quota = ahead.nth(3).and_then(|words| match &words[..] {
-                        [_, set, quota, to] if set == "set" && *to == clone => {
-                            Some(quota.replacen("quota", "size", 1))
-                        }
-                        _ => None,
-                    });
-                    replay.run(&["docker", "clock", clock]);
-                    let (child, parent) = (id(&clone).unwrap(), id(parent).unwrap());
-                    let mut words = vec!["docker", "create", &child, "from", &parent];
-                    words.extend(quota.as_deref());
-                    replay.foretell(&words);
-                }
-                ["zfs", "destroy", "-r", dataset] => {
-                    replay.foretell(&["docker", "remove", &id(dataset).unwrap()]);
-                }
-                ["mount", dataset, path] => {
-                    let id = id(dataset).unwrap();
-                    mounts.insert(path.to_owned(), id.clone());
-                    replay.foretell(&["docker", "get", &id]);
-                }
-                ["umount", "-l", path] => {
-                    let id = mounts.remove(path).unwrap();
-                    replay.foretell(&["docker", "put", &id]);
-                }
-                _ => {
-                    let words = replay.left.pop_front().unwrap();
-                    replay.play(&words);
-                }
-            }
-        }
-        foretold += replay.foretold;
-    }
+    let versions = [
+        ("from dockerd 20.10", "version=20.10"),
+        ("from dockerd 26.1", "version=26.1"),
+    ];
+    let foretold: usize = traces("docker")
+        .iter()
+        .map(|path| {
+            let version = version(path, &versions);
+            let init = ["init", "tank/docker", version, "go-zfs=3.0"];
+            replay(path, "docker", "tank/docker").graph(&init)
+        })
+        .sum();
     assert!(foretold > 140, "only {foretold} commands were a driver's");
 }
 
 #[test]
 fn containerd_ran_what_the_snapshotter_runs() {
-    let mut foretold = 0;
-    for path in traces("containerd") {
-        println!("{}", path.display());
-        let mut replay = Replay {
-            session: model(),
-            left: read(&path),
-            foretold: 0,
-        };
-        let number = |name: &str| {
-            let name = name.strip_prefix("tank/containerd/").unwrap();
-            name.trim_end_matches("@snapshot").to_owned()
-        };
-        loop {
-            let mut drivers = replay.left.iter().filter(|words| is_drivers(words));
-            let (first, second) = (drivers.next().cloned(), drivers.next().cloned());
-            let third = drivers.next().cloned().unwrap_or_default();
-            let Some(words) = replay.left.front().cloned() else {
-                break;
-            };
-            if !is_drivers(&words) {
-                replay.left.pop_front();
-                replay.play(&words);
-                continue;
-            }
-            let (first, second) = (first.unwrap(), second.unwrap_or_default());
-            let [first, second, third] = [&first, &second, &third]
-                .map(|it| it.iter().map(String::as_str).collect::<Vec<_>>());
-            match (&first[..], &second[..], &third[..]) {
-                (["zfs", "list", .., "tank/containerd"], ..) => {
-                    replay.foretell(&["containerd", "init", "tank/containerd"]);
-                }
-                (["zfs", "create", "-o", "mountpoint=legacy", dataset], ..) => {
-                    replay.foretell(&["containerd", "prepare", &format!("key{}", number(dataset))]);
-                }
-                (["zfs", "list", .., parent], ["zfs", "clone", .., clone], _) => {
-                    let key = format!("key{}", number(clone));
-                    let parent = format!("name{}", number(parent));
-                    replay.foretell(&["containerd", "prepare", &key, "from", &parent]);
-                }
-                (["zfs", "list", .., dataset], ["zfs", "list", ..], ["zfs", "snapshot", _]) => {
-                    let number = number(dataset);
-                    let (name, key) = (format!("name{number}"), format!("key{number}"));
-                    replay.foretell(&["containerd", "commit", &name, &key]);
-                }
-                (["zfs", "list", ..], ["zfs", "destroy", "-d", snapshot], _) => {
-                    replay.foretell(&[
-                        "containerd",
-                        "remove",
-                        &format!("name{}", number(snapshot)),
-                    ]);
-                }
-                (["zfs", "list", ..], ["zfs", "destroy", dataset], _) => {
-                    replay.foretell(&["containerd", "remove", &format!("key{}", number(dataset))]);
-                }
-                (["zfs", "list", .., dataset], ..) if dataset.starts_with("tank/containerd/") => {
-                    replay.foretell(&["containerd", "mounts", &format!("key{}", number(dataset))]);
-                }
-                _ => {
-                    let words = replay.left.pop_front().unwrap();
-                    replay.play(&words);
-                }
-            }
-        }
-        foretold += replay.foretold;
-    }
+    let versions = [
+        ("from containerd 1.6", "version=1.6"),
+        ("from containerd 1.7", "version=1.7"),
+    ];
+    let foretold: usize = traces("containerd")
+        .iter()
+        .map(|path| {
+            let version = version(path, &versions);
+            let init = ["init", "tank/containerd", version, "go-zfs=3.0"];
+            replay(path, "containerd", "tank/containerd").snapshots(&init)
+        })
+        .sum();
     assert!(
         foretold > 50,
         "only {foretold} commands were the snapshotter's"

@@ -25,6 +25,17 @@ pub(super) enum Library {
 }
 
 impl Library {
+    /// A version as steps name it.
+    pub fn version(text: &str) -> Option<Library> {
+        match text {
+            "2" => Some(Library::V2),
+            "3.0" => Some(Library::V3_0),
+            "3.1" => Some(Library::V3),
+            "4.0" => Some(Library::V4),
+            _ => None,
+        }
+    }
+
     /// The command in the text of an error: the program's path, then what the version makes of its
     /// arguments.
     pub fn told(self, line: &str) -> String {
@@ -170,11 +181,8 @@ impl GoZfs {
     /// `go-zfs init [version=VERSION]`; `None`: there is no such version.
     pub fn init(version: Option<&str>) -> Option<GoZfs> {
         let library = match version {
-            Some("2") => Library::V2,
-            Some("3.0") => Library::V3_0,
-            Some("3.1") => Library::V3,
-            None | Some("4.0" | "corrected") => Library::V4,
-            Some(_) => return None,
+            None | Some("corrected") => Library::default(),
+            Some(version) => Library::version(version)?,
         };
         Some(GoZfs {
             library,

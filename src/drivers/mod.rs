@@ -8,7 +8,8 @@
 //! What the commands print besides is not told: drivers look at little of it, and none of the figures.
 //!
 //! `version=` chooses the code of a release, `version=corrected` a driver that keeps the promises that
-//! its releases break. `DRIVER kill N` kills it as the Nth command of its next step has run, `DRIVER
+//! its releases break; `go-zfs=` another version of the library than the release came with, as
+//! distributions do. `DRIVER kill N` kills it as the Nth command of its next step has run, `DRIVER
 //! restart` starts it anew with what it has on disk.
 
 mod containerd;
@@ -57,7 +58,7 @@ impl<D> Default for Daemon<D> {
 
 /// The steps of all drivers.
 const USAGE: [&str; 43] = [
-    "docker init POOL/FS [version=20.10|26.1|28|29|corrected]",
+    "docker init POOL/FS [version=20.10|26.1|28|29|corrected] [go-zfs=2|3.0|3.1|4.0]",
     "docker create ID [from PARENT] [size=SIZE]",
     "docker remove ID",
     "docker exists ID",
@@ -72,7 +73,7 @@ const USAGE: [&str; 43] = [
     "docker clock N",
     "docker kill N",
     "docker restart",
-    "storage init POOL/FS [version=1.43|1.57|corrected]",
+    "storage init POOL/FS [version=1.43|1.57|corrected] [go-zfs=...]",
     "storage create ID [from PARENT] [size=SIZE]",
     "storage template ID TEMPLATE",
     "storage remove ID",
@@ -82,7 +83,7 @@ const USAGE: [&str; 43] = [
     "storage status, metadata, diff, diffsize, export, apply, clock, kill, restart: as of docker",
     "storage usage ID",
     "storage layers",
-    "containerd init POOL/FS [version=1.6|1.7|2.3|corrected]",
+    "containerd init POOL/FS [version=1.6|1.7|2.3|corrected] [go-zfs=...]",
     "containerd prepare KEY [from NAME] [LABEL=VALUE]...",
     "containerd view KEY [from NAME] [LABEL=VALUE]...",
     "containerd mounts KEY",
@@ -149,7 +150,9 @@ impl Daemon<Graph> {
         step: &[&str],
     ) -> Ran {
         if let ["init", root, rest @ ..] = step {
-            let rules = rules(version(rest)?)?;
+            let choice = Choice::read(rest)?;
+            let mut rules = rules(choice.version)?;
+            rules.library = choice.library.unwrap_or(rules.library);
             return Some(self.start(session, rules.library, |shell| {
                 Graph::init(shell, rules, root)
             }));
@@ -168,7 +171,9 @@ impl Daemon<Graph> {
 impl Daemon<Containerd> {
     fn run(&mut self, session: &mut dyn Session, step: &[&str]) -> Ran {
         if let ["init", root, rest @ ..] = step {
-            let (library, corrected) = Containerd::version(version(rest)?)?;
+            let choice = Choice::read(rest)?;
+            let (library, corrected) = Containerd::version(choice.version)?;
+            let library = choice.library.unwrap_or(library);
             return Some(self.start(session, library, |shell| {
                 Containerd::init(shell, root, corrected)
             }));
@@ -243,7 +248,8 @@ impl<D> Daemon<D> {
 
 fn run_gozfs(gozfs: &mut Option<GoZfs>, session: &mut dyn Session, step: &[&str]) -> Ran {
     if let ["init", rest @ ..] = step {
-        *gozfs = Some(GoZfs::init(version(rest)?)?);
+        let choice = Choice::read(rest).filter(|choice| choice.library.is_none())?;
+        *gozfs = Some(GoZfs::init(choice.version)?);
         return Some(Ok(Printed::default()));
     }
     let Some(gozfs) = gozfs else {
@@ -254,12 +260,27 @@ fn run_gozfs(gozfs: &mut Option<GoZfs>, session: &mut dyn Session, step: &[&str]
     Some(finish(shell.told(), done))
 }
 
-/// `[version=VERSION]`; the outer `None`: it is something else.
-fn version<'a>(words: &[&'a str]) -> Option<Option<&'a str>> {
-    match words {
-        [] => Some(None),
-        [word] => word.strip_prefix("version=").map(Some),
-        _ => None,
+/// `[version=VERSION] [go-zfs=VERSION]`
+#[derive(Clone, Copy, Debug, Default)]
+struct Choice<'a> {
+    /// Which driver.
+    version: Option<&'a str>,
+    /// Which library, if not the one that the driver came with.
+    library: Option<Library>,
+}
+
+impl<'a> Choice<'a> {
+    /// `None`: the words are something else.
+    fn read(words: &[&'a str]) -> Option<Choice<'a>> {
+        let mut choice = Choice::default();
+        for word in words {
+            match word.split_once('=')? {
+                ("version", version) => choice.version = Some(version),
+                ("go-zfs", version) => choice.library = Some(Library::version(version)?),
+                _ => return None,
+            }
+        }
+        Some(choice)
     }
 }
 

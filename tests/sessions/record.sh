@@ -7,7 +7,10 @@ shift
 sessions=$(dirname "$0")
 gcc -Os -static -nostdlib -ffreestanding -fno-stack-protector -fno-asynchronous-unwind-tables -mno-sse \
     -s -Wl,-z,noseparate-code -Wl,--build-id=none -o "$sessions/actor" "$sessions/actor.c"
-[ $# -gt 0 ] || set -- "$sessions"/docker/*.sh "$sessions"/containerd/*.sh
+[ $# -gt 0 ] || case $pool in
+*podman*) set -- "$sessions"/podman/*.sh ;;
+*) set -- "$sessions"/docker/*.sh "$sessions"/containerd/*.sh ;;
+esac
 for script; do
     driver=$(basename "$(dirname "$script")")
     name=$(basename "$script")
