@@ -103,8 +103,9 @@ impl Recorder {
         Ok(touched)
     }
 
-    /// What the session has changed in datasets since the last event.
-    fn before(&mut self) -> Result<Trees, Error> {
+    /// What the session has changed in datasets since the last event, and until when: mounts while this
+    /// looks, by others, belong with what they lead to, which the next event sees.
+    fn before(&mut self) -> Result<(Micros, Trees), Error> {
         let mounted = look::mounted()?;
         let mut names = self.touched()?;
         let here = mounted.keys().filter(|name| self.ours(name)).cloned();
@@ -113,6 +114,7 @@ impl Recorder {
         names.append(&mut self.state.mounted);
         names.extend(here.iter().cloned());
         self.state.mounted = here;
+        let at = now();
         let mut changed = Trees::new();
         for name in names {
             // What was never seen was made since the last call, by nobody that we know: it is seen then.
@@ -128,7 +130,7 @@ impl Recorder {
                 self.state.known.insert(name, seen);
             }
         }
-        Ok(changed)
+        Ok((at, changed))
     }
 
     /// What a call itself has changed: filesystems that are new, and mountpoints in old ones.
@@ -259,13 +261,12 @@ pub fn run(program: &str, arguments: &[String]) -> Result<u8, Error> {
     } else {
         BTreeMap::new()
     };
-    let before = if open {
+    let (started, before) = if open {
         recorder.before()?
     } else {
-        Trees::new()
+        (now(), Trees::new())
     };
     let what = || format!("running {}", real(program).display());
-    let started = now();
     let child = Command::new(real(program))
         .args(arguments)
         .stdout(Stdio::piped())
@@ -350,9 +351,9 @@ pub fn note(text: &str) -> Result<(), Error> {
     if !recorder.state.open {
         return Ok(());
     }
-    let before = recorder.before()?;
+    let (at, before) = recorder.before()?;
     recorder.close(&Record::Note {
-        at: now(),
+        at,
         text: text.to_owned(),
         before,
     })
@@ -364,9 +365,9 @@ pub fn end() -> Result<(), Error> {
     if !recorder.state.open {
         return Ok(());
     }
-    let before = recorder.before()?;
+    let (at, before) = recorder.before()?;
     recorder.state.open = false;
-    recorder.close(&Record::End { at: now(), before })
+    recorder.close(&Record::End { at, before })
 }
 
 /// What the outcomes come from.

@@ -3,7 +3,8 @@
 . ./lib.sh
 
 containerd_story foreign "An auto-snapshotter takes a snapshot of a committed layer: when that is removed, \
-its own snapshot goes first, then the dataset is refused; the layer can never be removed again."
+its own snapshot goes first, then the dataset is refused; the layer can never be removed again, and the garbage \
+collector stops there, so that others stay, too."
 s prepare first
 mounted first
 act put motd text:1 200 + put big random:2 200K

@@ -3,7 +3,7 @@
 . ./lib.sh
 
 docker_story half-removed "Somebody clones the second one of a container's two layers: the removal destroys \
-the first and is refused the second. It succeeds when the clone is gone."
+the first and is refused the second. When the clone is gone, it is refused the first, which is not there any more."
 import
 run docker create --network none --name one base:1 /bin/actor put /data/one random:96 5K
 run docker start -a one
