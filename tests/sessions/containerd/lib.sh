@@ -27,7 +27,7 @@ root = "$root"
 state = "/run/containerd-session/state"
 disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.snapshotter.v1.btrfs",
   "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.blockfile",
-  "io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.overlayfs"]
+  "io.containerd.snapshotter.v1.aufs"${overlayfs-, "io.containerd.snapshotter.v1.overlayfs"}]
 [grpc]
 address = "$socket"
 [plugins."io.containerd.gc.v1.scheduler"]
