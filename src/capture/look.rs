@@ -64,7 +64,7 @@ fn unescape(text: &str) -> String {
 /// Everything in `dataset`, sorted by path; `None` when there is no such dataset any more.
 ///
 /// It is seen through a mount that only lasts for the moment: a bind mount of `point` where the dataset
-/// is mounted (so that what child mounts cover is seen), else a mount of its own, read-only.
+/// is mounted (so that what child mounts cover is seen), else a mount of its own.
 /// `known` spares reading files that have not changed since; contents go into `home/blobs`.
 pub fn tree(
     home: &Path,
@@ -80,9 +80,12 @@ pub fn tree(
     } else {
         let mount = |flags| rustix::mount::mount(dataset, &here, "zfs", flags, None);
         let flags = MountFlags::NOATIME;
-        match mount(flags | MountFlags::RDONLY) {
-            // It is mounted writable in a namespace that this one does not see.
-            Err(rustix::io::Errno::BUSY) => mount(flags).map_err(Error::io(what()))?,
+        // Writable, as drivers mount: one that mounts it meanwhile would be refused beside a read-only one.
+        match mount(flags) {
+            // It is mounted read-only in a namespace that this one does not see.
+            Err(rustix::io::Errno::BUSY) => {
+                mount(flags | MountFlags::RDONLY).map_err(Error::io(what()))?;
+            }
             Err(rustix::io::Errno::NOENT) => return Ok(None),
             done => done.map_err(Error::io(what()))?,
         }
