@@ -405,3 +405,20 @@ fn containerd_ran_what_the_snapshotter_runs() {
         "only {foretold} commands were the snapshotter's"
     );
 }
+
+#[test]
+fn podman_ran_what_the_driver_runs() {
+    let versions = [
+        ("from podman 4.3", "version=1.43"),
+        ("from podman 5.4", "version=1.57"),
+    ];
+    let foretold: usize = traces("podman")
+        .iter()
+        .map(|path| {
+            let version = version(path, &versions);
+            let init = ["init", "tank/storage", version, "go-zfs=3.0"];
+            replay(path, "storage", "tank/storage").graph(&init)
+        })
+        .sum();
+    assert!(foretold > 50, "only {foretold} commands were a driver's");
+}

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use super::filter::Filter;
 use super::gozfs::{COLUMNS, Library};
 use super::shell::{Failure, Halt, Shell, attempt};
+use super::{Done, Driver, Started};
 
 /// What a snapshot is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,19 +79,59 @@ pub(super) struct Containerd {
     /// A transaction that was never ended: nobody can write any more.
     stuck: bool,
     /// The library that it has.
-    pub library: Library,
+    library: Library,
     /// The snapshotter as it should be: it keeps the promises that the others break.
     corrected: bool,
 }
-
-/// How an operation of the snapshotter ended: an error is its text.
-type Done = Result<Result<(), String>, Halt>;
 
 /// What is said of a key that nobody has.
 const ABSENT: &str = "snapshot does not exist: not found";
 
 /// What a write says when a transaction was never ended. The real one says nothing: it waits for ever.
 const STUCK: &str = "waits for ever: a failed clone left its transaction open";
+
+impl Driver for Containerd {
+    fn library(&self) -> Library {
+        self.library
+    }
+
+    /// The database is a file.
+    fn restart(&self, shell: &mut Shell<'_>) -> Started<Containerd> {
+        let started = Self::init(shell, &self.root, self.corrected)?;
+        Ok(started.map(|started| Containerd {
+            snapshots: self.snapshots.clone(),
+            sequence: self.sequence,
+            ..started
+        }))
+    }
+
+    fn run(&mut self, shell: &mut Shell<'_>, step: &[&str]) -> Option<Done> {
+        Some(match step {
+            [verb @ ("prepare" | "view"), key, rest @ ..] => {
+                let (parent, rest) = super::from(rest);
+                let kind = if *verb == "view" {
+                    Kind::View
+                } else {
+                    Kind::Active
+                };
+                self.create(shell, kind, key, parent, labels(rest)?)
+            }
+            ["mounts", key] => self.mounts(shell, key),
+            ["stat", key] => Ok(self.stat(key).map(|line| shell.say(&line))),
+            ["walk", filters @ ..] => {
+                let filters: Option<Vec<_>> = filters.iter().map(|it| Filter::read(it)).collect();
+                self.walk(shell, &filters?);
+                Ok(Ok(()))
+            }
+            ["update", key, values @ ..] => self.update(key, values)?,
+            ["usage", key] => self.usage(shell, key),
+            ["commit", name, key, rest @ ..] => self.commit(shell, name, key, labels(rest)?),
+            ["remove", key] => self.remove(shell, key),
+            ["cleanup"] => self.cleanup(shell),
+            _ => return None,
+        })
+    }
+}
 
 impl Containerd {
     /// The library that a version has, and whether it is the corrected one; `None`: there is no such
@@ -106,11 +147,7 @@ impl Containerd {
     }
 
     /// `containerd init DATASET [version=VERSION]` (`NewSnapshotter` on that dataset's mountpoint).
-    pub fn init(
-        shell: &mut Shell<'_>,
-        root: &str,
-        corrected: bool,
-    ) -> Result<Result<Containerd, String>, Halt> {
+    pub fn init(shell: &mut Shell<'_>, root: &str, corrected: bool) -> Started<Containerd> {
         if let Err(failure) = shell.dataset(root)? {
             return Ok(Err(failure.to_string()));
         }
@@ -122,44 +159,6 @@ impl Containerd {
             library: shell.library,
             corrected,
         }))
-    }
-
-    /// `containerd restart`: the daemon starts anew. The database is a file.
-    pub fn restart(&self, shell: &mut Shell<'_>) -> Result<Result<Containerd, String>, Halt> {
-        let started = Self::init(shell, &self.root, self.corrected)?;
-        Ok(started.map(|started| Containerd {
-            snapshots: self.snapshots.clone(),
-            sequence: self.sequence,
-            ..started
-        }))
-    }
-
-    /// One step; `None`: there is no such one.
-    pub fn run(&mut self, shell: &mut Shell<'_>, step: &[&str]) -> Option<Done> {
-        Some(match step {
-            [verb @ ("prepare" | "view"), key, rest @ ..] => {
-                let (parent, rest) = super::from(rest);
-                let kind = if *verb == "view" {
-                    Kind::View
-                } else {
-                    Kind::Active
-                };
-                self.create(shell, kind, key, parent, labels(rest)?)
-            }
-            ["mounts", key] => self.mounts(shell, key),
-            ["stat", key] => self.stat(shell, key),
-            ["walk", filters @ ..] => {
-                let filters: Option<Vec<_>> = filters.iter().map(|it| Filter::read(it)).collect();
-                self.walk(shell, &filters?);
-                Ok(Ok(()))
-            }
-            ["update", key, values @ ..] => self.update(key, values)?,
-            ["usage", key] => self.usage(shell, key),
-            ["commit", name, key, rest @ ..] => self.commit(shell, name, key, labels(rest)?),
-            ["remove", key] => self.remove(shell, key),
-            ["cleanup"] => self.cleanup(shell),
-            _ => return None,
-        })
     }
 
     fn dataset(&self, number: u64) -> String {
@@ -232,14 +231,9 @@ impl Containerd {
     }
 
     /// `containerd stat KEY` (`Stat`)
-    fn stat(&self, shell: &mut Shell<'_>, key: &str) -> Done {
-        match self.snapshots.get(key) {
-            None => Ok(Err(ABSENT.to_owned())),
-            Some(snapshot) => {
-                shell.say(&snapshot.line(key));
-                Ok(Ok(()))
-            }
-        }
+    fn stat(&self, key: &str) -> Result<String, String> {
+        let snapshot = self.snapshots.get(key).ok_or(ABSENT)?;
+        Ok(snapshot.line(key))
     }
 
     /// `containerd walk [FILTER]...` (`Walk`): what any of the filters takes, by name.
@@ -265,28 +259,25 @@ impl Containerd {
             .iter()
             .map(|value| value.strip_prefix("labels."))
             .collect();
-        match paths.filter(|paths| !paths.is_empty()) {
-            Some(paths) => {
-                for (label, value) in self::labels(&paths)? {
-                    // `WriteLabels` keeps no empty ones.
-                    if value.is_empty() {
-                        snapshot.labels.remove(&label);
-                    } else {
-                        snapshot.labels.insert(label, value);
-                    }
+        if let Some(paths) = paths.filter(|paths| !paths.is_empty()) {
+            for (label, value) in labels(&paths)? {
+                // `WriteLabels` keeps no empty ones.
+                if value.is_empty() {
+                    snapshot.labels.remove(&label);
+                } else {
+                    snapshot.labels.insert(label, value);
                 }
             }
-            None => {
-                if let [path] = values
-                    && !path.contains('=')
-                {
-                    return Some(Ok(Err(format!(
-                        "cannot update {path:?} field on snapshot {key:?}: invalid argument"
-                    ))));
-                }
-                snapshot.labels = self::labels(values)?;
-            }
+            return Some(Ok(Ok(())));
         }
+        if let [path] = values
+            && !path.contains('=')
+        {
+            return Some(Ok(Err(format!(
+                "cannot update {path:?} field on snapshot {key:?}: invalid argument"
+            ))));
+        }
+        snapshot.labels = labels(values)?;
         Some(Ok(Ok(())))
     }
 

@@ -43,19 +43,19 @@ impl Filter {
 
 impl Selector {
     fn read(text: &str) -> Option<Selector> {
-        let (path, test) = if let Some((path, value)) = text.split_once("==") {
+        let (field, holds) = if let Some((path, value)) = text.split_once("==") {
             (path, Test::Equal(unquoted(value)))
         } else if let Some((path, value)) = text.split_once("!=") {
             (path, Test::Other(unquoted(value)))
         } else {
             (text, Test::There)
         };
-        let path = match path.strip_prefix("labels.") {
+        let path = match field.strip_prefix("labels.") {
             Some(label) => format!("labels.{}", unquoted(label)),
-            None if matches!(path, "name" | "kind" | "parent") => path.to_owned(),
+            None if matches!(field, "name" | "kind" | "parent") => field.to_owned(),
             None => return None,
         };
-        Some(Selector { path, test })
+        Some(Selector { path, test: holds })
     }
 }
 

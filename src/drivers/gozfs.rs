@@ -1,7 +1,8 @@
 //! go-zfs, the library through which all three drivers call `zfs` and `zpool`: what its versions do
 //! differently, and a driver of its own for what only it does.
 
-use super::shell::{Failure, Halt, Ran, Shell, attempt};
+use super::Done;
+use super::shell::{Failure, Ran, Shell, attempt};
 
 /// What it asks for of a dataset (`dsPropListOptions`).
 pub(super) const COLUMNS: &str = "name,origin,used,available,mountpoint,compression,type,volsize,quota,referenced,written,logicalused,usedbydataset";
@@ -174,8 +175,6 @@ pub(super) struct GoZfs {
     /// The library as it should be.
     corrected: bool,
 }
-
-type Done = Result<Result<(), String>, Halt>;
 
 impl GoZfs {
     /// `go-zfs init [version=VERSION]`; `None`: there is no such version.

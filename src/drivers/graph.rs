@@ -16,6 +16,7 @@ use ztwin_model::zpl::op::FileKind;
 
 use super::gozfs::{self, COLUMNS, Dataset, Library};
 use super::shell::{Failure, Halt, Ran, Shell, attempt};
+use super::{Done, Driver, Started};
 
 /// What `Remove` makes of a dataset that cannot be destroyed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +87,7 @@ impl Rules {
 /// The driver, started by `docker init` or `storage init`.
 #[derive(Clone, Debug)]
 pub(super) struct Graph {
-    pub rules: Rules,
+    rules: Rules,
     /// The dataset that layers are children of (`zfs.fsname`), as it was at the start.
     root: Dataset,
     /// What `Exists` believes: filled at the start, never looked up again.
@@ -99,47 +100,16 @@ pub(super) struct Graph {
     clock: u64,
 }
 
-/// How an operation of the driver ended: an error is its text.
-type Done = Result<Result<(), String>, Halt>;
-
 /// How many names of snapshots the corrected driver tries.
 const TRIES: u32 = 16;
 
-impl Graph {
-    /// `docker init POOL/FS [version=VERSION]` (`Init` with the option `zfs.fsname`).
-    pub fn init(
-        shell: &mut Shell<'_>,
-        rules: Rules,
-        root: &str,
-    ) -> Result<Result<Graph, String>, Halt> {
-        let listed = shell.rows(&["-rHp", "-t", "filesystem", "-o", COLUMNS, root])?;
-        let rows = match listed {
-            Ok(rows) => rows,
-            Err(failure) => {
-                let cannot = if rules.storage { "cannot" } else { "Cannot" };
-                return Ok(Err(format!(
-                    "{cannot} find root filesystem {root}: {failure}"
-                )));
-            }
-        };
-        let Some(found) = rows.iter().find(|row| row.name == root).cloned() else {
-            let bug = if rules.storage { "" } else { "BUG: " };
-            return Ok(Err(format!(
-                "{bug}zfs get all -t filesystem -rHp '{root}' should contain '{root}'"
-            )));
-        };
-        Ok(Ok(Graph {
-            rules,
-            root: found,
-            known: rows.into_iter().map(|row| row.name).collect(),
-            uses: BTreeMap::new(),
-            parents: BTreeMap::new(),
-            clock: 1,
-        }))
+impl Driver for Graph {
+    fn library(&self) -> Library {
+        self.rules.library
     }
 
-    /// `docker restart`: the daemon starts anew. The layer store knows its layers from files.
-    pub fn restart(&self, shell: &mut Shell<'_>) -> Result<Result<Graph, String>, Halt> {
+    /// The layer store knows its layers from files.
+    fn restart(&self, shell: &mut Shell<'_>) -> Started<Graph> {
         Ok(
             Self::init(shell, self.rules, &self.root.name)?.map(|started| Graph {
                 parents: self.parents.clone(),
@@ -149,8 +119,7 @@ impl Graph {
         )
     }
 
-    /// One step; `None`: there is no such one.
-    pub fn run(&mut self, shell: &mut Shell<'_>, step: &[&str]) -> Option<Done> {
+    fn run(&mut self, shell: &mut Shell<'_>, step: &[&str]) -> Option<Done> {
         let storage = self.rules.storage;
         Some(match step {
             ["create", id, rest @ ..] => {
@@ -186,6 +155,36 @@ impl Graph {
             }
             _ => return None,
         })
+    }
+}
+
+impl Graph {
+    /// `docker init POOL/FS [version=VERSION]` (`Init` with the option `zfs.fsname`).
+    pub fn init(shell: &mut Shell<'_>, rules: Rules, root: &str) -> Started<Graph> {
+        let listed = shell.rows(&["-rHp", "-t", "filesystem", "-o", COLUMNS, root])?;
+        let rows = match listed {
+            Ok(rows) => rows,
+            Err(failure) => {
+                let cannot = if rules.storage { "cannot" } else { "Cannot" };
+                return Ok(Err(format!(
+                    "{cannot} find root filesystem {root}: {failure}"
+                )));
+            }
+        };
+        let Some(found) = rows.iter().find(|row| row.name == root).cloned() else {
+            let bug = if rules.storage { "" } else { "BUG: " };
+            return Ok(Err(format!(
+                "{bug}zfs get all -t filesystem -rHp '{root}' should contain '{root}'"
+            )));
+        };
+        Ok(Ok(Graph {
+            rules,
+            root: found,
+            known: rows.into_iter().map(|row| row.name).collect(),
+            uses: BTreeMap::new(),
+            parents: BTreeMap::new(),
+            clock: 1,
+        }))
     }
 
     fn name(&self, id: &str) -> String {
@@ -574,30 +573,13 @@ impl Graph {
         if let Err(error) = self.get(shell, id, false)? {
             return Ok(Err(error));
         }
-        let done = self.put_onto(shell, &self.name(id), &layer)?;
+        let done = put_onto(shell, &self.name(id), &layer)?;
         if done.is_ok() {
             let size: u64 = layer.iter().map(|entry| content_size(&entry.content)).sum();
             shell.say(&format!("size {size}"));
         }
         let _ = self.put(shell, id)?;
         Ok(done)
-    }
-
-    fn put_onto(&self, shell: &mut Shell<'_>, name: &str, layer: &[LayerEntry]) -> Done {
-        let tree = match shell.tree(name)? {
-            Ok(tree) => tree,
-            Err(errno) => return Ok(Err(errno.name().to_owned())),
-        };
-        let calls = match plan(&Arc::from(name), &tree, layer) {
-            Ok(calls) => calls,
-            Err(error) => return Ok(Err(error.to_string())),
-        };
-        for call in calls {
-            if let Err(errno) = shell.call(call)? {
-                return Ok(Err(errno));
-            }
-        }
-        Ok(Ok(()))
     }
 
     /// `storage usage ID` (`ReadWriteDiskUsage`): a walk of the place where the layer is mounted, or not.
@@ -672,6 +654,24 @@ impl Graph {
         let _ = self.put(shell, id)?;
         Ok(shown)
     }
+}
+
+/// Puts a layer onto what a mounted dataset holds.
+fn put_onto(shell: &mut Shell<'_>, name: &str, layer: &[LayerEntry]) -> Done {
+    let tree = match shell.tree(name)? {
+        Ok(tree) => tree,
+        Err(errno) => return Ok(Err(errno.name().to_owned())),
+    };
+    let calls = match plan(&Arc::from(name), &tree, layer) {
+        Ok(calls) => calls,
+        Err(error) => return Ok(Err(error.to_string())),
+    };
+    for call in calls {
+        if let Err(errno) = shell.call(call)? {
+            return Ok(Err(errno));
+        }
+    }
+    Ok(Ok(()))
 }
 
 /// `setQuota`

@@ -128,7 +128,23 @@ impl Drivers {
     }
 }
 
+/// How an operation of a driver ended: an error is its text.
 type Done = Result<Result<(), String>, Halt>;
+
+/// A driver that starts.
+type Started<D> = Result<Result<D, String>, Halt>;
+
+/// A driver that has started.
+trait Driver: Sized {
+    /// The library that it has.
+    fn library(&self) -> Library;
+
+    /// It starts anew, with what it has on disk.
+    fn restart(&self, shell: &mut Shell<'_>) -> Started<Self>;
+
+    /// One step; `None`: there is no such one.
+    fn run(&mut self, shell: &mut Shell<'_>, step: &[&str]) -> Option<Done>;
+}
 
 /// `None`: there is no such step.
 type Ran = Option<Result<Printed, Unavailable>>;
@@ -157,14 +173,7 @@ impl Daemon<Graph> {
                 Graph::init(shell, rules, root)
             }));
         }
-        self.step(
-            session,
-            name,
-            step,
-            |graph| graph.rules.library,
-            Graph::restart,
-            Graph::run,
-        )
+        self.step(session, name, step)
     }
 }
 
@@ -178,23 +187,16 @@ impl Daemon<Containerd> {
                 Containerd::init(shell, root, corrected)
             }));
         }
-        self.step(
-            session,
-            "containerd",
-            step,
-            |containerd| containerd.library,
-            Containerd::restart,
-            Containerd::run,
-        )
+        self.step(session, "containerd", step)
     }
 }
 
-impl<D> Daemon<D> {
+impl<D: Driver> Daemon<D> {
     fn start(
         &mut self,
         session: &mut dyn Session,
         library: Library,
-        init: impl FnOnce(&mut Shell<'_>) -> Result<Result<D, String>, Halt>,
+        init: impl FnOnce(&mut Shell<'_>) -> Started<D>,
     ) -> Result<Printed, Unavailable> {
         let mut shell = Shell::new(session, library, self.kill.take());
         let done = init(&mut shell).map(|started| {
@@ -206,15 +208,7 @@ impl<D> Daemon<D> {
         finish(shell.told(), done)
     }
 
-    fn step(
-        &mut self,
-        session: &mut dyn Session,
-        name: &str,
-        step: &[&str],
-        library: fn(&D) -> Library,
-        restart: fn(&D, &mut Shell<'_>) -> Result<Result<D, String>, Halt>,
-        run: fn(&mut D, &mut Shell<'_>, &[&str]) -> Option<Done>,
-    ) -> Ran {
+    fn step(&mut self, session: &mut dyn Session, name: &str, step: &[&str]) -> Ran {
         let Some(driver) = &mut self.driver else {
             return Some(Ok(misused(&format!(
                 "{name} has not started: '{name} init POOL/FS' first"
@@ -226,8 +220,8 @@ impl<D> Daemon<D> {
                 return Some(Ok(Printed::default()));
             }
             ["restart"] => {
-                let (library, old) = (library(driver), self.driver.take()?);
-                let printed = self.start(session, library, |shell| restart(&old, shell));
+                let (library, old) = (driver.library(), self.driver.take()?);
+                let printed = self.start(session, library, |shell| old.restart(shell));
                 self.dead = self.driver.is_none();
                 self.driver.get_or_insert(old);
                 return Some(printed);
@@ -239,8 +233,8 @@ impl<D> Daemon<D> {
             }
             _ => {}
         }
-        let mut shell = Shell::new(session, library(driver), self.kill.take());
-        let done = run(driver, &mut shell, step)?;
+        let mut shell = Shell::new(session, driver.library(), self.kill.take());
+        let done = driver.run(&mut shell, step)?;
         self.dead = matches!(done, Err(Halt::Killed));
         Some(finish(shell.told(), done))
     }
