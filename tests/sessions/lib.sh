@@ -59,6 +59,19 @@ died() {
     wait "$(cat /run/daemon)" || true
 }
 
+# Ends the daemon, by force if it takes more than half a minute.
+ended() {
+    kill $daemon
+    for _ in $(seq 100); do
+        case $(cat /proc/$daemon/stat 2> /dev/null) in
+        '' | *') Z '*) break ;;
+        esac
+        sleep 0.3
+    done
+    kill -9 $daemon 2> /dev/null
+    wait $daemon || true
+}
+
 # What sets a recording apart from that of the release that needs no name: `-20.10` for docker 20.10.
 edition() {
     case $1 in

@@ -51,8 +51,7 @@ started() {
 # Stops it.
 stopped() {
     note "\`containerd\` is stopped."
-    kill $daemon
-    wait $daemon || true
+    ended
 }
 
 # The names of all datasets, not by way of the recorder.
@@ -94,8 +93,7 @@ act() {
 # Ends the story and the daemon.
 finish() {
     end
-    kill -9 $daemon
-    wait $daemon || true
+    ended
     awk '$3 == "zfs" { print $2 }' /proc/mounts | grep -v '^/tank' | sort -r | xargs -r umount -l
     zpool destroy -f tank
 }

@@ -38,8 +38,7 @@ started() {
 # Stops it.
 stopped() {
     note "\`dockerd\` is stopped."
-    kill $daemon
-    wait $daemon || true
+    ended
 }
 
 # The dataset of a container's layer.
@@ -55,8 +54,7 @@ import() {
 finish() {
     end
     docker ps -q | xargs -r docker kill > /dev/null
-    kill $daemon
-    wait $daemon || true
+    ended
     awk '$3 ~ /docker/ { print $2 }' /proc/mounts | sort -r | xargs -r umount -l
     zpool destroy -f tank
 }
