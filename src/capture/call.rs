@@ -106,6 +106,7 @@ impl Recorder {
     /// What the session has changed in datasets since the last event, and until when: mounts while this
     /// looks, by others, belong with what they lead to, which the next event sees.
     fn before(&mut self) -> Result<(Micros, Trees), Error> {
+        let at = now();
         let mounted = look::mounted()?;
         let mut names = self.touched()?;
         let here = mounted.keys().filter(|name| self.ours(name)).cloned();
@@ -114,7 +115,6 @@ impl Recorder {
         names.append(&mut self.state.mounted);
         names.extend(here.iter().cloned());
         self.state.mounted = here;
-        let at = now();
         let mut changed = Trees::new();
         for name in names {
             // What was never seen was made since the last call, by nobody that we know: it is seen then.

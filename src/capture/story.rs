@@ -36,6 +36,7 @@ pub fn traces(
         next: 0,
         mounts: Vec::new(),
         known: Trees::new(),
+        early: Trees::new(),
         vdevs: Vec::new(),
         names,
         items: Vec::new(),
@@ -93,6 +94,8 @@ struct Teller<'a> {
     /// Every mount of ZFS, oldest first.
     mounts: Vec<Mount>,
     known: Trees,
+    /// What was seen to have changed before its mount is told: somebody else's, of a moment later.
+    early: Trees,
     vdevs: Vec<String>,
     names: &'a mut Names,
     items: Vec<Item>,
@@ -109,6 +112,7 @@ impl Teller<'_> {
         }
         self.mounts.clear();
         self.known.clear();
+        self.early.clear();
         self.vdevs.clear();
         self.items.clear();
         self.prose(text);
@@ -121,6 +125,11 @@ impl Teller<'_> {
     }
 
     fn end(&mut self, name: &str) -> Result<Trace, Error> {
+        if let Some(dataset) = self.early.keys().next() {
+            return Err(Error::Session(format!(
+                "files of {dataset} changed while nothing had mounted it"
+            )));
+        }
         let trace = Trace {
             items: std::mem::take(&mut self.items),
         };
@@ -265,7 +274,9 @@ impl Teller<'_> {
         }
         // Where in `told` each dataset's changes stand.
         let mut changes: BTreeMap<usize, Vec<Vec<String>>> = BTreeMap::new();
-        for (dataset, tree) in before {
+        let mut trees = std::mem::take(&mut self.early);
+        trees.extend(before.clone());
+        for (dataset, tree) in &trees {
             let mut here = self.mounts.iter().filter(|mount| mount.dataset == *dataset);
             let place = if here.clone().any(|mount| !mount.read_only) {
                 Some(told.len())
@@ -279,9 +290,8 @@ impl Teller<'_> {
                     .or(here)
             };
             let Some(place) = place else {
-                return Err(Error::Session(format!(
-                    "files of {dataset} changed while nothing had mounted it"
-                )));
+                self.early.insert(dataset.clone(), tree.clone());
+                continue;
             };
             let none = Vec::new();
             let known = self.known.get(dataset).unwrap_or(&none);
