@@ -4,7 +4,7 @@
 root=/var/lib/containerd
 socket=/run/containerd-session/socket
 
-ctr() { timeout 60 /usr/bin/ctr --address $socket "$@"; }
+ctr() { command ctr --address $socket --connect-timeout 10s --timeout 60s "$@"; }
 snapshots() { ctr snapshots --snapshotter zfs "$@"; }
 
 # Runs `ctr snapshots WORDS` and says so in the trace.
