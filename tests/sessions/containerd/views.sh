@@ -9,8 +9,8 @@ mounted first
 act put motd text:1 200
 unmounted
 s commit base first
-note "\`snapshots view --mounts /mnt/layer look base\`, and what it says."
-set -- $(snapshots view --mounts /mnt/layer look base)
+note "\`snapshots view --target /mnt/layer look base\`, and what it says."
+set -- $(snapshots view --target /mnt/layer look base)
 mount -t "$3" ${7:+-o "$7"} "$4" "$5"
 mkdir -p /mnt/other
 note "\`snapshots mounts /mnt/other look\`, and what it says."
