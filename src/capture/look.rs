@@ -41,6 +41,9 @@ fn read_mountinfo(text: &str) -> BTreeMap<String, Vec<String>> {
     mounted
 }
 
+/// The kind of a filesystem of ZFS, as `statfs(2)` tells it.
+const ZFS: rustix::fs::FsWord = 0x2fc1_2fc1;
+
 /// Octal escapes of blanks and backslashes, as the kernel writes them.
 fn unescape(text: &str) -> String {
     let mut out = String::new();
@@ -75,9 +78,17 @@ pub fn tree(
     let here = home.join("look");
     fs::create_dir_all(&here).map_err(Error::io(format!("making {}", here.display())))?;
     let what = || format!("mounting {dataset} for a moment");
+    let mut bound = false;
     if let Some(point) = point {
         rustix::mount::mount_bind(point, &here).map_err(Error::io(what()))?;
-    } else {
+        let kind = rustix::fs::statfs(&here).map_err(Error::io(what()))?.f_type;
+        bound = kind == ZFS;
+        if !bound {
+            // Somebody has unmounted it since.
+            rustix::mount::unmount(&here, UnmountFlags::empty()).map_err(Error::io(what()))?;
+        }
+    }
+    if !bound {
         let mount = |flags| rustix::mount::mount(dataset, &here, "zfs", flags, None);
         let flags = MountFlags::NOATIME;
         // Writable, as drivers mount: one that mounts it meanwhile would be refused beside a read-only one.
