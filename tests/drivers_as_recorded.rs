@@ -12,11 +12,8 @@ use std::path::{Path, PathBuf};
 use ztwin::pools::{Blobs, Command, ModelPools, Printed, Session};
 use ztwin::trace::{Item, Trace, quote};
 
-/// Sessions in which commands of several operations stand in one another's midst.
-const SIDE_BY_SIDE: [&str; 2] = ["builds", "builds-20.10"];
-
-/// How far away a command of the same operation may stand in those.
-const REACH: usize = 60;
+/// How many steps the making of a layer takes at most, with what others do meanwhile.
+const CREATION: usize = 60;
 
 fn traces(directory: &str) -> Vec<PathBuf> {
     let mut paths: Vec<_> = fs::read_dir(Path::new("traces").join(directory))
@@ -59,7 +56,6 @@ impl Recorded {
 
 /// A session that is driven step by step, and the recorded steps that are left.
 struct Replay<S> {
-    name: String,
     driver: &'static str,
     /// Where the driver's datasets are.
     root: &'static str,
@@ -104,7 +100,6 @@ fn replay(path: &Path, driver: &'static str, root: &'static str) -> Replay<impl 
     }
     let blobs = Blobs::in_directory(Path::new("traces/data"));
     Replay {
-        name: path.file_stem().unwrap().to_string_lossy().into_owned(),
         driver,
         root,
         session: ModelPools::new(trace.releases()[0], blobs).session(),
@@ -184,21 +179,15 @@ impl<S: Session> Replay<S> {
             if matches!(program, "chown" | "chmod") || program == "umount" && failed {
                 continue;
             }
-            let recorded = self.take(expected);
+            let recorded = self.take();
             assert_eq!(recorded.line(), expected, "by {words:?}");
             self.foretold += 1;
         }
         told
     }
 
-    /// Takes the next recorded command of a driver, which should be this one.
-    fn take(&mut self, expected: &str) -> Recorded {
-        if SIDE_BY_SIDE.contains(&self.name.as_str()) {
-            let mut near = self.left.iter().take(REACH);
-            if let Some(at) = near.position(|it| it.line() == expected) {
-                return self.left.remove(at).unwrap();
-            }
-        }
+    /// Takes the next recorded command of a driver.
+    fn take(&mut self) -> Recorded {
         loop {
             let next = self.left.front().expect("the record ends too early");
             if next.is_drivers() {
@@ -288,7 +277,7 @@ impl<S: Session> Replay<S> {
         let clones = self
             .left
             .iter()
-            .take(REACH)
+            .take(CREATION)
             .find_map(|it| match it.words()[..] {
                 ["zfs", "clone", .., from, to] if from == snapshot => Some(self.id(to)),
                 _ => None,

@@ -4,7 +4,7 @@
 root=/var/lib/containerd
 socket=/run/containerd-session/socket
 
-ctr() { command ctr --address $socket --connect-timeout 10s --timeout 60s "$@"; }
+ctr() { command ctr --address $socket "$@"; }
 snapshots() { ctr snapshots --snapshotter zfs "$@"; }
 
 # Runs `ctr snapshots WORDS` and says so in the trace.

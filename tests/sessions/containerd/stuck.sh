@@ -10,7 +10,7 @@ note "Somebody destroys its snapshot."
 zfs destroy tank/containerd/1@snapshot
 s_refused prepare second base
 note "\`snapshots prepare third\`, for ten seconds at most."
-command ctr --address $socket --timeout 10s snapshots --snapshotter zfs prepare third && exit 1
+timeout 10 /usr/bin/ctr --address $socket snapshots --snapshotter zfs prepare third && exit 1
 s info base
 note "The daemon is killed, since it does not end either."
 kill -9 $daemon
