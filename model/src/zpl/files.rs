@@ -51,6 +51,8 @@ pub(super) struct Reached {
 
 /// What about a system call the model does not know.
 pub(super) fn not_modelled(op: &FileOp, state: &State) -> Option<&'static str> {
+    // Linux 6.1 lets users do what later ones refuse, where a module has a say in it.
+    const OF_MODULES: &str = "what users may do to the attributes of security modules";
     let folds = |at: &&At| {
         let found = state.find(&at.dataset);
         found.is_some_and(|id| !Folding::of(state, id).knows(&at.path))
@@ -62,8 +64,6 @@ pub(super) fn not_modelled(op: &FileOp, state: &State) -> Option<&'static str> {
     if op.paths().iter().any(folds) {
         return Some("which names with these letters are the same");
     }
-    // Linux 6.1 lets users do what later ones refuse, where a module has a say in it.
-    const OF_MODULES: &str = "what users may do to the attributes of security modules";
     let is_of_module = |name: &str| name.starts_with("security.") && !state.user.is_root();
     let is_lost = |target: &Target| {
         let Target::Open(handle) = target else {
