@@ -1,5 +1,6 @@
 //! The harness of ztwin: traces, programs, pools that can be driven, and their comparison.
 
+pub mod archive;
 pub mod capture;
 pub mod cli;
 pub mod compare;
