@@ -4,11 +4,15 @@ use std::sync::Arc;
 
 mod apply;
 mod changes;
+mod daemon;
 mod export;
+mod member;
 
 pub use apply::{ApplyError, plan};
 pub use changes::{Change, Kind, changes};
+pub use daemon::Daemon;
 pub use export::{Attributes, LayerContent, LayerEntry, export};
+pub use member::{Member, MemberContent, OPAQUE, WHITEOUT, entries, unpacked_size};
 
 use crate::dmu::data::Piece;
 use crate::zpl::op::FileKind;

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::*;
@@ -133,9 +134,28 @@ fn a_layer_has_whiteouts_and_names_hard_links_after_the_first() {
     );
 }
 
-fn calls(tree: &Tree, layer: &[LayerEntry]) -> Vec<String> {
+fn member(name: &str, content: MemberContent) -> Member {
+    Member {
+        name: name.into(),
+        content,
+        attributes: Attributes {
+            mode: 0o644,
+            uid: 0,
+            gid: 0,
+            mtime: 5,
+        },
+        xattrs: BTreeMap::new(),
+        size: 3,
+    }
+}
+
+fn some_file(name: &str) -> Member {
+    member(name, MemberContent::File(Arc::from([Piece::zeros(3)])))
+}
+
+fn calls(tree: &Tree, layer: &[Member], daemon: Daemon) -> Vec<String> {
     let name = |at: &crate::zpl::op::At| at.path.to_string();
-    let plan = plan(&"t".into(), tree, layer).unwrap();
+    let plan = plan(&"t".into(), tree, layer, daemon).unwrap();
     let told = plan.iter().filter_map(|call| match call {
         FileOp::Unlink { at } => Some(format!("unlink {}", name(at))),
         FileOp::RemoveDirectory { at } => Some(format!("rmdir {}", name(at))),
@@ -144,56 +164,37 @@ fn calls(tree: &Tree, layer: &[LayerEntry]) -> Vec<String> {
             to: Target::Path(at),
             ..
         } => Some(format!("write {}", name(at))),
-        FileOp::Link {
-            from: Target::Path(from),
-            to,
-        } => Some(format!("link {} {}", name(from), name(to))),
         FileOp::Symlink { target, at } => Some(format!("symlink {target} {}", name(at))),
         _ => None,
     });
     told.collect()
 }
 
-fn layer(path: &str, content: LayerContent) -> LayerEntry {
-    LayerEntry {
-        path: path.into(),
-        content,
+/// What every daemon does.
+fn all_call(tree: &Tree, layer: &[Member]) -> Vec<String> {
+    let told = calls(tree, layer, Daemon::Docker26);
+    for daemon in Daemon::ALL {
+        assert_eq!(calls(tree, layer, daemon), told, "{daemon:?}");
     }
-}
-
-const ATTRIBUTES: Attributes = Attributes {
-    mode: 0o644,
-    uid: 0,
-    gid: 0,
-    mtime: 5,
-};
-
-fn some_file() -> LayerContent {
-    LayerContent::File(ATTRIBUTES, Arc::from([Piece::zeros(3)]))
+    told
 }
 
 #[test]
 fn a_whiteout_removes_everything_at_its_path() {
     let tree = tree(vec![directory("/d"), file("/d/x", 1), file("/dx", 2)]);
     assert_eq!(
-        calls(&tree, &[layer("/d", LayerContent::Whiteout)]),
+        all_call(&tree, &[some_file(".wh.d")]),
         ["unlink /d/x", "rmdir /d"]
     );
-    assert_eq!(
-        calls(&tree, &[layer("/nope", LayerContent::Whiteout)]),
-        [""; 0]
-    );
+    assert_eq!(all_call(&tree, &[some_file(".wh.nope")]), [""; 0]);
 }
 
 #[test]
 fn an_opaque_directory_keeps_what_its_own_layer_wrote() {
     let tree = tree(vec![directory("/d"), file("/d/old", 1), file("/d/new", 2)]);
-    let entries = [
-        layer("/d/new", some_file()),
-        layer("/d", LayerContent::Opaque),
-    ];
+    let layer = [some_file("d/new"), some_file("d/.wh..wh..opq")];
     assert_eq!(
-        calls(&tree, &entries),
+        all_call(&tree, &layer),
         ["unlink /d/new", "write /d/new", "unlink /d/old"]
     );
 }
@@ -201,44 +202,55 @@ fn an_opaque_directory_keeps_what_its_own_layer_wrote() {
 #[test]
 fn directories_merge_and_anything_else_replaces() {
     let tree = tree(vec![directory("/d"), file("/d/x", 1), file("/f", 2)]);
-    let merged = LayerContent::Directory(ATTRIBUTES);
-    assert_eq!(calls(&tree, &[layer("/d", merged.clone())]), [""; 0]);
+    let directory = |name: &str| member(name, MemberContent::Directory);
+    assert_eq!(all_call(&tree, &[directory("d/")]), [""; 0]);
     assert_eq!(
-        calls(&tree, &[layer("/f", merged)]),
+        all_call(&tree, &[directory("f/")]),
         ["unlink /f", "mkdir /f"]
     );
     assert_eq!(
-        calls(&tree, &[layer("/d", some_file())]),
+        all_call(&tree, &[some_file("d")]),
         ["unlink /d/x", "rmdir /d", "write /d"]
     );
     assert_eq!(
-        calls(&tree, &[layer("/p/q/r", some_file())]),
+        all_call(&tree, &[some_file("p/q/r")]),
         ["mkdir /p", "mkdir /p/q", "write /p/q/r"]
     );
 }
 
 #[test]
-fn a_layer_cannot_reach_out_of_its_tree() {
-    let tree = tree(vec![file("/f", 1)]);
-    let refused = |path: &str, content| plan(&"t".into(), &tree, &[layer(path, content)]);
-    assert_eq!(
-        refused("/../x", some_file()),
-        Err(ApplyError::Path("/../x".into()))
-    );
-    assert_eq!(
-        refused("/", LayerContent::Whiteout),
-        Err(ApplyError::Path("/".into()))
-    );
-    assert_eq!(
-        refused("/a/..", LayerContent::Whiteout),
-        Err(ApplyError::Path("/a/..".into()))
-    );
-    assert_eq!(
-        refused("/f/x", some_file()),
-        Err(ApplyError::NotDirectory("/f".into()))
-    );
-    assert!(matches!(
-        refused("/l", LayerContent::HardLink("/nope".into())),
-        Err(ApplyError::MissingTarget { .. })
-    ));
+fn what_leads_out_stays_inside_or_is_refused() {
+    let tree = tree(vec![directory("/d")]);
+    let layer = [some_file("../../x")];
+    for daemon in Daemon::ALL {
+        let plan = plan(&"t".into(), &tree, &layer, daemon);
+        if daemon == Daemon::Docker29 {
+            assert_eq!(plan, Err(ApplyError::Name("../../x".into())));
+        } else {
+            assert_eq!(calls(&tree, &layer, daemon), ["write /x"]);
+        }
+    }
+    let above = [some_file("d/.wh...")];
+    for daemon in Daemon::ALL {
+        let expected = if daemon.is_containerd() {
+            ApplyError::Whiteout(".wh...".into())
+        } else {
+            ApplyError::Call {
+                path: "/".into(),
+                errno: crate::outcome::Errno::EBUSY,
+            }
+        };
+        assert_eq!(plan(&"t".into(), &tree, &above, daemon), Err(expected));
+    }
+}
+
+#[test]
+fn names_are_taken_as_go_takes_them() {
+    use super::member::{is_local, rooted};
+    assert_eq!(rooted("../a//./b/../c/"), "/a/c");
+    assert_eq!(rooted(""), "/");
+    assert!(is_local("a/../b"));
+    assert!(!is_local("a/../../b"));
+    assert!(!is_local(""));
+    assert!(!is_local("/a"));
 }
