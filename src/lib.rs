@@ -9,6 +9,7 @@ pub mod exit;
 pub mod explain;
 pub mod generate;
 pub mod guest;
+pub mod image;
 pub mod pools;
 pub mod programs;
 pub mod sim;

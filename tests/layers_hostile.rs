@@ -131,5 +131,10 @@ fn daemons_do_what_the_model_says() {
             wrong.push(format!("{head}\n  {verdict}\n{rest}  {told:?}\n"));
         }
     }
-    assert!(wrong.is_empty(), "{} of {seen}:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {seen}:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }

@@ -196,7 +196,10 @@ impl<R: Read> Reader<R> {
 
     /// Passes over what was not read of an entry.
     fn skip(&mut self) -> Result<(), Error> {
-        let skipped = io::copy(&mut (&mut self.source.from).take(self.left), &mut io::sink());
+        let skipped = io::copy(
+            &mut (&mut self.source.from).take(self.left),
+            &mut io::sink(),
+        );
         if skipped.map_err(Error::Io)? < self.left {
             return Err(Error::End);
         }
@@ -387,7 +390,11 @@ fn unpack(block: &[u8; BLOCK]) -> Result<(Header, bool), Error> {
         if times.iter().any(senseless) {
             // Go once wrote prefixes into headers of this form, where these times are.
             let prefix = text(345..500);
-            if prefix.is_ascii() { prefix } else { Vec::new() }
+            if prefix.is_ascii() {
+                prefix
+            } else {
+                Vec::new()
+            }
         } else {
             if block[345] != 0
                 && let Some(seconds) = number(&block[345..357])

@@ -21,9 +21,7 @@ pub(super) mod key {
     pub const ATIME: &[u8] = b"atime";
     pub const CTIME: &[u8] = b"ctime";
     /// All of them.
-    pub const FIELDS: [&[u8]; 10] = [
-        PATH, LINK, SIZE, UID, GID, USER, GROUP, MTIME, ATIME, CTIME,
-    ];
+    pub const FIELDS: [&[u8]; 10] = [PATH, LINK, SIZE, UID, GID, USER, GROUP, MTIME, ATIME, CTIME];
     /// What the keys of a file with holes start with.
     pub const SPARSE: &[u8] = b"GNU.sparse.";
     pub const SPARSE_MAP: &[u8] = b"GNU.sparse.map";

@@ -76,7 +76,10 @@ pub fn write(entries: &[LayerEntry], export: &Export, to: impl Write) -> Result<
             LayerContent::Whiteout => {
                 let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
                 let slash = if above.is_empty() { "" } else { "/" };
-                (export.marker(format!("{above}{slash}{WHITEOUT}{name}")), &[][..])
+                (
+                    export.marker(format!("{above}{slash}{WHITEOUT}{name}")),
+                    &[][..],
+                )
             }
             LayerContent::Opaque => {
                 let slash = if path.is_empty() { "" } else { "/" };

@@ -499,8 +499,7 @@ impl<'a> Plan<'a> {
         }
         let source = match &member.content {
             MemberContent::HardLink(target)
-                if !self.daemon.is_containerd()
-                    && clean(target).starts_with(LINKS) =>
+                if !self.daemon.is_containerd() && clean(target).starts_with(LINKS) =>
             {
                 let last = target.rsplit('/').find(|name| !name.is_empty());
                 self.linked
