@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use ztwin_model::dmu::data::{Piece, Source};
-use ztwin_model::zpl::op::{At, FileOp, Target};
+use ztwin_model::zpl::op::{At, FileKind, FileOp, NewTime, Target};
 
 use crate::capture::change::size;
 
@@ -52,11 +52,36 @@ pub(super) fn words(call: &FileOp, named: &mut Named) -> Option<Vec<String>> {
         FileOp::MakeDirectory { at } => own(&["mkdir", &place(at)]),
         FileOp::RemoveDirectory { at } => own(&["rmdir", &place(at)]),
         FileOp::Unlink { at } => own(&["unlink", &place(at)]),
-        FileOp::Link { from, to } => own(&["link", &place(from), &place(to)]),
+        FileOp::Link {
+            from: Target::Path(from),
+            to,
+        } => own(&["link", &place(from), &place(to)]),
         FileOp::Symlink { target, at } => own(&["symlink", target, &place(at)]),
-        FileOp::SetMode { at, mode } => own(&["chmod", &format!("{mode:04o}"), &place(at)]),
-        FileOp::SetOwner { at, uid, gid } => own(&["chown", &format!("{uid}:{gid}"), &place(at)]),
-        FileOp::SetTime { at, seconds } => own(&["utime", &seconds.to_string(), &place(at)]),
+        FileOp::MakeSpecial { at, special, mode } => {
+            let mode = format!("{mode:04o}");
+            let letter = FileKind::Special(*special).letter().to_string();
+            let mut words: Vec<String> = own(&["mknod", &mode, &place(at), &letter]);
+            words.extend(
+                special
+                    .device()
+                    .map(|(major, minor)| format!("{major}:{minor}")),
+            );
+            words
+        }
+        FileOp::SetMode {
+            file: Target::Path(at),
+            mode,
+        } => own(&["chmod", &format!("{mode:04o}"), &place(at)]),
+        FileOp::SetOwner {
+            file: Target::Path(at),
+            uid,
+            gid,
+        } => own(&["chown", &format!("{uid}:{gid}"), &place(at)]),
+        FileOp::SetTimes {
+            file: Target::Path(at),
+            modification: NewTime::Seconds(seconds),
+            access: NewTime::Keep,
+        } => own(&["utime", &seconds.to_string(), &place(at)]),
         FileOp::SetXattr { at, name, value } => own(&[
             "setxattr",
             &place(at),
