@@ -311,7 +311,7 @@ fn line(entry: &LayerEntry) -> String {
                 .map(|(major, minor)| format!(" {major}:{minor}"));
             told(kind, it, 0, &numbers.unwrap_or_default())
         }
-        LayerContent::HardLink(first) => {
+        LayerContent::HardLink(_, first) => {
             format!("h {path} => {}", first.trim_start_matches('/'))
         }
     }

@@ -1,6 +1,6 @@
 //! Layers as tar archives: whiteouts are files named `.wh.NAME`. Bytes are those of the daemon.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use ztwin_model::layer::{
 };
 use ztwin_model::zpl::znode::Special;
 
-use crate::archive::{self, Contents, Header, Kind, Reader, Time, Unwritable, Writer};
+use crate::archive::{self, Contents, Header, Kind, Reader, Time, Unwritable, Writer, XATTR};
 
 /// Why a tar archive is no layer.
 #[derive(Debug, thiserror::Error)]
@@ -43,36 +43,29 @@ pub enum Error {
 }
 
 /// What an archive has besides its entries.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Export {
     /// Who writes it.
     pub daemon: Daemon,
     /// The time when it is written, in seconds since 1970: that of whiteouts, but for containerd 2.
     pub now: i64,
-    /// The names of users on the daemon's machine, which Docker 20.10 writes.
-    pub users: BTreeMap<u32, String>,
-    /// The names of groups.
-    pub groups: BTreeMap<u32, String>,
 }
 
 impl Export {
     /// An archive of that daemon, written at that time.
     #[must_use]
-    pub fn new(daemon: Daemon, now: i64) -> Export {
-        Export {
-            daemon,
-            now,
-            ..Export::default()
-        }
+    pub const fn new(daemon: Daemon, now: i64) -> Export {
+        Export { daemon, now }
     }
 }
 
 /// Writes a layer as the daemon does, to the byte.
 pub fn write(entries: &[LayerEntry], export: &Export, to: impl Write) -> Result<(), Unwritable> {
     let mut archive = Writer::new(to);
+    let mut links = BTreeSet::new();
     for entry in entries {
         let path = entry.path.trim_start_matches('/');
-        let (header, pieces) = match &entry.content {
+        let (mut header, pieces) = match &entry.content {
             LayerContent::Whiteout => {
                 let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
                 let slash = if above.is_empty() { "" } else { "/" };
@@ -97,6 +90,7 @@ pub fn write(entries: &[LayerEntry], export: &Export, to: impl Write) -> Result<
                 (header, &pieces[..])
             }
             LayerContent::Link(attributes, target) => {
+                links.insert(entry.path.clone());
                 let mut header = export.header(Kind::Link, path, attributes);
                 header.link = target.as_bytes().to_vec();
                 (header, &[][..])
@@ -114,12 +108,23 @@ pub fn write(entries: &[LayerEntry], export: &Export, to: impl Write) -> Result<
                 (header.major, header.minor) = (major.into(), minor.into());
                 (header, &[][..])
             }
-            LayerContent::HardLink(target) => {
-                let mut header = Header::new(Kind::HardLink, path);
+            LayerContent::HardLink(attributes, target) => {
+                // Its mode has the type of the file.
+                let kind = if links.contains(target) {
+                    Kind::Link
+                } else {
+                    Kind::File
+                };
+                let mut header = export.header(kind, path, attributes);
+                header.kind = Kind::HardLink;
                 header.link = target.trim_start_matches('/').as_bytes().to_vec();
                 (header, &[][..])
             }
         };
+        for (name, value) in &entry.xattrs {
+            let key = [XATTR, name.as_bytes()].concat();
+            header.records.insert(key, value.to_vec());
+        }
         archive.entry(&header, Pieces::new(pieces))?;
     }
     archive.finish()?;
@@ -152,11 +157,6 @@ impl Export {
                 Kind::Fifo => 0o010_000,
                 _ => 0o100_000,
             };
-            let name = |names: &BTreeMap<u32, String>, id| {
-                names.get(&id).cloned().unwrap_or_default().into_bytes()
-            };
-            header.user = name(&self.users, attributes.uid);
-            header.group = name(&self.groups, attributes.gid);
         }
         header
     }

@@ -3,7 +3,7 @@
 /// A daemon that makes layers, by the version that the rule came with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Daemon {
-    /// Docker 20.10: the type of a file is in its mode, and users have names.
+    /// Docker 20.10: the type of a file is in its mode.
     Docker20,
     /// Docker 23 to 28.
     #[default]

@@ -105,12 +105,7 @@ fn entry(member: &Member) -> Option<LayerEntry> {
     let path = rooted(&member.name);
     let (above, last) = path.rsplit_once('/').unwrap_or(("", &path));
     let above = if above.is_empty() { "/" } else { above };
-    let of = |path: &str, content| {
-        Some(LayerEntry {
-            path: path.into(),
-            content,
-        })
-    };
+    let of = |path: &str, content| Some(LayerEntry::new(path, content));
     if last == OPAQUE {
         return of(above, LayerContent::Opaque);
     }
@@ -127,8 +122,13 @@ fn entry(member: &Member) -> Option<LayerEntry> {
         MemberContent::File(pieces) => LayerContent::File(attributes, pieces.clone()),
         MemberContent::Link(target) => LayerContent::Link(attributes, target.clone()),
         MemberContent::Special(special) => LayerContent::Special(attributes, *special),
-        MemberContent::HardLink(target) => LayerContent::HardLink(rooted(target).into()),
+        MemberContent::HardLink(target) => {
+            LayerContent::HardLink(attributes, rooted(target).into())
+        }
         MemberContent::Global | MemberContent::Unknown(_) => return None,
     };
-    of(&path, content)
+    Some(LayerEntry {
+        xattrs: member.xattrs.clone(),
+        ..LayerEntry::new(path, content)
+    })
 }
