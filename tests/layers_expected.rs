@@ -1,6 +1,7 @@
 //! Layers to the byte: what Docker's and containerd's own code wrote of two trees, the model writes too.
 //! `tests/layers/README.md` says how the archives were made, and `tests/layers/tree.sh` makes the trees.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -8,9 +9,12 @@ use ztwin::archive::Reader;
 use ztwin::drivers::tar::{self, Export};
 use ztwin::pools::{Blobs, ModelPools, Session};
 use ztwin_model::Release;
+use ztwin_model::dmu::data;
 use ztwin_model::layer::{
-    Daemon, Kind, Tree, changes, changes_size, differences, entries, layer, plan,
+    CAPABILITY, Content, Daemon, Entry, Kind, Tree, changes, changes_size, differences, entries,
+    layer, plan,
 };
+use ztwin_model::zpl::znode::Special;
 
 fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/layers/expected")
@@ -281,4 +285,106 @@ fn a_layer_that_was_written_makes_the_tree_again() {
         assert_eq!(paths(&read), paths(&written));
         assert!(plan(&"t/upper".into(), &lower, &members, daemon).is_ok());
     }
+}
+
+/// A directory of this machine as a tree.
+fn read_directory(root: &Path) -> Tree {
+    use std::os::unix::fs::{FileTypeExt, MetadataExt};
+    let mut entries = Vec::new();
+    let mut rest = vec![(String::new(), root.to_owned())];
+    while let Some((name, path)) = rest.pop() {
+        let told = path.symlink_metadata().unwrap();
+        let kind = told.file_type();
+        let (major, minor) = (
+            rustix::fs::major(told.rdev()),
+            rustix::fs::minor(told.rdev()),
+        );
+        let content = if kind.is_dir() {
+            for entry in std::fs::read_dir(&path).unwrap() {
+                let entry = entry.unwrap();
+                let below = entry.file_name().into_string().unwrap();
+                rest.push((format!("{name}/{below}"), entry.path()));
+            }
+            Content::Directory
+        } else if kind.is_symlink() {
+            let target = std::fs::read_link(&path).unwrap();
+            Content::Link(target.to_str().unwrap().into())
+        } else if kind.is_char_device() {
+            Content::Special(Special::CharacterDevice(major, minor))
+        } else if kind.is_block_device() {
+            Content::Special(Special::BlockDevice(major, minor))
+        } else if kind.is_fifo() {
+            Content::Special(Special::Fifo)
+        } else if kind.is_socket() {
+            Content::Special(Special::Socket)
+        } else {
+            let bytes = std::fs::read(&path).unwrap();
+            let mut pieces = Vec::new();
+            let len = bytes.len() as u64;
+            data::push(&mut pieces, data::Source::Bytes(bytes.into()).piece(len));
+            Content::File(pieces.into())
+        };
+        let mut value = [0; 64];
+        let mut xattrs = BTreeMap::new();
+        if let Ok(len) = rustix::fs::lgetxattr(&path, CAPABILITY, &mut value[..]) {
+            xattrs.insert(CAPABILITY.into(), value[..len].to_vec().into());
+        }
+        entries.push(Entry {
+            path: if name.is_empty() { "/" } else { &name }.into(),
+            content,
+            mode: told.mode() & 0o7777,
+            uid: told.uid(),
+            gid: told.gid(),
+            links: told.nlink(),
+            size: told.size(),
+            object: told.ino(),
+            mtime: (told.mtime(), u32::try_from(told.mtime_nsec()).unwrap()),
+            xattrs,
+        });
+    }
+    entries.sort_by(|a, b| a.path.as_bytes().cmp(b.path.as_bytes()));
+    Tree { entries }
+}
+
+#[test]
+#[ignore = "wants ZTWIN_TREES=DIRECTORY, made as tests/layers/README.md says"]
+fn trees_drawn_at_random_are_written_as_the_daemons_write_them() {
+    let directory = std::env::var("ZTWIN_TREES").unwrap();
+    let (mut same, mut others) = (0, Vec::new());
+    for pair in std::fs::read_dir(directory).unwrap() {
+        let pair = pair.unwrap().path();
+        let lower = read_directory(&pair.join("base"));
+        let upper = read_directory(&pair.join("upper"));
+        for (daemon, name) in [
+            (Daemon::Docker20, "docker-20.10"),
+            (Daemon::Docker26, "docker-26.1"),
+            (Daemon::Docker29, "docker-29"),
+            (Daemon::Containerd1, "containerd-1.7"),
+            (Daemon::Containerd2, "containerd-2"),
+        ] {
+            for (lower, file) in [
+                (Some(&lower), format!("{name}.tar")),
+                (None, format!("{name}-whole.tar")),
+            ] {
+                let expected = std::fs::read(pair.join(&file)).unwrap();
+                let export = Export::new(daemon, written(&expected));
+                let mut bytes = Vec::new();
+                tar::write(&layer(lower, &upper, daemon), &export, &mut bytes).unwrap();
+                if bytes == expected {
+                    same += 1;
+                } else {
+                    // To be looked at.
+                    std::fs::write(pair.join(format!("{file}.ours")), bytes).unwrap();
+                    others.push(format!("{} {file}", pair.display()));
+                }
+            }
+        }
+        let found = changes(&lower, &upper);
+        let size = std::fs::read_to_string(pair.join("size")).unwrap();
+        if changes_size(&upper, &found).to_string() != size.trim() {
+            others.push(format!("{} size", pair.display()));
+        }
+    }
+    eprintln!("{same} the same; others: {others:#?}");
+    assert!(others.is_empty());
 }

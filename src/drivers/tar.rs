@@ -1,6 +1,6 @@
 //! Layers as tar archives: whiteouts are files named `.wh.NAME`. Bytes are those of the daemon.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
@@ -62,7 +62,8 @@ impl Export {
 /// Writes a layer as the daemon does, to the byte.
 pub fn write(entries: &[LayerEntry], export: &Export, to: impl Write) -> Result<(), Unwritable> {
     let mut archive = Writer::new(to);
-    let mut links = BTreeSet::new();
+    // The type and the device number of what hard links lead to: their headers have them too.
+    let mut types: BTreeMap<&str, (Kind, i64, i64)> = BTreeMap::new();
     for entry in entries {
         let path = entry.path.trim_start_matches('/');
         let (mut header, pieces) = match &entry.content {
@@ -90,7 +91,6 @@ pub fn write(entries: &[LayerEntry], export: &Export, to: impl Write) -> Result<
                 (header, &pieces[..])
             }
             LayerContent::Link(attributes, target) => {
-                links.insert(entry.path.clone());
                 let mut header = export.header(Kind::Link, path, attributes);
                 header.link = target.as_bytes().to_vec();
                 (header, &[][..])
@@ -109,18 +109,16 @@ pub fn write(entries: &[LayerEntry], export: &Export, to: impl Write) -> Result<
                 (header, &[][..])
             }
             LayerContent::HardLink(attributes, target) => {
-                // Its mode has the type of the file.
-                let kind = if links.contains(target) {
-                    Kind::Link
-                } else {
-                    Kind::File
-                };
+                let of = types.get(&**target).copied();
+                let (kind, major, minor) = of.unwrap_or((Kind::File, 0, 0));
                 let mut header = export.header(kind, path, attributes);
                 header.kind = Kind::HardLink;
+                (header.major, header.minor) = (major, minor);
                 header.link = target.trim_start_matches('/').as_bytes().to_vec();
                 (header, &[][..])
             }
         };
+        types.insert(&entry.path, (header.kind, header.major, header.minor));
         for (name, value) in &entry.xattrs {
             let key = [XATTR, name.as_bytes()].concat();
             header.records.insert(key, value.to_vec());

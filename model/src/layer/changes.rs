@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{Content, Entry, Tree};
+use super::{Content, Daemon, Entry, Tree};
+use crate::zpl::znode::Special;
 
 /// The attribute that Docker and containerd look at, of all extended ones.
 pub const CAPABILITY: &str = "security.capability";
@@ -58,13 +59,17 @@ pub(super) fn differ_in_status(lower: &Entry, upper: &Entry) -> bool {
 
 /// Whether two entries at one path count as different: in their status, or, unless they are directories, in
 /// size or time (`statDifferent` of Docker). Content is never read, so a change that keeps size and time is
-/// not seen.
-fn differ(lower: &Entry, upper: &Entry) -> bool {
+/// not seen. Docker up to 28 takes block devices and sockets for directories here: their types have its bit.
+fn differ(lower: &Entry, upper: &Entry, daemon: Daemon) -> bool {
+    let is_directory = match upper.content {
+        Content::Directory => true,
+        Content::Special(Special::BlockDevice(..) | Special::Socket) => daemon != Daemon::Docker29,
+        _ => false,
+    };
     let same_second = lower.mtime.0 == upper.mtime.0;
     let same_time =
         same_second && (lower.mtime.1 == upper.mtime.1 || lower.mtime.1 == 0 || upper.mtime.1 == 0);
-    differ_in_status(lower, upper)
-        || (!is_directory(upper) && (!same_time || lower.size != upper.size))
+    differ_in_status(lower, upper) || (!is_directory && (!same_time || lower.size != upper.size))
 }
 
 pub(super) fn is_directory(entry: &Entry) -> bool {
@@ -81,9 +86,16 @@ pub(super) fn above(path: &str) -> Option<&str> {
     }
 }
 
-/// What the upper tree changes of the lower one, sorted by path. The roots themselves are not compared.
+/// What the upper tree changes of the lower one for Docker up to 28, sorted by path. The roots themselves are
+/// not compared.
 #[must_use]
 pub fn changes(lower: &Tree, upper: &Tree) -> Vec<Change> {
+    changes_for(lower, upper, Daemon::Docker26)
+}
+
+/// The same for a version of Docker.
+#[must_use]
+pub fn changes_for(lower: &Tree, upper: &Tree, daemon: Daemon) -> Vec<Change> {
     let (old, new) = (by_path(lower), by_path(upper));
     let mut found: BTreeMap<&str, Kind> = BTreeMap::new();
     for (&path, entry) in new.iter().filter(|(path, _)| **path != "/") {
@@ -91,7 +103,7 @@ pub fn changes(lower: &Tree, upper: &Tree) -> Vec<Change> {
             None => {
                 found.insert(path, Kind::Added);
             }
-            Some(before) if differ(before, entry) => {
+            Some(before) if differ(before, entry, daemon) => {
                 found.insert(path, Kind::Modified);
             }
             Some(_) => {}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::changes::CAPABILITY;
-use super::{Change, Content, Daemon, Entry, Kind, Tree, changes};
+use super::{Change, Content, Daemon, Entry, Kind, Tree, changes_for};
 use crate::dmu::data::Piece;
 use crate::zpl::znode::Special;
 
@@ -140,7 +140,7 @@ pub fn layer(lower: Option<&Tree>, upper: &Tree, daemon: Daemon) -> Vec<LayerEnt
     if daemon.is_containerd() {
         return super::differences::export(lower, upper, daemon);
     }
-    let mut found = changes(lower.unwrap_or(&Tree::default()), upper);
+    let mut found = changes_for(lower.unwrap_or(&Tree::default()), upper, daemon);
     if lower.is_none() {
         // A whole tree is packed as a walk comes by it: `a/b` before `a-b`.
         found.sort_by(|a, b| a.path.split('/').cmp(b.path.split('/')));

@@ -13,7 +13,7 @@ mod export;
 mod member;
 
 pub use apply::{ApplyError, plan};
-pub use changes::{CAPABILITY, Change, Kind, changes, changes_size};
+pub use changes::{CAPABILITY, Change, Kind, changes, changes_for, changes_size};
 pub use daemon::Daemon;
 pub use differences::differences;
 pub use export::{Attributes, LayerContent, LayerEntry, export, layer};
