@@ -2,6 +2,7 @@
 //! says how what is compared here was made.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use sha2::{Digest, Sha256};
 use ztwin::archive::{Kind, Reader};
@@ -72,6 +73,34 @@ fn hex(bytes: &[u8]) -> String {
         write!(text, "{byte:02x}").unwrap();
         text
     })
+}
+
+#[test]
+fn every_beginning_of_an_archive_is_read_as_go_reads_it() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/layers");
+    let whole = std::fs::read(directory.join("cut.tar")).unwrap();
+    let listed = std::fs::read_to_string(directory.join("cut")).unwrap();
+    let mut next = 0;
+    for line in listed.lines() {
+        let (range, outcome) = line.split_once(' ').unwrap();
+        let (start, end) = range.split_once("..").unwrap();
+        let [start, end]: [usize; 2] = [start, end].map(|it| it.parse().unwrap());
+        assert_eq!(start, next);
+        for len in start..=end {
+            let told = listing(&whole[..len]);
+            let (before, last) = match told.trim_end().rsplit_once('\n') {
+                Some((before, last)) => (before.lines().count(), last),
+                None => (0, told.trim_end()),
+            };
+            let last = match last.split_once(" error ") {
+                Some((_, error)) => format!("error {error}"),
+                None => last.to_owned(),
+            };
+            assert_eq!(format!("{before} {last}"), outcome, "{len} bytes");
+        }
+        next = end + 1;
+    }
+    assert_eq!(next, whole.len() + 1);
 }
 
 /// Archives that somebody made with Go's own listing of them, in a directory and a file.

@@ -62,6 +62,13 @@ fn listing(tree: &Tree) -> Vec<String> {
             }
         })
         .collect();
+    for entry in &tree.entries {
+        let path = entry.path.trim_start_matches('/');
+        for (name, value) in &entry.xattrs {
+            let digits: String = value.iter().map(|byte| format!("{byte:02x}")).collect();
+            lines.push(format!("{path} x {name} {digits}"));
+        }
+    }
     lines.sort();
     lines
 }

@@ -10,6 +10,10 @@ shift 2
 listing() {
     find . \( -type d -printf '%P d %m %U:%G\n' -o -type l -printf '%P l %m %U:%G %n -> %l\n' \
         -o -type f -printf '%P f %m %U:%G %n %s\n' -o -printf '%P %y %m %U:%G %n\n' \) | sort
+    # Extended attributes.
+    find . -type f -exec getfattr -d -m - -e hex {} + 2> /dev/null |
+        sed -n 's|^# file: |F |p; s|^\([a-z].*\)=0x\(.*\)$|X \1 \2|p' |
+        awk '$1 == "F" { file = $2 } $1 == "X" { print file, "x", $2, $3 }' | sort
 }
 
 for archive in "$archives"/*.tar; do

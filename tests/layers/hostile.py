@@ -186,6 +186,12 @@ CASES = {
     "unknown-attribute": [xattr("f", "nonsense", b"y")],
 }
 
+# Of this one every beginning is read.
+CASES_CUT = [directory("d/"), records(path=b"long" * 40) + file("cut", b"a" * 700),
+             CASES["sparse"][0], link("l", "cut"), file("last", b"z" * 30)]
+with open(os.path.join(sys.argv[1], "..", "cut.tar"), "wb") as out:
+    out.write(b"".join(CASES_CUT) + bytes(1024))
+
 for case, entries in CASES.items():
     with open(os.path.join(sys.argv[1], case + ".tar"), "wb") as out:
         out.write(b"".join(entries) + bytes(1024))

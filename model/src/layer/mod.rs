@@ -11,6 +11,7 @@ mod daemon;
 mod differences;
 mod export;
 mod member;
+pub mod overlay;
 
 pub use apply::{ApplyError, plan};
 pub use changes::{CAPABILITY, Change, Kind, changes, changes_for, changes_size};

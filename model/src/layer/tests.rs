@@ -255,3 +255,114 @@ fn names_are_taken_as_go_takes_them() {
     assert!(!is_local(""));
     assert!(!is_local("/a"));
 }
+
+/// Trees of a few names, drawn from a number.
+fn drawn(mut seed: u64) -> Tree {
+    let mut next = |most: u64| {
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) % most
+    };
+    let mut entries: BTreeMap<String, Entry> = BTreeMap::new();
+    for _ in 0..12 {
+        let depth = next(3) + 1;
+        let mut path = String::new();
+        for level in 0..depth {
+            path = format!(
+                "{path}/{}",
+                ["a", "b", "a-b"][usize::try_from(next(3)).unwrap()]
+            );
+            if level + 1 < depth {
+                let there = entries
+                    .entry(path.clone())
+                    .or_insert_with(|| directory(&path));
+                if !matches!(there.content, Content::Directory) {
+                    break;
+                }
+            }
+        }
+        entries
+            .entry(path.clone())
+            .or_insert_with(|| match next(3) {
+                0 => directory(&path),
+                _ => file(&path, next(4) + 1),
+            });
+    }
+    let mut tree = tree(entries.into_values().collect());
+    for (index, entry) in tree.entries.iter_mut().enumerate() {
+        // Times tell contents apart, and objects are no links of each other.
+        entry.mtime = (i64::try_from(entry.object).unwrap(), 0);
+        entry.object = 100 + index as u64;
+    }
+    tree
+}
+
+/// What of a tree does not hang on how it was made.
+fn looks(tree: &Tree) -> Vec<(String, Content)> {
+    let entries = tree.entries.iter();
+    entries
+        .map(|it| (it.path.to_string(), it.content.clone()))
+        .collect()
+}
+
+#[test]
+fn all_forms_of_a_layer_make_the_same_tree() {
+    for seed in 0..2000 {
+        let (lower, upper) = (drawn(seed), drawn(seed + 10_000));
+        for daemon in Daemon::ALL {
+            let layer = layer(Some(&lower), &upper, daemon);
+            let unpacked = overlay::unpack(&layer);
+            // What replaces a directory hides it by being there; a directory in place of a file is whole.
+            let shown = overlay::shown(&lower, &unpacked);
+            assert_eq!(looks(&shown), looks(&upper), "{daemon:?} {seed}");
+            // And back: devices become whiteouts again.
+            let whole = export(&unpacked, &changes(&Tree::default(), &unpacked));
+            let gone = |layer: &[LayerEntry]| -> Vec<String> {
+                let gone = layer
+                    .iter()
+                    .filter(|it| it.content == LayerContent::Whiteout);
+                let mut gone: Vec<String> = gone.map(|it| it.path.to_string()).collect();
+                gone.sort();
+                gone
+            };
+            assert_eq!(gone(&overlay::pack(&whole)), gone(&layer));
+        }
+    }
+}
+
+#[test]
+fn an_opaque_directory_is_an_attribute_in_overlayfs() {
+    let lower = tree(vec![directory("/d"), file("/d/old", 1), file("/e", 2)]);
+    let attributes = Attributes {
+        mode: 0o755,
+        uid: 0,
+        gid: 0,
+        mtime: 3,
+    };
+    let layer = [
+        LayerEntry::new("/d", LayerContent::Directory(attributes)),
+        LayerEntry::new("/d", LayerContent::Opaque),
+        LayerEntry::new("/e", LayerContent::Whiteout),
+    ];
+    let unpacked = overlay::unpack(&layer);
+    assert!(overlay::is_opaque(unpacked.get("/d").unwrap()));
+    assert!(overlay::is_whiteout(unpacked.get("/e").unwrap()));
+    let paths: Vec<String> = looks(&overlay::shown(&lower, &unpacked))
+        .into_iter()
+        .map(|it| it.0)
+        .collect();
+    assert_eq!(paths, ["/", "/d"]);
+    let mut directory = LayerEntry::new("/d", LayerContent::Directory(attributes));
+    directory
+        .xattrs
+        .insert(overlay::OPAQUE_ATTRIBUTE.into(), "y".into());
+    let device = LayerEntry::new(
+        "/e",
+        LayerContent::Special(
+            attributes,
+            crate::zpl::znode::Special::CharacterDevice(0, 0),
+        ),
+    );
+    assert_eq!(overlay::pack(&[directory, device]), layer);
+}
