@@ -1,7 +1,11 @@
 #!/usr/bin/env python3
-"""Writes the archives that try to do harm, or are odd, into a directory: hostile.py DIRECTORY."""
+"""Writes the archives that try to do harm, or are odd, into a directory: hostile.py DIRECTORY.
+
+hostile.py DIRECTORY COUNT SEED writes archives drawn at random instead.
+"""
 
 import os
+import random
 import sys
 
 
@@ -175,6 +179,32 @@ CASES = {
     "sparse-lies": [records(**{"GNU.sparse.major": b"1", "GNU.sparse.minor": b"0", "GNU.sparse.name": b"s",
                                "GNU.sparse.realsize": b"10"})
                     + header("GNUSparseFile.0/s", size=512 + 3) + pad(b"1\n4096\n3\n") + pad(b"abc")],
+    # What the daemons' own tests try.
+    "suite-two-absolute-links": [directory("etc"), directory("dummy"), link("dummy/etc", "/etc"),
+                                 link("local", "/dummy/etc"), file("dummy/etc/unbroken"), file("local/too")],
+    "suite-absolute-up-and-down": [directory("dummy"), link("local", "/dummy/../etc"), file("/local/unbroken")],
+    "suite-relative-then-absolute": [directory("dummy"), link("dummy/etc", "/etc"), link("local", "./dummy/etc"),
+                                     file("local/unbroken")],
+    "suite-emptied-through-link": [file("absolute/passwd", b"")],
+    "suite-hard-link-through-far-link": [directory("b"), link("b/d", "../../etc"), hard("b/p", "/b/d/passwd")],
+    "suite-hard-link-up-and-down": [directory("b"), directory("down"), link("b/d", "../down/../../etc"),
+                                    hard("b/p", "/b/d/passwd")],
+    "suite-hard-link-far-up": [hard("p", "../../../../../etc/passwd")],
+    "suite-link-named-parent": [link("..", "/etc/"), hard("p", "/etc/passwd")],
+    "suite-link-named-nothing": [link("", "/etc/"), hard("p", "/etc/passwd")],
+    "suite-link-named-up": [link("local/sub/..", "/etc/"), hard("/local/p", "/etc/passwd")],
+    "suite-link-over-directory": [link("dir", "/etc"), hard("/dir/p", "/etc/passwd")],
+    "suite-relative-link-over-directory": [link("dir", "../../etc"), hard("/dir/p", "/etc/passwd")],
+    "suite-directory-over-link": [directory("/absolute/"), hard("/absolute/p", "/etc/passwd")],
+    "suite-file-over-hard-link": [hard("dir/p", "/etc/passwd"), file("dir/p", b"different")],
+    "suite-whiteout-of-link": [file(".wh.absolute", b"")],
+    "suite-whiteout-then-file-through-link": [file(".wh.etc", b""), file("absolute/passwd", b"new")],
+    "suite-whiteouts-and-more": [file(".bay"), file(".wh.dir", b""), directory("etc/"), file("etc/.bce"),
+                                 file("etc/.wh..wh..opq", b""), directory("etc/cde/"), file("etc/cde/efg")],
+    "suite-opaque-root-then-files": [file(".abc"), file(".wh..wh..opq", b""), file("foobar")],
+    "suite-links-and-link-to-link": [link("a", "b"), link("b", "a"), file("a/x")],
+    "suite-hard-link-of-link-of-link": [link("s", "relative"), hard("h", "s"), hard("h2", "h")],
+    "suite-dangling-parent": [file("dangling/p/q")],
     # Special files and attributes.
     "devices": [header("c", "3", dev=(1, 3)), header("b", "4", mode=0o660, dev=(8, 17)), header("p", "6")],
     "device-over-file": [header("etc/passwd", "3", dev=(0, 0))],
@@ -186,11 +216,34 @@ CASES = {
     "unknown-attribute": [xattr("f", "nonsense", b"y")],
 }
 
-# Of this one every beginning is read.
-CASES_CUT = [directory("d/"), records(path=b"long" * 40) + file("cut", b"a" * 700),
-             CASES["sparse"][0], link("l", "cut"), file("last", b"z" * 30)]
-with open(os.path.join(sys.argv[1], "..", "cut.tar"), "wb") as out:
-    out.write(b"".join(CASES_CUT) + bytes(1024))
+def drawn():
+    """An archive of a few entries whose names get in each other's way."""
+    word = lambda: random.choice(["etc", "dir", "sub", "absolute", "relative", "out", "dangling", "new", "passwd",
+                                  ".wh.old", ".wh.dir", ".wh.new", ".wh.sub", ".wh..wh..opq", "..", "x", "old"])
+    name = lambda: random.choice(["", "", "", "/", "./"]) + "/".join(word() for _ in range(random.choice([1, 1, 2, 2, 3])))
+    for _ in range(random.randrange(1, 7)):
+        kind = random.randrange(8)
+        if kind < 3:
+            yield file(name(), random.choice([b"", b"new"]), mode=random.choice([0o644, 0o4711]))
+        elif kind < 5:
+            yield directory(name(), mode=random.choice([0o755, 0o700]), uid=random.choice([0, 9]))
+        elif kind < 6:
+            yield link(name(), random.choice(["/", "../", ""]) + name().strip("/"))
+        elif kind < 7:
+            yield hard(name(), name())
+        else:
+            yield header(name(), random.choice("346"), dev=(1, 3))
+
+
+if len(sys.argv) == 2:
+    # Of this one every beginning is read.
+    cut = [directory("d/"), records(path=b"long" * 40) + file("cut", b"a" * 700), CASES["sparse"][0], link("l", "cut"),
+           file("last", b"z" * 30)]
+    with open(os.path.join(sys.argv[1], "..", "cut.tar"), "wb") as out:
+        out.write(b"".join(cut) + bytes(1024))
+else:
+    random.seed(int(sys.argv[3]))
+    CASES = {"%06d" % number: list(drawn()) for number in range(int(sys.argv[2]))}
 
 for case, entries in CASES.items():
     with open(os.path.join(sys.argv[1], case + ".tar"), "wb") as out:
