@@ -98,8 +98,9 @@ impl Image {
             let stored = store.get(&layer.path).map_err(|error| failure(&error))?;
             total += stored.map_or(0, |stored| stored.len);
         }
-        // Room for what compresses ten times; a device takes no memory for what is not written.
-        let needed = (total.saturating_mul(10) >> 30).saturating_add(1) << 30;
+        // ZFS wants room for 24 times of what is being written, and what is packed unpacks to some times of
+        // its size. A device takes no memory for what is not written.
+        let needed = (total.saturating_mul(128) >> 30).saturating_add(1) << 30;
         let pool = Pool {
             recordsize: self.recordsize.clone(),
             compression: self.compression.clone(),

@@ -32,7 +32,7 @@ for archive in "$archives"/*.tar; do
         ln -s nowhere dangling
         listing > ../before
         echo "== $(basename "$archive" .tar) ${named%%=*}"
-        if told=$("${named#*=}" apply "$scratch/root" < "$archive" 2> ../said); then
+        if told=$(timeout 10 "${named#*=}" apply "$scratch/root" < "$archive" 2> ../said); then
             echo "applied $told"
             listing | diff ../before - | grep '^[<>]' || true
         else
