@@ -418,7 +418,7 @@ impl Objset {
             .and_then(|it| self.get(it))
             .map(|it| &it.body)
         {
-            for (name, &object) in entries.iter() {
+            for (name, &object) in entries {
                 if let Some(Body::File(blocks)) = self.get(object).map(|it| &it.body) {
                     all.insert(name.clone(), bytes(&blocks.read(0, u64::MAX)));
                 }

@@ -140,11 +140,21 @@ pub fn plan(
         if let Some(path) = plan.member(member)?
             && member.content == MemberContent::Directory
         {
+            let path = match daemon {
+                Daemon::Docker29 => path,
+                // They go by the name once more.
+                _ => rooted(&member.name),
+            };
             times.push((path, member.attributes.mtime));
         }
     }
     for (path, mtime) in times {
-        let Found::At(path) = plan.find(&path, Follow::All)? else {
+        let found = if daemon.is_containerd() {
+            Found::At(plan.resolve(&path)?)
+        } else {
+            plan.find(&path, Follow::All)?
+        };
+        let Found::At(path) = found else {
             return Err(call(&path, Errno::ENOENT));
         };
         if !plan.now.contains_key(&*path) {
@@ -255,7 +265,11 @@ impl<'a> Plan<'a> {
                 _ => {}
             }
             let next = join(&here, &name);
-            let Some(target) = self.now.get(&*next).and_then(|node| node.target.as_ref()) else {
+            let node = self.now.get(&*next);
+            let Some(target) = node.and_then(|node| node.target.as_ref()) else {
+                if node.is_some_and(|node| node.kind != FileKind::Directory) && !left.is_empty() {
+                    return Err(call(path, Errno::ENOTDIR));
+                }
                 here = next;
                 continue;
             };
@@ -414,11 +428,17 @@ impl<'a> Plan<'a> {
         if !is_docker_29 && path != "/" {
             self.make_by_kernel(&directory)?;
         }
-        if path[1..].starts_with(META) {
-            if path[1..].starts_with(LINKS) && matches!(member.content, MemberContent::File(_)) {
+        // Up to 28 they are known by names that do not start with `/`.
+        let name = if is_docker_29 {
+            path[1..].to_owned()
+        } else {
+            clean(&member.name)
+        };
+        if name.starts_with(META) {
+            if name.starts_with(LINKS) && matches!(member.content, MemberContent::File(_)) {
                 self.linked.insert(last.clone(), member);
             }
-            if path[1..] != *OPAQUE {
+            if name != OPAQUE {
                 return Ok(None);
             }
         }
