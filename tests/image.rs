@@ -1,5 +1,10 @@
 //! `ztwin image`: what it reads, what it says of it, and what it refuses.
 
+#![allow(
+    clippy::format_collect,
+    reason = "texts of tests are short, and read better in one expression"
+)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
@@ -16,6 +21,9 @@ fn sha256(bytes: &[u8]) -> String {
     let digest = Sha256::digest(bytes);
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+/// Files by their paths.
+type Files = BTreeMap<String, Vec<u8>>;
 
 /// An archive: names with contents; one that ends in `/` is a directory, ` -> ` makes a link.
 fn archive(entries: &[(&str, &str)]) -> Vec<u8> {
@@ -71,7 +79,7 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
 /// The files of an OCI layout.
 #[derive(Default)]
 struct Layout {
-    files: BTreeMap<String, Vec<u8>>,
+    files: Files,
     manifests: Vec<Value>,
 }
 
@@ -121,7 +129,7 @@ impl Layout {
         self.manifests.push(manifest);
     }
 
-    fn files(mut self) -> BTreeMap<String, Vec<u8>> {
+    fn files(mut self) -> Files {
         let index = json!({"schemaVersion": 2, "manifests": self.manifests});
         self.files
             .insert("index.json".into(), index.to_string().into());
@@ -132,7 +140,7 @@ impl Layout {
 }
 
 /// A layout of one image.
-fn layout(layers: &[Vec<u8>], pack: fn(&[u8]) -> Vec<u8>) -> BTreeMap<String, Vec<u8>> {
+fn layout(layers: &[Vec<u8>], pack: fn(&[u8]) -> Vec<u8>) -> Files {
     let mut layout = Layout::default();
     let manifest = layout.manifest(layers, pack);
     let named = json!({"org.opencontainers.image.ref.name": "app:1"});
@@ -141,7 +149,7 @@ fn layout(layers: &[Vec<u8>], pack: fn(&[u8]) -> Vec<u8>) -> BTreeMap<String, Ve
 }
 
 /// What `docker save` wrote up to version 24.
-fn saved(layers: &[Vec<u8>]) -> BTreeMap<String, Vec<u8>> {
+fn saved(layers: &[Vec<u8>]) -> Files {
     let ids: Vec<String> = layers
         .iter()
         .map(|it| format!("sha256:{}", sha256(it)))
@@ -154,14 +162,13 @@ fn saved(layers: &[Vec<u8>]) -> BTreeMap<String, Vec<u8>> {
         .collect();
     let manifest =
         json!([{"Config": name, "RepoTags": ["docker.io/library/app:1"], "Layers": paths}]);
-    let mut files: BTreeMap<String, Vec<u8>> =
-        paths.into_iter().zip(layers.iter().cloned()).collect();
+    let mut files: Files = paths.into_iter().zip(layers.iter().cloned()).collect();
     files.insert(name, config.into());
     files.insert("manifest.json".into(), manifest.to_string().into());
     files
 }
 
-fn tar(files: &BTreeMap<String, Vec<u8>>) -> Vec<u8> {
+fn tar(files: &Files) -> Vec<u8> {
     let mut writer = Writer::new(Vec::new());
     for (name, bytes) in files {
         let mut header = Header::new(Kind::File, name.as_str());
@@ -182,7 +189,7 @@ impl Place {
         self.0.path().join(name)
     }
 
-    fn directory(&self, files: &BTreeMap<String, Vec<u8>>) -> PathBuf {
+    fn directory(&self, files: &Files) -> PathBuf {
         let root = self.path("image");
         for (name, bytes) in files {
             let path = root.join(name);
@@ -225,7 +232,7 @@ impl Place {
 
 #[test]
 fn every_form_of_an_image_tells_the_same() {
-    let forms: [(&str, BTreeMap<String, Vec<u8>>); 4] = [
+    let forms: [(&str, Files); 4] = [
         ("gzip", layout(&layers(), gzip)),
         ("zstd", layout(&layers(), zstd)),
         ("plain", layout(&layers(), <[u8]>::to_vec)),
@@ -464,7 +471,7 @@ fn damage_is_told() {
     let whole = layout(&layers(), gzip);
     let largest = whole.iter().max_by_key(|(_, bytes)| bytes.len()).unwrap();
     let name = largest.0.clone();
-    let changed = |change: &dyn Fn(&mut BTreeMap<String, Vec<u8>>)| {
+    let changed = |change: &dyn Fn(&mut Files)| {
         let mut files = whole.clone();
         change(&mut files);
         let place = Place::new();

@@ -5,6 +5,10 @@
 //! nothing is tested where that is one without Docker. `ZTWIN_IMAGE` names another image than the small one
 //! that is made here.
 #![cfg(feature = "real-pool")]
+#![allow(
+    clippy::format_collect,
+    reason = "texts of tests are short, and read better in one expression"
+)]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -120,7 +124,7 @@ fn small() -> Vec<u8> {
             .device(Kind::Character, "null", 1, 3)
             .device(Kind::Block, "disk", 8, 17)
             .device(Kind::Fifo, "var/fifo", 0, 0)
-            .file("zeros", &[0; 200_000])
+            .file("zeros", &vec![0; 200_000])
             .finish(),
         Layer::new()
             .directory("etc/")

@@ -1,6 +1,11 @@
 //! Archives that try to do harm, or are odd: each daemon's own code was run on them, and the model has to do
 //! the same. `tests/layers/README.md` says how the outcomes were made.
 
+#![allow(
+    clippy::format_collect,
+    reason = "texts of tests are short, and read better in one expression"
+)]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;

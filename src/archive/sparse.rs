@@ -85,7 +85,7 @@ pub(super) fn from_contents(contents: &mut impl Read) -> Result<(Map, u64), Erro
             }
             let mut block = [0; BLOCK];
             contents.read_exact(&mut block).map_err(Error::from_exact)?;
-            lines += block.iter().filter(|&&byte| byte == b'\n').count();
+            lines += block.split(|&byte| byte == b'\n').count() - 1;
             bytes.extend_from_slice(&block);
         }
         Ok(())
@@ -140,7 +140,7 @@ pub(super) fn from_block<R: Read>(
         let mut more = [0; BLOCK];
         source.exact(&mut more)?;
         // 21 stretches, and the byte that says whether others follow.
-        entries = more[..21 * 24 + 1].to_vec();
+        entries = more[..=21 * 24].to_vec();
         read += BLOCK;
         if read >= LONGEST {
             return Err(Error::SparseTooLong);

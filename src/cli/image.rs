@@ -1,7 +1,8 @@
 //! `ztwin image`: an image of a container as a trace, and what its layers cost.
 
+use std::fmt::Write as _;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use ztwin_model::Release;
@@ -132,7 +133,7 @@ impl Image {
         played.map_err(|error| failure(&error))
     }
 
-    fn write(&self, path: &PathBuf, played: &Played) -> Result<(), Failure> {
+    fn write(&self, path: &Path, played: &Played) -> Result<(), Failure> {
         let write = |path: PathBuf, bytes: &[u8]| {
             let made = path.parent().map_or(Ok(()), fs::create_dir_all);
             let written = made.and_then(|()| fs::write(&path, bytes));
@@ -144,7 +145,7 @@ impl Image {
                 write(path, bytes)?;
             }
         }
-        write(path.clone(), played.trace.to_string().as_bytes())
+        write(path.to_owned(), played.trace.to_string().as_bytes())
     }
 }
 
@@ -226,9 +227,10 @@ fn table(found: &Found, costs: &[Cost], exact: bool) -> String {
     for [name, figures @ .., made_by] in &rows {
         let mut line = format!("{name:<0$}", widths[0]);
         for (figure, width) in figures.iter().zip(&widths[1..]) {
-            line.push_str(&format!("  {figure:>width$}"));
+            // Writing to a string does not fail.
+            let _ = write!(line, "  {figure:>width$}");
         }
-        line.push_str(&format!("  {made_by}"));
+        let _ = write!(line, "  {made_by}");
         text.push_str(line.trim_end());
         text.push('\n');
     }

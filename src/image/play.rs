@@ -83,7 +83,10 @@ fn unpack(
         source,
     };
     let failed = |source: io::Error| {
-        if source.get_ref().is_some_and(|it| it.is::<TooLong>()) {
+        let is_too_long = source
+            .get_ref()
+            .is_some_and(<dyn std::error::Error + Send + Sync>::is::<TooLong>);
+        if is_too_long {
             Error::TooLarge {
                 layer: number,
                 most,
@@ -127,7 +130,7 @@ fn unpack(
     if let Form::Unread(how) = form {
         return Err(Error::Compression { layer: number, how });
     }
-    let plain = decoder(form, whole).map_err(failed)?;
+    let plain = decoder(form, whole);
     let limited = Limited::new(plain, *left);
     let mut summed = Summed::new(limited, layer.diff_id.sum());
     let members = tar::read(&mut summed).map_err(|source| match source {

@@ -100,8 +100,8 @@ impl Store {
             }
             form => {
                 let mut bytes = Vec::new();
-                let unpacked = decoder(form, Box::new(BufReader::new(file)))
-                    .and_then(|from| Limited::new(from, most).read_to_end(&mut bytes));
+                let from = decoder(form, Box::new(BufReader::new(file)));
+                let unpacked = Limited::new(from, most).read_to_end(&mut bytes);
                 unpacked.map_err(|error| no_image(format!("it cannot be unpacked: {error}")))?;
                 let files = index(path, &bytes[..])?;
                 Place::Archive(files, Some(bytes.into()))
@@ -146,18 +146,15 @@ impl Store {
                 let Some(&(offset, len)) = files.get(&name) else {
                     return Ok(None);
                 };
-                let bytes: Box<dyn Read> = match unpacked {
-                    Some(bytes) => {
-                        // The index was made from these bytes.
-                        let [start, end] =
-                            [offset, offset + len].map(|at| usize::try_from(at).unwrap_or(0));
-                        Box::new(io::Cursor::new(bytes.slice(start..end)))
-                    }
-                    None => {
-                        let mut file = File::open(&self.path).map_err(read)?;
-                        file.seek(SeekFrom::Start(offset)).map_err(read)?;
-                        Box::new(file.take(len))
-                    }
+                let bytes: Box<dyn Read> = if let Some(bytes) = unpacked {
+                    // The index was made from these bytes.
+                    let [start, end] =
+                        [offset, offset + len].map(|at| usize::try_from(at).unwrap_or(0));
+                    Box::new(io::Cursor::new(bytes.slice(start..end)))
+                } else {
+                    let mut file = File::open(&self.path).map_err(read)?;
+                    file.seek(SeekFrom::Start(offset)).map_err(read)?;
+                    Box::new(file.take(len))
                 };
                 Ok(Some(Stored { len, bytes }))
             }

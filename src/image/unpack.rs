@@ -41,15 +41,15 @@ pub(super) fn form(start: &[u8]) -> Form {
 }
 
 /// The stream without its compression.
-pub(super) fn decoder(form: Form, from: Box<dyn Read>) -> io::Result<Box<dyn Read>> {
-    Ok(match form {
+pub(super) fn decoder(form: Form, from: Box<dyn Read>) -> Box<dyn Read> {
+    match form {
         Form::Gzip => Box::new(MultiGzDecoder::new(from)),
         Form::Zstd => Box::new(Frames {
             from: Some(from),
             current: None,
         }),
         Form::Plain | Form::Unread(_) => from,
-    })
+    }
 }
 
 /// Frames of zstd, one after the other.
