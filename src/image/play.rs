@@ -284,7 +284,9 @@ pub fn play(
     stage.prose("");
     stage.prose("What each layer costs.");
     stage.prose("");
-    stage.step(&["zpool", "sync", "tank"])?;
+    // It closes the transaction group; behind a `zpool sync` `ztwin diff` would look at everything first, and
+    // mount each layer for that.
+    stage.step(&["zfs", "snapshot", &format!("{root}@unpacked")])?;
     let columns = "name,used,referenced,logicalused";
     let listed = stage.step(&["zfs", "list", "-Hp", "-r", "-o", columns, root])?;
     for cost in &mut stage.played.costs {

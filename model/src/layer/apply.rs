@@ -248,6 +248,11 @@ impl<'a> Plan<'a> {
 
     /// Where a directory is for a daemon that follows links itself: what is missing counts as there.
     fn resolve(&self, path: &str) -> Result<String, ApplyError> {
+        self.resolve_and_tell(path).map(|(path, _)| path)
+    }
+
+    /// The same, and whether a link that starts at the root was on the way.
+    fn resolve_and_tell(&self, path: &str) -> Result<(String, bool), ApplyError> {
         let mut left: Vec<String> = path
             .rsplit('/')
             .filter(|name| !name.is_empty())
@@ -294,7 +299,7 @@ impl<'a> Plan<'a> {
                     .map(str::to_owned),
             );
         }
-        Ok(here)
+        Ok((here, is_absolute))
     }
 
     /// Everything below a path, in the order of its paths.
@@ -443,13 +448,13 @@ impl<'a> Plan<'a> {
             }
         }
         if is_docker_29 {
-            // A directory that is there keeps its name; only one that is not is looked for.
+            // A directory that can be reached keeps its name; only another one is looked for.
             let found = match self.find(&directory, Follow::All)? {
                 Found::At(found) => self.now.contains_key(&*found),
                 Found::Missing { .. } => false,
             };
-            let resolved = self.resolve(&directory)?;
-            if found {
+            let (resolved, is_absolute) = self.resolve_and_tell(&directory)?;
+            if found && !is_absolute {
                 return Ok(Some(path));
             }
             self.make_all(&resolved)?;
@@ -517,6 +522,10 @@ impl<'a> Plan<'a> {
             }
             self.remove(&real);
         }
+        // What was removed may have been a link on the way to it.
+        let Found::At(real) = self.find(&path, Follow::Way)? else {
+            return Err(call(&path, Errno::ENOENT));
+        };
         let source = match &member.content {
             MemberContent::HardLink(target)
                 if !self.daemon.is_containerd() && clean(target).starts_with(LINKS) =>
