@@ -533,6 +533,25 @@ fn a_bomb_is_defused() {
     );
     let (code, ..) = place.run(&image, &[]);
     assert_eq!(code, 0);
+    // A file that is all hole takes no room in its archive.
+    let records = b"22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n43 GNU.sparse.realsize=4611686018427387904\n";
+    let mut map = Header::new(Kind::Other(b'x'), "x");
+    map.size = i64::try_from(records.len()).unwrap();
+    let mut writer = Writer::new(Vec::new());
+    writer.entry(&map, &records[..]).unwrap();
+    let mut file = Header::new(Kind::File, "hole");
+    file.size = 512;
+    let mut contents = b"0\n".to_vec();
+    contents.resize(512, 0);
+    writer.entry(&file, &contents[..]).unwrap();
+    let bytes = writer.finish().unwrap();
+    let place = Place::new();
+    let image = place.directory(&layout(&[bytes], gzip));
+    assert!(
+        place
+            .refused(&image, &[])
+            .contains("to more than 8589934592 bytes")
+    );
 }
 
 #[test]

@@ -145,6 +145,13 @@ fn unpack(
     })?;
     io::copy(&mut summed, &mut io::sink()).map_err(failed)?;
     *left -= summed.count;
+    // Holes take no room in an archive, but a daemon writes them as zeros.
+    if unpacked_size(&members) > most {
+        return Err(Error::TooLarge {
+            layer: number,
+            most,
+        });
+    }
     let found = summed.sum.text();
     if found != layer.diff_id.text() {
         return Err(Error::DiffId {

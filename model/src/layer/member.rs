@@ -58,7 +58,9 @@ pub enum MemberContent {
 /// How many bytes a layer has for a daemon that unpacks it (`ApplyDiff` of Docker, `Apply` of containerd).
 #[must_use]
 pub fn unpacked_size(layer: &[Member]) -> u64 {
-    layer.iter().map(|member| member.size).sum()
+    // Sizes are only claims, and may be of any number.
+    let sizes = layer.iter().map(|member| member.size);
+    sizes.fold(0, u64::saturating_add)
 }
 
 /// A path from `/` without `.`, `..` and empty names; what leads out of the root stays there.
