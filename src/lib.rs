@@ -1,5 +1,6 @@
 //! The harness of ztwin: traces, programs, pools that can be driven, and their comparison.
 
+pub mod archive;
 pub mod capture;
 pub mod cli;
 pub mod compare;
@@ -8,6 +9,7 @@ pub mod exit;
 pub mod explain;
 pub mod generate;
 pub mod guest;
+pub mod image;
 pub mod pools;
 pub mod programs;
 pub mod sim;

@@ -42,6 +42,7 @@ fn help_texts() {
         ("check", &["check", "--help"]),
         ("diff", &["diff", "--help"]),
         ("record", &["record", "--help"]),
+        ("image", &["image", "--help"]),
         ("sim", &["sim", "--help"]),
     ] {
         let (code, out, err) = run(directory.path(), args);

@@ -6,6 +6,7 @@ mod check;
 mod diff;
 mod explain;
 mod failure;
+mod image;
 mod input;
 mod interrupt;
 mod junit;
@@ -48,6 +49,7 @@ enum Command {
     Record(record::Record),
     Explain(explain::Explain),
     Capture(capture::Capture),
+    Image(image::Image),
     Sim(sim::Sim),
     Vm(vm::Vm),
     #[command(hide = true)]
@@ -115,6 +117,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Record(record) => record.run(&mut context),
         Command::Explain(explain) => explain.run(&mut context),
         Command::Capture(capture) => capture.run(&mut context),
+        Command::Image(image) => image.run(&mut context),
         Command::Sim(sim) => return sim.run(),
         Command::SimNamespace(trial) => return trial.run(),
         Command::Vm(vm) => vm.run(&mut context),

@@ -30,6 +30,11 @@ impl Progress {
         self.0.inc(1);
     }
 
+    /// So many are done.
+    pub fn set(&self, done: usize) {
+        self.0.set_position(done as u64);
+    }
+
     /// Runs `print` with the bar out of its way.
     pub fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
         self.0.suspend(print)

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use ztwin_model::dmu::data::Piece;
 use ztwin_model::layer::{
-    Attributes, Change, Entry, Kind, LayerContent, LayerEntry, Tree, changes, export, plan,
+    Attributes, Change, Daemon, Entry, Kind, LayerContent, LayerEntry, Tree, changes, export,
+    members, plan,
 };
 use ztwin_model::zpl::op::FileKind;
 
@@ -662,7 +663,7 @@ fn put_onto(shell: &mut Shell<'_>, name: &str, layer: &[LayerEntry]) -> Done {
         Ok(tree) => tree,
         Err(errno) => return Ok(Err(errno.name().to_owned())),
     };
-    let calls = match plan(&Arc::from(name), &tree, layer) {
+    let calls = match plan(&Arc::from(name), &tree, &members(layer), Daemon::default()) {
         Ok(calls) => calls,
         Err(error) => return Ok(Err(error.to_string())),
     };
@@ -741,7 +742,7 @@ fn line(entry: &LayerEntry) -> String {
                 .map(|(major, minor)| format!(" {major}:{minor}"));
             told(kind, it, 0, &numbers.unwrap_or_default())
         }
-        LayerContent::HardLink(first) => {
+        LayerContent::HardLink(_, first) => {
             format!("h {path} => {}", first.trim_start_matches('/'))
         }
     }

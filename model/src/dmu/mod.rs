@@ -1,7 +1,9 @@
 //! Objects and blocks: block size, births, holes, sharing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+use bytes::Bytes;
 
 use crate::layer::{Content, Entry, Tree};
 use crate::maps::Radix;
@@ -398,9 +400,34 @@ impl Objset {
                     i64::try_from(znode.times.modification.seconds()).unwrap_or(i64::MAX),
                     0,
                 ),
+                xattrs: self.xattrs(znode),
             });
         }
         Tree { entries }
+    }
+
+    /// The extended attributes of an object, by their names.
+    fn xattrs(&self, znode: &Znode) -> BTreeMap<Arc<str>, Bytes> {
+        let bytes = |pieces: &[data::Piece]| Bytes::from(data::to_bytes(pieces));
+        let Some(xattrs) = znode.xattrs.as_deref() else {
+            return BTreeMap::new();
+        };
+        let mut all = BTreeMap::new();
+        if let Some(Body::Directory { entries, .. }) = xattrs
+            .directory
+            .and_then(|it| self.get(it))
+            .map(|it| &it.body)
+        {
+            for (name, &object) in entries {
+                if let Some(Body::File(blocks)) = self.get(object).map(|it| &it.body) {
+                    all.insert(name.clone(), bytes(&blocks.read(0, u64::MAX)));
+                }
+            }
+        }
+        for (name, value) in xattrs.inline.iter().flatten() {
+            all.insert(name.clone(), bytes(std::slice::from_ref(value)));
+        }
+        all
     }
 
     /// A copy whose blocks are all born in `txg`: what a clone is *not* (a planted fault).

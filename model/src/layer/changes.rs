@@ -1,9 +1,13 @@
 //! What changed from one tree to another, as Docker's drivers for plain file systems list it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{Content, Entry, Tree};
+use super::{Content, Daemon, Entry, Tree};
+use crate::zpl::znode::Special;
+
+/// The attribute that Docker and containerd look at, of all extended ones.
+pub const CAPABILITY: &str = "security.capability";
 
 /// A path that differs between two trees.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,20 +49,30 @@ fn by_path(tree: &Tree) -> BTreeMap<&str, &Entry> {
         .collect()
 }
 
-/// Whether two entries at one path count as different: type, mode, owner, group, or, unless both are
-/// directories, size or time (`statDifferent` of Docker). Content is never read, so a change that
-/// keeps size and time is not seen.
-fn differ(lower: &Entry, upper: &Entry) -> bool {
-    let same_second = lower.mtime.0 == upper.mtime.0;
-    let same_time =
-        same_second && (lower.mtime.1 == upper.mtime.1 || lower.mtime.1 == 0 || upper.mtime.1 == 0);
+/// Whether two entries at one path have another type, mode, owner, group, device number or capabilities.
+pub(super) fn differ_in_status(lower: &Entry, upper: &Entry) -> bool {
     lower.kind() != upper.kind()
         || lower.mode != upper.mode
         || (lower.uid, lower.gid) != (upper.uid, upper.gid)
-        || (!is_directory(upper) && (!same_time || lower.size != upper.size))
+        || lower.xattrs.get(CAPABILITY) != upper.xattrs.get(CAPABILITY)
 }
 
-fn is_directory(entry: &Entry) -> bool {
+/// Whether two entries at one path count as different: in their status, or, unless they are directories, in
+/// size or time (`statDifferent` of Docker). Content is never read, so a change that keeps size and time is
+/// not seen. Docker up to 28 takes block devices and sockets for directories here: their types have its bit.
+fn differ(lower: &Entry, upper: &Entry, daemon: Daemon) -> bool {
+    let is_directory = match upper.content {
+        Content::Directory => true,
+        Content::Special(Special::BlockDevice(..) | Special::Socket) => daemon != Daemon::Docker29,
+        _ => false,
+    };
+    let same_second = lower.mtime.0 == upper.mtime.0;
+    let same_time =
+        same_second && (lower.mtime.1 == upper.mtime.1 || lower.mtime.1 == 0 || upper.mtime.1 == 0);
+    differ_in_status(lower, upper) || (!is_directory && (!same_time || lower.size != upper.size))
+}
+
+pub(super) fn is_directory(entry: &Entry) -> bool {
     matches!(entry.content, Content::Directory)
 }
 
@@ -72,9 +86,16 @@ pub(super) fn above(path: &str) -> Option<&str> {
     }
 }
 
-/// What the upper tree changes of the lower one, sorted by path. The roots themselves are not compared.
+/// What the upper tree changes of the lower one for Docker up to 28, sorted by path. The roots themselves are
+/// not compared.
 #[must_use]
 pub fn changes(lower: &Tree, upper: &Tree) -> Vec<Change> {
+    changes_for(lower, upper, Daemon::Docker26)
+}
+
+/// The same for a version of Docker.
+#[must_use]
+pub fn changes_for(lower: &Tree, upper: &Tree, daemon: Daemon) -> Vec<Change> {
     let (old, new) = (by_path(lower), by_path(upper));
     let mut found: BTreeMap<&str, Kind> = BTreeMap::new();
     for (&path, entry) in new.iter().filter(|(path, _)| **path != "/") {
@@ -82,7 +103,7 @@ pub fn changes(lower: &Tree, upper: &Tree) -> Vec<Change> {
             None => {
                 found.insert(path, Kind::Added);
             }
-            Some(before) if differ(before, entry) => {
+            Some(before) if differ(before, entry, daemon) => {
                 found.insert(path, Kind::Modified);
             }
             Some(_) => {}
@@ -113,4 +134,19 @@ pub fn changes(lower: &Tree, upper: &Tree) -> Vec<Change> {
             kind,
         })
         .collect()
+}
+
+/// How many bytes changes have for Docker (`DiffSize`): the sizes of what is no directory, a file with several
+/// names once. It never asks ZFS.
+#[must_use]
+pub fn changes_size(upper: &Tree, changes: &[Change]) -> u64 {
+    let mut seen = BTreeSet::new();
+    changes
+        .iter()
+        .filter(|change| change.kind != Kind::Deleted)
+        .filter_map(|change| upper.get(&change.path))
+        .filter(|entry| !is_directory(entry))
+        .filter(|entry| entry.links <= 1 || seen.insert(entry.object))
+        .map(|entry| entry.size)
+        .sum()
 }

@@ -1,14 +1,24 @@
 //! Changes between trees, whiteouts, tar in and out.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use bytes::Bytes;
 
 mod apply;
 mod changes;
+mod daemon;
+mod differences;
 mod export;
+mod member;
+pub mod overlay;
 
 pub use apply::{ApplyError, plan};
-pub use changes::{Change, Kind, changes};
-pub use export::{Attributes, LayerContent, LayerEntry, export};
+pub use changes::{CAPABILITY, Change, Kind, changes, changes_for, changes_size};
+pub use daemon::Daemon;
+pub use differences::differences;
+pub use export::{Attributes, LayerContent, LayerEntry, export, layer};
+pub use member::{Member, MemberContent, OPAQUE, WHITEOUT, entries, members, unpacked_size};
 
 use crate::dmu::data::Piece;
 use crate::zpl::op::FileKind;
@@ -42,6 +52,8 @@ pub struct Entry {
     pub object: u64,
     /// When the content was last changed: seconds and nanoseconds. The model's clock has no nanoseconds.
     pub mtime: (i64, u32),
+    /// Extended attributes by their names.
+    pub xattrs: BTreeMap<Arc<str>, Bytes>,
 }
 
 /// What an [`Entry`] holds.

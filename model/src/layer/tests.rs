@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::*;
@@ -21,6 +22,7 @@ fn entry(path: &str, content: Content, object: u64) -> Entry {
         size,
         object,
         mtime: (1, 0),
+        xattrs: BTreeMap::new(),
     }
 }
 
@@ -126,16 +128,35 @@ fn a_layer_has_whiteouts_and_names_hard_links_after_the_first() {
         panic!("{entries:?}")
     };
     assert!(matches!(first.content, LayerContent::File(..)));
-    assert_eq!(second.content, LayerContent::HardLink("/a".into()));
+    assert!(matches!(&second.content, LayerContent::HardLink(_, first) if &**first == "/a"));
     assert_eq!(
         (&*third.path, &third.content),
         ("/gone", &LayerContent::Whiteout)
     );
 }
 
-fn calls(tree: &Tree, layer: &[LayerEntry]) -> Vec<String> {
+fn member(name: &str, content: MemberContent) -> Member {
+    Member {
+        name: name.into(),
+        content,
+        attributes: Attributes {
+            mode: 0o644,
+            uid: 0,
+            gid: 0,
+            mtime: 5,
+        },
+        xattrs: BTreeMap::new(),
+        size: 3,
+    }
+}
+
+fn some_file(name: &str) -> Member {
+    member(name, MemberContent::File(Arc::from([Piece::zeros(3)])))
+}
+
+fn calls(tree: &Tree, layer: &[Member], daemon: Daemon) -> Vec<String> {
     let name = |at: &crate::zpl::op::At| at.path.to_string();
-    let plan = plan(&"t".into(), tree, layer).unwrap();
+    let plan = plan(&"t".into(), tree, layer, daemon).unwrap();
     let told = plan.iter().filter_map(|call| match call {
         FileOp::Unlink { at } => Some(format!("unlink {}", name(at))),
         FileOp::RemoveDirectory { at } => Some(format!("rmdir {}", name(at))),
@@ -144,56 +165,37 @@ fn calls(tree: &Tree, layer: &[LayerEntry]) -> Vec<String> {
             to: Target::Path(at),
             ..
         } => Some(format!("write {}", name(at))),
-        FileOp::Link {
-            from: Target::Path(from),
-            to,
-        } => Some(format!("link {} {}", name(from), name(to))),
         FileOp::Symlink { target, at } => Some(format!("symlink {target} {}", name(at))),
         _ => None,
     });
     told.collect()
 }
 
-fn layer(path: &str, content: LayerContent) -> LayerEntry {
-    LayerEntry {
-        path: path.into(),
-        content,
+/// What every daemon does.
+fn all_call(tree: &Tree, layer: &[Member]) -> Vec<String> {
+    let told = calls(tree, layer, Daemon::Docker26);
+    for daemon in Daemon::ALL {
+        assert_eq!(calls(tree, layer, daemon), told, "{daemon:?}");
     }
-}
-
-const ATTRIBUTES: Attributes = Attributes {
-    mode: 0o644,
-    uid: 0,
-    gid: 0,
-    mtime: 5,
-};
-
-fn some_file() -> LayerContent {
-    LayerContent::File(ATTRIBUTES, Arc::from([Piece::zeros(3)]))
+    told
 }
 
 #[test]
 fn a_whiteout_removes_everything_at_its_path() {
     let tree = tree(vec![directory("/d"), file("/d/x", 1), file("/dx", 2)]);
     assert_eq!(
-        calls(&tree, &[layer("/d", LayerContent::Whiteout)]),
+        all_call(&tree, &[some_file(".wh.d")]),
         ["unlink /d/x", "rmdir /d"]
     );
-    assert_eq!(
-        calls(&tree, &[layer("/nope", LayerContent::Whiteout)]),
-        [""; 0]
-    );
+    assert_eq!(all_call(&tree, &[some_file(".wh.nope")]), [""; 0]);
 }
 
 #[test]
 fn an_opaque_directory_keeps_what_its_own_layer_wrote() {
     let tree = tree(vec![directory("/d"), file("/d/old", 1), file("/d/new", 2)]);
-    let entries = [
-        layer("/d/new", some_file()),
-        layer("/d", LayerContent::Opaque),
-    ];
+    let layer = [some_file("d/new"), some_file("d/.wh..wh..opq")];
     assert_eq!(
-        calls(&tree, &entries),
+        all_call(&tree, &layer),
         ["unlink /d/new", "write /d/new", "unlink /d/old"]
     );
 }
@@ -201,44 +203,166 @@ fn an_opaque_directory_keeps_what_its_own_layer_wrote() {
 #[test]
 fn directories_merge_and_anything_else_replaces() {
     let tree = tree(vec![directory("/d"), file("/d/x", 1), file("/f", 2)]);
-    let merged = LayerContent::Directory(ATTRIBUTES);
-    assert_eq!(calls(&tree, &[layer("/d", merged.clone())]), [""; 0]);
+    let directory = |name: &str| member(name, MemberContent::Directory);
+    assert_eq!(all_call(&tree, &[directory("d/")]), [""; 0]);
     assert_eq!(
-        calls(&tree, &[layer("/f", merged)]),
+        all_call(&tree, &[directory("f/")]),
         ["unlink /f", "mkdir /f"]
     );
     assert_eq!(
-        calls(&tree, &[layer("/d", some_file())]),
+        all_call(&tree, &[some_file("d")]),
         ["unlink /d/x", "rmdir /d", "write /d"]
     );
     assert_eq!(
-        calls(&tree, &[layer("/p/q/r", some_file())]),
+        all_call(&tree, &[some_file("p/q/r")]),
         ["mkdir /p", "mkdir /p/q", "write /p/q/r"]
     );
 }
 
 #[test]
-fn a_layer_cannot_reach_out_of_its_tree() {
-    let tree = tree(vec![file("/f", 1)]);
-    let refused = |path: &str, content| plan(&"t".into(), &tree, &[layer(path, content)]);
-    assert_eq!(
-        refused("/../x", some_file()),
-        Err(ApplyError::Path("/../x".into()))
+fn what_leads_out_stays_inside_or_is_refused() {
+    let tree = tree(vec![directory("/d")]);
+    let layer = [some_file("../../x")];
+    for daemon in Daemon::ALL {
+        let plan = plan(&"t".into(), &tree, &layer, daemon);
+        if daemon == Daemon::Docker29 {
+            assert_eq!(plan, Err(ApplyError::Name("../../x".into())));
+        } else {
+            assert_eq!(calls(&tree, &layer, daemon), ["write /x"]);
+        }
+    }
+    let above = [some_file("d/.wh...")];
+    for daemon in Daemon::ALL {
+        let expected = if daemon.is_containerd() {
+            ApplyError::Whiteout(".wh...".into())
+        } else {
+            ApplyError::Call {
+                path: "/".into(),
+                errno: crate::outcome::Errno::EBUSY,
+            }
+        };
+        assert_eq!(plan(&"t".into(), &tree, &above, daemon), Err(expected));
+    }
+}
+
+#[test]
+fn names_are_taken_as_go_takes_them() {
+    use super::member::{is_local, rooted};
+    assert_eq!(rooted("../a//./b/../c/"), "/a/c");
+    assert_eq!(rooted(""), "/");
+    assert!(is_local("a/../b"));
+    assert!(!is_local("a/../../b"));
+    assert!(!is_local(""));
+    assert!(!is_local("/a"));
+}
+
+/// Trees of a few names, drawn from a number.
+fn drawn(mut seed: u64) -> Tree {
+    let mut next = |most: u64| {
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) % most
+    };
+    let mut entries: BTreeMap<String, Entry> = BTreeMap::new();
+    for _ in 0..12 {
+        let depth = next(3) + 1;
+        let mut path = String::new();
+        for level in 0..depth {
+            path = format!(
+                "{path}/{}",
+                ["a", "b", "a-b"][usize::try_from(next(3)).unwrap()]
+            );
+            if level + 1 < depth {
+                let there = entries
+                    .entry(path.clone())
+                    .or_insert_with(|| directory(&path));
+                if !matches!(there.content, Content::Directory) {
+                    break;
+                }
+            }
+        }
+        entries
+            .entry(path.clone())
+            .or_insert_with(|| match next(3) {
+                0 => directory(&path),
+                _ => file(&path, next(4) + 1),
+            });
+    }
+    let mut tree = tree(entries.into_values().collect());
+    for (index, entry) in tree.entries.iter_mut().enumerate() {
+        // Times tell contents apart, and objects are no links of each other.
+        entry.mtime = (i64::try_from(entry.object).unwrap(), 0);
+        entry.object = 100 + index as u64;
+    }
+    tree
+}
+
+/// What of a tree does not hang on how it was made.
+fn looks(tree: &Tree) -> Vec<(String, Content)> {
+    let entries = tree.entries.iter();
+    entries
+        .map(|it| (it.path.to_string(), it.content.clone()))
+        .collect()
+}
+
+#[test]
+fn all_forms_of_a_layer_make_the_same_tree() {
+    for seed in 0..2000 {
+        let (lower, upper) = (drawn(seed), drawn(seed + 10_000));
+        for daemon in Daemon::ALL {
+            let layer = layer(Some(&lower), &upper, daemon);
+            let unpacked = overlay::unpack(&layer);
+            // What replaces a directory hides it by being there; a directory in place of a file is whole.
+            let shown = overlay::shown(&lower, &unpacked);
+            assert_eq!(looks(&shown), looks(&upper), "{daemon:?} {seed}");
+            // And back: devices become whiteouts again.
+            let whole = export(&unpacked, &changes(&Tree::default(), &unpacked));
+            let gone = |layer: &[LayerEntry]| -> Vec<String> {
+                let gone = layer
+                    .iter()
+                    .filter(|it| it.content == LayerContent::Whiteout);
+                let mut gone: Vec<String> = gone.map(|it| it.path.to_string()).collect();
+                gone.sort();
+                gone
+            };
+            assert_eq!(gone(&overlay::pack(&whole)), gone(&layer));
+        }
+    }
+}
+
+#[test]
+fn an_opaque_directory_is_an_attribute_in_overlayfs() {
+    let lower = tree(vec![directory("/d"), file("/d/old", 1), file("/e", 2)]);
+    let attributes = Attributes {
+        mode: 0o755,
+        uid: 0,
+        gid: 0,
+        mtime: 3,
+    };
+    let layer = [
+        LayerEntry::new("/d", LayerContent::Directory(attributes)),
+        LayerEntry::new("/d", LayerContent::Opaque),
+        LayerEntry::new("/e", LayerContent::Whiteout),
+    ];
+    let unpacked = overlay::unpack(&layer);
+    assert!(overlay::is_opaque(unpacked.get("/d").unwrap()));
+    assert!(overlay::is_whiteout(unpacked.get("/e").unwrap()));
+    let paths: Vec<String> = looks(&overlay::shown(&lower, &unpacked))
+        .into_iter()
+        .map(|it| it.0)
+        .collect();
+    assert_eq!(paths, ["/", "/d"]);
+    let mut directory = LayerEntry::new("/d", LayerContent::Directory(attributes));
+    directory
+        .xattrs
+        .insert(overlay::OPAQUE_ATTRIBUTE.into(), "y".into());
+    let device = LayerEntry::new(
+        "/e",
+        LayerContent::Special(
+            attributes,
+            crate::zpl::znode::Special::CharacterDevice(0, 0),
+        ),
     );
-    assert_eq!(
-        refused("/", LayerContent::Whiteout),
-        Err(ApplyError::Path("/".into()))
-    );
-    assert_eq!(
-        refused("/a/..", LayerContent::Whiteout),
-        Err(ApplyError::Path("/a/..".into()))
-    );
-    assert_eq!(
-        refused("/f/x", some_file()),
-        Err(ApplyError::NotDirectory("/f".into()))
-    );
-    assert!(matches!(
-        refused("/l", LayerContent::HardLink("/nope".into())),
-        Err(ApplyError::MissingTarget { .. })
-    ));
+    assert_eq!(overlay::pack(&[directory, device]), layer);
 }

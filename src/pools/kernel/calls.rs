@@ -847,6 +847,28 @@ fn by_number(file: &OwnedFd) -> String {
     format!("/proc/self/fd/{}", file.as_raw_fd())
 }
 
+/// The extended attributes of a file, by their names; none where there can be none.
+fn xattrs(file: &OwnedFd) -> rustix::io::Result<BTreeMap<Arc<str>, Bytes>> {
+    let mut bytes = vec![0; LARGEST_XATTR];
+    let len = match rustix::fs::listxattr(by_number(file), &mut bytes[..]) {
+        Ok(len) => len,
+        Err(rustix::io::Errno::OPNOTSUPP) => 0,
+        Err(error) => return Err(error),
+    };
+    let mut all = BTreeMap::new();
+    for name in bytes[..len]
+        .split(|&byte| byte == 0)
+        .filter(|it| !it.is_empty())
+    {
+        let mut value = vec![0; LARGEST_XATTR];
+        let len = rustix::fs::getxattr(by_number(file), name, &mut value[..])?;
+        value.truncate(len);
+        let name: Arc<str> = String::from_utf8_lossy(name).into();
+        all.insert(name, Bytes::from(value));
+    }
+    Ok(all)
+}
+
 fn kind(told: &KernelStat) -> Option<FileKind> {
     match FileType::from_raw_mode(told.st_mode) {
         FileType::RegularFile => Some(FileKind::File),
@@ -1079,6 +1101,7 @@ fn walk(
                 told.st_mtime,
                 u32::try_from(told.st_mtime_nsec).unwrap_or(0),
             ),
+            xattrs: xattrs(&place)?,
         };
         each(entry, file)?;
     }
