@@ -1,9 +1,9 @@
 //! When something was read: the access time is an attribute, too, and to change it is to write.
 //!
-//! Its value is nowhere told. What is modelled is whether it changes: at each read, or, with `relatime`, at the first
-//! one after a change. That it changes after a day, too, is not: no trace is that long. The clock of the kernel ticks
-//! every few milliseconds, and a change and a read between two ticks are at the same time for it; in the model each is
-//! at a time of its own.
+//! It changes at each read, or, with `relatime`, at the first one after a change. That it changes after a day, too, is
+//! not modelled: no trace is that long. The clock of the kernel ticks every few milliseconds, and a change and a read
+//! between two ticks are at the same time for it; in the model each step is at a time of its own, and on a real pool
+//! each step waits for the next tick.
 
 use crate::dmu::ObjectId;
 use crate::dsl::assign::Change;
