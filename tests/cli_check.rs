@@ -241,7 +241,7 @@ fn what_is_drawn_goes_with_no_traces() {
             "administration",
             "traces",
         ][..],
-        &["diff", "--pool", "model", "--generate", "files"],
+        &["diff", "--pool", "model", "--generate", "nothing"],
         &["diff", "--pool", "model", "--runs", "2"],
         &["diff", "--pool", "model", "--seed", "2"],
         &[

@@ -188,7 +188,7 @@ mod tests {
             &b"9 path=x"[..],
             b"9 path=x ",
             b"8 path=x\n",
-            b"10 path=x\n",
+            b"11 path=x\n",
             b"path=x\n",
             b"4 =\n",
             b"5 a\nb",

@@ -62,6 +62,10 @@ impl State {
     /// Goes through the delete queue of a filesystem whose files are read again (`zfs_resume_fs`). What there is no space for
     /// stays.
     fn resume(&mut self, home: DatasetId) {
+        let mount = self.mounts.first(home);
+        if mount.is_some_and(|it| it.options.read_only) || self.is_readonly(home) {
+            self.mounts.keep_read_only(home);
+        }
         if self.mounts.is_mounted(home) && !self.is_readonly(home) {
             self.write_closed();
             let _ = mounting::drain(self, home);

@@ -494,6 +494,7 @@ pub(super) fn drop_link(state: &mut State, id: DatasetId, object: ObjectId) -> R
     let open = state.open_files.has(id, object);
     let now = state.now;
     let objset = objset_mut(state, id)?;
+    let was_read = objset.get(object).is_some_and(|it| it.was_read);
     let znode = objset.get_mut(object).ok_or(Errno::ENOENT)?;
     znode.links = if znode.is_directory() {
         0
@@ -505,6 +506,7 @@ pub(super) fn drop_link(state: &mut State, id: DatasetId, object: ObjectId) -> R
         znode.changed(now);
         return Ok(());
     }
+    znode.was_read = was_read;
     objset.queue(object);
     if open {
         Ok(())

@@ -324,6 +324,20 @@ impl Mounts {
         }
     }
 
+    /// What is read-only now is so again behind each rollback from now on (`zfs_register_callbacks`).
+    pub(crate) fn keep_read_only(&mut self, dataset: DatasetId) {
+        let all: Vec<_> = self
+            .iter()
+            .filter(|it| it.dataset == dataset)
+            .map(|it| it.id)
+            .collect();
+        for id in all {
+            if let Some(mount) = self.table.get_mut(&id).map(Arc::make_mut) {
+                mount.was_read_only = true;
+            }
+        }
+    }
+
     /// Gives a mount other options.
     pub(crate) fn remount(&mut self, id: MountId, options: MountOptions) {
         if let Some(mount) = self.table.get_mut(&id) {
