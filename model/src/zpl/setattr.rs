@@ -42,12 +42,13 @@ pub(super) fn set_owner(state: &mut State, file: &Target, uid: u32, gid: u32) ->
     }
     state.assign(id, Change::tables(0))?;
     let znode = znode_mut(state, id, object)?;
-    let (was_in, changes) = (user.may_set_group(znode.gid), znode.gid != gid);
+    let was_in = user.may_set_group(znode.gid);
     znode.uid = uid;
     znode.gid = gid;
     znode.changed(now);
-    // Who is not root loses both, also of a directory, with another group (`secpolicy_setid_clear`).
-    if changes && !user.is_root() {
+    // Who is not root loses both, also of a directory, with a group that is not the first one: `groupmember` knows only
+    // the others (`secpolicy_setid_clear`).
+    if !user.is_root() && user.groups.contains(&gid) {
         znode.mode &= !(SET_UID | SET_GID);
     }
     if !znode.is_directory() {
