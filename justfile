@@ -31,6 +31,10 @@ vm name="trixie" *args:
 real pool="vm:trixie":
     ZTWIN_REAL_POOL={{pool}} cargo test --features faults,real-pool --test guest_real_pool
 
+# Docker itself loads an image in a guest
+image pool="vm:trixie-docker-containerd":
+    ZTWIN_REAL_POOL={{pool}} cargo test --features faults,real-pool --test image_real_docker
+
 # Fuzz a target for a minute (needs cargo-fuzz)
 fuzz target="trace" seconds="60":
     cargo fuzz run --sanitizer none {{target}} -- -max_total_time={{seconds}}

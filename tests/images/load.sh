@@ -1,6 +1,6 @@
 #!/bin/sh
 # What Docker itself makes of image.tar, for `ztwin capture`: the space and the tree of each layer, on
-# standard output. See tests/image_real_pool.rs.
+# standard output. See tests/image_real_docker.rs.
 set -eu
 export LC_ALL=C TZ=UTC
 truncate -s 4G /v/image

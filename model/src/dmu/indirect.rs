@@ -8,6 +8,7 @@ use super::storage::{Figure, Storage};
 use super::{compress, lz4};
 use crate::fault::Fault;
 use crate::maps::Radix;
+use crate::release::Release;
 
 /// The pointers in an indirect block, as a power of two (`dn_indblkshift` less `SPA_BLKPTRSHIFT`).
 const POINTERS: u32 = 10;
@@ -150,9 +151,15 @@ pub(super) fn stored(pointers: &[(u64, Pointer)], size: u64, on: &Storage) -> Fi
     let apart = apart.count() as u64;
     let places = pointers.iter().map(|(_, to)| u64::from(to.copies)).sum();
     let unsure = UNSURE + count.max(places);
+    // Since 2.3 many blocks of one transaction group do not lie in their order.
+    let shuffled = if on.release >= Release::V2_3 && count > IN_ORDER {
+        SHUFFLED * count
+    } else {
+        0
+    };
     sectors(Figure {
         least: least - least.min(unsure),
-        most: most + unsure + APART * apart,
+        most: most + unsure + (APART * apart).max(shuffled),
     })
 }
 
@@ -181,6 +188,12 @@ pub(super) fn of_unknown(count: Figure, on: &Storage) -> Figure {
         most: blocks.most * full.most + of_block(blocks).most,
     }
 }
+
+/// So many blocks lie one behind the other, as far as measured; eighty do not.
+const IN_ORDER: u64 = 64;
+
+/// By how many bytes it is off for each pointer when they do not: twice what was measured.
+const SHUFFLED: u64 = 4;
 
 /// By how many bytes it is off for each pointer to a block that does not lie behind the one before.
 const APART: u64 = 8;

@@ -77,22 +77,9 @@ pub(super) fn not_modelled(op: &FileOp, state: &State) -> Option<&'static str> {
             there.is_none_or(|there| there.generation != it.generation)
         })
     };
-    match op {
-        FileOp::Truncate { file, .. }
-        | FileOp::Punch { file, .. }
-        | FileOp::SetMode { file, .. }
-        | FileOp::SetOwner { file, .. }
-        | FileOp::SetTimes { file, .. }
-        | FileOp::Stat { file }
-        | FileOp::Times { file }
-        | FileOp::Seek { file, .. }
-        | FileOp::ReadDirectory { directory: file }
-        | FileOp::Link { from: file, .. }
-            if is_lost(file) =>
-        {
-            return Some("an open file that a rollback took away, but reading and writing it");
-        }
-        _ => {}
+    let is_data = matches!(op, FileOp::Write { .. } | FileOp::Read { .. });
+    if !is_data && op.target().is_some_and(is_lost) {
+        return Some("an open file that a rollback took away, but reading and writing it");
     }
     let is_told_wrong = |at: &At| {
         let found = peek(state, at, true).ok();

@@ -541,18 +541,13 @@ impl FileKind {
 }
 
 impl FileOp {
-    /// The paths that it names.
+    /// The file that it is about, where that may be one that is open.
     #[must_use]
-    pub fn paths(&self) -> Vec<&At> {
-        fn of(target: &Target) -> Option<&At> {
-            match target {
-                Target::Path(at) => Some(at),
-                Target::Open(_) | Target::Volume(_) => None,
-            }
-        }
+    pub fn target(&self) -> Option<&Target> {
         match self {
             FileOp::Write { to: file, .. }
             | FileOp::Read { from: file, .. }
+            | FileOp::Link { from: file, .. }
             | FileOp::Truncate { file, .. }
             | FileOp::SetMode { file, .. }
             | FileOp::SetOwner { file, .. }
@@ -561,7 +556,24 @@ impl FileOp {
             | FileOp::Times { file }
             | FileOp::Seek { file, .. }
             | FileOp::ReadDirectory { directory: file }
-            | FileOp::Punch { file, .. } => of(file).into_iter().collect(),
+            | FileOp::Punch { file, .. } => Some(file),
+            _ => None,
+        }
+    }
+
+    /// The paths that it names.
+    #[must_use]
+    pub fn paths(&self) -> Vec<&At> {
+        let mut paths = self.other_paths();
+        if let Some(Target::Path(at)) = self.target() {
+            paths.insert(0, at);
+        }
+        paths
+    }
+
+    /// Those that can be nothing but paths.
+    fn other_paths(&self) -> Vec<&At> {
+        match self {
             FileOp::MakeDirectory { at }
             | FileOp::RemoveDirectory { at }
             | FileOp::Unlink { at }
@@ -584,15 +596,8 @@ impl FileOp {
                 one: from,
                 other: to,
             } => vec![from, to],
-            FileOp::Link { from, to } => of(from).into_iter().chain([to]).collect(),
-            FileOp::Discard { .. }
-            | FileOp::Close { .. }
-            | FileOp::Mount { .. }
-            | FileOp::Remount { .. }
-            | FileOp::Unmount { .. }
-            | FileOp::MakeMountpoint { .. }
-            | FileOp::MakeVdev { .. }
-            | FileOp::RemoveMountpoint { .. } => Vec::new(),
+            FileOp::Link { to, .. } => vec![to],
+            _ => Vec::new(),
         }
     }
 
