@@ -211,10 +211,10 @@ struct Pending {
     above: Radix<Place, ()>,
     /// Blocks that were on disk and are given up: a list, because the first one then costs little.
     freed: Radix<u64, (u64, Weight)>,
-    /// Whether the first block of the file is on disk, and is written over or given up.
-    freed_first: bool,
     /// Blocks on disk that may stay, by number: if what is written in their place is the same.
     before: Radix<u64, Block>,
+    /// Numbers of blocks that are on disk, and are written over or given up.
+    on_disk: Radix<u64, ()>,
 }
 
 /// The content of a file. Cloning shares every block.
@@ -375,7 +375,7 @@ impl Blocks {
             push(&mut pieces, Piece::zeros(more));
             self.put_or_hole(0, pieces.into(), terms);
             self.settle(0, 0, terms);
-        } else if self.pending.as_ref().is_some_and(|it| it.freed_first) {
+        } else if self.was_on_disk(0) {
             // On disk it is still there, and is made larger: zeros take its place (`dnode_set_blksz`).
             self.splice(0, 0, Piece::zeros(new), terms);
             self.settle(0, 0, terms);
@@ -410,7 +410,9 @@ impl Blocks {
         let old = self.allocated.insert(number, block);
         let pending = self.pending();
         pending.written.insert(number, ());
-        pending.freed_first |= number == 0 && old.as_ref().is_some_and(|it| it.weight.is_some());
+        if old.as_ref().is_some_and(|it| it.weight.is_some()) {
+            pending.on_disk.insert(number, ());
+        }
         match old {
             Some(old) if may_stay && old.weight.is_some() => {
                 pending.before.insert(number, old);
@@ -437,7 +439,7 @@ impl Blocks {
             {
                 let pending = self.pending();
                 pending.freed.push((birth, weight.into()));
-                pending.freed_first |= number == 0;
+                pending.on_disk.insert(number, ());
             }
         }
     }
@@ -854,9 +856,17 @@ impl Blocks {
         self.size = size;
     }
 
-    /// Writes zeros over a part of a block, unless it is a hole (`dnode_partial_zero`). Returns whether it is none.
+    /// Whether a block is on disk that is written over or given up by now.
+    fn was_on_disk(&self, number: u64) -> bool {
+        let pending = self.pending.as_ref();
+        pending.is_some_and(|it| it.on_disk.contains_key(&number))
+    }
+
+    /// Writes zeros over a part of a block, unless it is a hole (`dnode_partial_zero`), also on disk: of a block that was
+    /// cut off since then a new one comes, of zeros. Returns whether it is none.
     fn clear(&mut self, number: u64, offset: u64, len: u64, terms: Terms) -> bool {
-        let is_there = self.allocated.contains_key(&number);
+        let is_there =
+            self.allocated.contains_key(&number) || number <= self.last && self.was_on_disk(number);
         if is_there {
             self.splice(number, offset, Piece::zeros(len), terms);
             self.settle(number, number, terms);
