@@ -12,7 +12,7 @@ pub struct Run {
     pub offset: u64,
     /// How many bytes.
     pub len: u64,
-    /// `zero`, `random:7`, `text:7` or `hash:HEX`.
+    /// `zero`, `random:7`, `text:7`, `hex:BYTES` or `hash:HEX`.
     pub name: String,
 }
 
@@ -25,6 +25,9 @@ const SURE: usize = 24;
 
 /// Fewer bytes than this have no name: one in 256 is right by chance.
 const LEAST: usize = 8;
+
+/// Up to this many bytes stand in the step itself.
+const SHORT: usize = 64;
 
 /// As many zeros are a run of their own.
 const ZEROS: usize = 512;
@@ -115,14 +118,16 @@ impl Names {
     }
 
     fn keep(&mut self, bytes: &[u8], at: usize, runs: &mut Vec<Run>) {
-        let hash = blake3::hash(bytes).to_hex().to_string();
         let (offset, len) = (at as u64, bytes.len() as u64);
-        runs.push(Run {
-            offset,
-            len,
-            name: format!("hash:{hash}"),
-        });
-        self.unnamed.insert(hash, bytes.to_vec());
+        let name = if bytes.len() <= SHORT {
+            let digits = bytes.iter().map(|byte| format!("{byte:02x}"));
+            format!("hex:{}", digits.collect::<String>())
+        } else {
+            let hash = blake3::hash(bytes).to_hex().to_string();
+            self.unnamed.insert(hash.clone(), bytes.to_vec());
+            format!("hash:{hash}")
+        };
+        runs.push(Run { offset, len, name });
     }
 
     /// Which of `runs` goes on at `at`, behind data that was written over it, and where it ends then.
@@ -292,21 +297,31 @@ mod tests {
     }
 
     #[test]
+    fn few_bytes_that_nobody_declared_stand_in_the_step() {
+        let mut names = names();
+        let mut new = b"#!/bin\n".to_vec();
+        new.extend(bytes(&Source::Random(8), 100));
+        assert_eq!(
+            names.runs(&[], &new),
+            [run(0, 7, "hex:23212f62696e0a"), run(7, 100, "random:8")]
+        );
+        assert!(names.unnamed.is_empty());
+    }
+
+    #[test]
     fn bytes_that_nobody_declared_are_kept_under_their_hash() {
         let mut names = names();
-        let mut new = b"#!/bin/sh\n".to_vec();
+        let script = b"#!/bin/sh\n".repeat(10);
+        let mut new = script.clone();
         new.extend(bytes(&Source::Random(8), 100));
-        let hash = blake3::hash(b"#!/bin/sh\n").to_hex().to_string();
+        let hash = blake3::hash(&script).to_hex().to_string();
         assert_eq!(
             names.runs(&[], &new),
             [
-                run(0, 10, &format!("hash:{hash}")),
-                run(10, 100, "random:8")
+                run(0, 100, &format!("hash:{hash}")),
+                run(100, 100, "random:8")
             ]
         );
-        assert_eq!(
-            names.unnamed.get(&hash).map(Vec::as_slice),
-            Some(&b"#!/bin/sh\n"[..])
-        );
+        assert_eq!(names.unnamed.get(&hash), Some(&script));
     }
 }
