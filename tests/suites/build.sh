@@ -1,0 +1,15 @@
+#!/bin/sh
+# Builds the drivers' own tests: ./build.sh PROGRAM SOURCE OUT, in the source of a version; PROGRAM is docker,
+# storage or containerd, OUT such as DIR/docker-20.10. GO names the compiler.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+program=$1 source=$2 out=$3
+case $program in
+docker) place=daemon/graphdriver/zfs ;;
+storage) place=drivers/zfs ;;
+containerd) place=suite ;;
+esac
+cd "$source"
+mkdir -p "$place"
+cp "$here/$program.go" "$place/suite_test.go"
+CGO_ENABLED=0 ${GO:-go} test -c -o "$out" ${TAGS:+-tags "$TAGS"} "./$place"
