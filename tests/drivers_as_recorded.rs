@@ -20,7 +20,6 @@ fn traces(directory: &str) -> Vec<PathBuf> {
     let mut paths: Vec<_> = fs::read_dir(Path::new("traces").join(directory))
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|it| it == "trace"))
         .collect();
     paths.sort();
     assert!(!paths.is_empty(), "no recorded sessions of {directory}");

@@ -95,7 +95,7 @@ impl Metadata {
 
     /// The access time of an object changes, of which the intent log does not tell (`zfs_dirty_inode`).
     pub(super) fn access(&mut self, object: ObjectId) {
-        if !self.dirty.contains_key(&object) {
+        if !self.is_dirty_object(object) {
             self.dirty.insert(object, false);
         }
     }
@@ -199,6 +199,11 @@ impl Metadata {
     /// Whether a sync would write anything.
     pub(super) fn is_dirty(&self) -> bool {
         !self.dirty.is_empty() || self.header || self.objset.is_none()
+    }
+
+    /// Whether the dnode of an object is to be written.
+    pub(super) fn is_dirty_object(&self, object: ObjectId) -> bool {
+        self.dirty.contains_key(&object)
     }
 
     /// Whether an object has changed, which the intent log tells of, too.

@@ -262,6 +262,12 @@ impl Objset {
         self.inner.metadata.is_dirty()
     }
 
+    /// Whether an object has changed since the last sync (`dnode_is_dirty`).
+    #[must_use]
+    pub fn is_dirty_object(&self, id: ObjectId) -> bool {
+        self.inner.metadata.is_dirty_object(id)
+    }
+
     /// What the blocks that have changed count for until they are on disk, each as `count` says of its size.
     pub(crate) fn dirty_space(&self, count: impl Fn(u64) -> u64) -> Figure {
         metadata::dirty_space(&self.inner, count)

@@ -9,8 +9,8 @@ use crate::zpl::op::{Failure, FileResult, Result, Target};
 use crate::zpl::permission::READ;
 use crate::zpl::znode::Body;
 
-/// `zfs_holey`: in whole blocks, and nothing is behind the end. What is dirty comes to disk first
-/// (`dmu_offset_next` with `zfs_dmu_offset_next_sync`).
+/// `zfs_holey`: in whole blocks, and nothing is behind the end. A file that is dirty comes to disk first,
+/// and all with it; what else is dirty does not matter (`dmu_offset_next` with `zfs_dmu_offset_next_sync`).
 pub(super) fn seek(state: &mut State, file: &Target, offset: u64, hole: bool) -> Result {
     // It does not matter what a handle is for.
     let (reached, object) = match file {
@@ -23,7 +23,7 @@ pub(super) fn seek(state: &mut State, file: &Target, offset: u64, hole: bool) ->
         Body::File(_) => {}
         _ => return Err(Failure::NotModelled("holes of what is no file")),
     }
-    if objset(state, id)?.is_dirty() {
+    if objset(state, id)?.is_dirty_object(object) {
         state.close_txg_at(id);
         state.write_closed();
     }

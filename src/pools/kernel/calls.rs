@@ -693,6 +693,10 @@ impl KernelArm {
     fn rename(&self, from: &At, to: &At, how: Renaming) -> Result {
         let source = self.reach(&from.dataset)?;
         let old = parent_in(&source, &from.path)?;
+        if let Some((directory, _)) = &old {
+            // The way to the old name, the right to search its directory included, comes before that to the new one.
+            rustix::fs::statat(directory, ".", AtFlags::SYMLINK_NOFOLLOW)?;
+        }
         let crosses = from.dataset != to.dataset;
         let target = if crosses {
             self.reach(&to.dataset)?
