@@ -7,6 +7,7 @@
 pub mod dmu;
 pub mod dsl;
 pub mod fault;
+pub mod generate;
 pub mod layer;
 pub mod machine;
 pub mod maps;

@@ -314,6 +314,12 @@ impl Objset {
     /// What all blocks on disk weigh. This looks at each of them.
     #[must_use]
     pub fn held(&self) -> Weight {
+        self.blocks_on_disk().map(|(_, weight)| weight).sum()
+    }
+
+    /// All blocks on disk: the transaction group that wrote each, and what it weighs. Those of which nobody knows
+    /// how many there are come together.
+    pub fn blocks_on_disk(&self) -> impl Iterator<Item = (u64, Weight)> {
         let files = self
             .inner
             .objects
@@ -323,7 +329,7 @@ impl Objset {
                 _ => None,
             });
         let all = self.inner.metadata.held().chain(files.flatten());
-        all.map(|held| held.weight).sum()
+        all.map(|held| (held.birth, held.weight))
     }
 
     /// Puts an object without a name into the delete queue: it lives until its last close.

@@ -24,6 +24,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::dsl::dataset::DatasetId;
 
+mod pool;
+
+pub use pool::{Disagreement, check};
+
 /// A block on disk, of data or of metadata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Block {
