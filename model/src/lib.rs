@@ -12,6 +12,7 @@ pub mod layer;
 pub mod machine;
 pub mod maps;
 pub mod op;
+pub mod oracle;
 pub mod outcome;
 pub mod release;
 pub mod spa;

@@ -10,7 +10,7 @@ use crate::outcome::Outcome;
 use crate::release::Release;
 
 /// Operations on the pool of a [`World`]. Its text is a trace, which `ztwin` replays.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Sequence {
     /// The world, with what makes its pool.
     pub world: Arc<World>,
@@ -88,5 +88,12 @@ impl fmt::Display for Sequence {
             writeln!(f, "  $ {step}")?;
         }
         Ok(())
+    }
+}
+
+/// The same: what a property test prints can be pasted into a trace.
+impl fmt::Debug for Sequence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\n{self}")
     }
 }

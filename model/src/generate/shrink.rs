@@ -1,73 +1,275 @@
 //! Smaller sequences that fail the same way.
 
-/// Takes away what a failure does not need, until no single thing can be taken away any more.
+use crate::dsl::op::DslOp;
+use crate::op::Op;
+use crate::zpl::op::{FileOp, Renaming, Unmount};
+
+/// What is to be tried next to make a failure smaller.
 ///
-/// First whole runs of steps, longer ones first, then each step alone; then each step gives way to the first of
-/// its `simpler` ones with which it still fails, the simplest first. `fails` is asked only about what is smaller
-/// than what is known to fail. Returns the smallest found, which is `steps` itself when `budget` is 0.
-///
-/// `budget` is how often `fails` may be asked.
+/// First whole runs of steps are taken away, longer ones first, then each step alone; then each step gives way to
+/// simpler ones, the simplest first. That goes on until nothing helps any more.
+#[derive(Clone, Debug)]
+pub struct Shrinking<T> {
+    /// The smallest that is known to fail.
+    best: Vec<T>,
+    /// What was offered last.
+    offered: Option<Vec<T>>,
+    simpler: fn(&T) -> Vec<T>,
+    turn: Turn<T>,
+    /// Whether anything helped since the last time all was tried.
+    helped: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Turn<T> {
+    /// A run of this length that ends here is taken away next.
+    Run { length: usize, end: usize },
+    /// One of these is put in the place of this step next.
+    Step {
+        index: usize,
+        simpler: std::vec::IntoIter<T>,
+    },
+}
+
+impl<T: Clone> Shrinking<T> {
+    /// Of steps that are known to fail. `simpler` tells what may stand in the place of a step, the simplest first.
+    #[must_use]
+    pub fn new(best: Vec<T>, simpler: fn(&T) -> Vec<T>) -> Self {
+        let turn = Self::first_turn(&best);
+        Shrinking {
+            best,
+            offered: None,
+            simpler,
+            turn,
+            helped: false,
+        }
+    }
+
+    fn first_turn(steps: &[T]) -> Turn<T> {
+        Turn::Run {
+            length: steps.len().div_ceil(2),
+            end: steps.len(),
+        }
+    }
+
+    /// The smallest that is known to fail.
+    #[must_use]
+    pub fn best(&self) -> &[T] {
+        &self.best
+    }
+
+    /// What was offered last fails, too.
+    pub fn accept(&mut self) {
+        if let Some(offered) = self.offered.take() {
+            self.best = offered;
+            self.helped = true;
+            if let Turn::Step { simpler, .. } = &mut self.turn {
+                // The rest is less simple.
+                *simpler = Vec::new().into_iter();
+            }
+        }
+    }
+
+    /// Something smaller; none when nothing smaller is left.
+    pub fn offer(&mut self) -> Option<&[T]> {
+        loop {
+            match &mut self.turn {
+                Turn::Run { length: 0, .. } => {
+                    let first = self.best.first().map(self.simpler).unwrap_or_default();
+                    self.turn = Turn::Step {
+                        index: 0,
+                        simpler: first.into_iter(),
+                    };
+                }
+                Turn::Run { length, end: 0 } => {
+                    let length = *length / 2;
+                    self.turn = Turn::Run {
+                        length,
+                        end: self.best.len(),
+                    };
+                }
+                Turn::Run { length, end } => {
+                    let start = end.saturating_sub(*length);
+                    let mut steps = self.best[..start].to_vec();
+                    steps.extend_from_slice(&self.best[*end..]);
+                    *end = start;
+                    return Some(self.offered.insert(steps));
+                }
+                Turn::Step { index, simpler } => {
+                    if let Some(step) = simpler.next() {
+                        let mut steps = self.best.clone();
+                        steps[*index] = step;
+                        return Some(self.offered.insert(steps));
+                    }
+                    *index += 1;
+                    if let Some(step) = self.best.get(*index) {
+                        *simpler = (self.simpler)(step).into_iter();
+                    } else if self.helped {
+                        // What has become simpler may let another step go.
+                        self.helped = false;
+                        self.turn = Self::first_turn(&self.best);
+                    } else {
+                        self.offered = None;
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The smallest steps found that still fail; `fails` is asked at most `budget` times.
 pub fn shrink<T: Clone>(
-    mut steps: Vec<T>,
-    mut budget: u32,
-    simpler: impl Fn(&T) -> Vec<T>,
+    steps: Vec<T>,
+    budget: u32,
+    simpler: fn(&T) -> Vec<T>,
     mut fails: impl FnMut(&[T]) -> bool,
 ) -> Vec<T> {
-    let mut ask = |candidate: &[T]| {
-        budget > 0 && {
-            budget -= 1;
-            fails(candidate)
+    let mut shrinking = Shrinking::new(steps, simpler);
+    for _ in 0..budget {
+        let Some(steps) = shrinking.offer() else { break };
+        if fails(steps) {
+            shrinking.accept();
+        }
+    }
+    shrinking.best
+}
+
+/// What may stand in the place of an operation, the simplest first: without flags, with fewer names, settings and
+/// bytes.
+#[must_use]
+pub fn simpler(op: &Op) -> Vec<Op> {
+    match op {
+        Op::Dataset(op) => of_datasets(op).into_iter().map(Op::Dataset).collect(),
+        Op::File(op) => of_files(op).into_iter().map(Op::File).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Each of several alone.
+fn each<T: Clone>(all: &[T]) -> Vec<Vec<T>> {
+    if all.len() < 2 {
+        return Vec::new();
+    }
+    all.iter().map(|it| vec![it.clone()]).collect()
+}
+
+fn of_datasets(op: &DslOp) -> Vec<DslOp> {
+    let mut simpler = Vec::new();
+    let mut add = |change: &dyn Fn(&mut DslOp)| {
+        let mut new = op.clone();
+        change(&mut new);
+        if new != *op {
+            simpler.push(new);
         }
     };
-    loop {
-        let before = steps.len();
-        steps = without_runs(steps, &mut ask);
-        let simplified = simplify(&mut steps, &simpler, &mut ask);
-        // What has become simpler may let another step go.
-        if !simplified && steps.len() == before {
-            return steps;
+    match op {
+        DslOp::Create { .. } | DslOp::Clone { .. } => add(&|it| {
+            if let DslOp::Create { settings, .. } | DslOp::Clone { settings, .. } = it {
+                settings.clear();
+            }
+        }),
+        DslOp::Snapshot { names, .. } | DslOp::DestroySnapshots { names, .. } => {
+            for one in each(names) {
+                add(&|it| {
+                    if let DslOp::Snapshot { names, .. } | DslOp::DestroySnapshots { names, .. } =
+                        it
+                    {
+                        names.clone_from(&one);
+                    }
+                });
+            }
+            add(&|it| {
+                if let DslOp::DestroySnapshots { defer, .. } = it {
+                    *defer = false;
+                }
+            });
         }
+        DslOp::RenameSnapshot { .. } => add(&|it| {
+            if let DslOp::RenameSnapshot { recursive, .. } = it {
+                *recursive = false;
+            }
+        }),
+        _ => {}
     }
+    simpler
 }
 
-/// Takes away runs of steps, half of them first, the last ones first.
-fn without_runs<T: Clone>(mut steps: Vec<T>, fails: &mut impl FnMut(&[T]) -> bool) -> Vec<T> {
-    let mut length = steps.len() / 2;
-    while length > 0 {
-        let mut end = steps.len();
-        while end > 0 {
-            let start = end.saturating_sub(length);
-            let mut candidate = steps[..start].to_vec();
-            candidate.extend_from_slice(&steps[end.min(steps.len())..]);
-            if fails(&candidate) {
-                steps = candidate;
-            }
-            end = start;
-        }
-        length /= 2;
-    }
-    steps
+/// Smaller numbers of bytes that still make a difference: none, a byte, a sector, half of it.
+fn fewer(bytes: u64) -> impl Iterator<Item = u64> {
+    let all = [0, 1, 4096, 128 << 10, bytes / 2];
+    all.into_iter().filter(move |&it| it < bytes)
 }
 
-/// Puts simpler steps in the place of others. Whether any was found.
-fn simplify<T: Clone>(
-    steps: &mut [T],
-    simpler: &impl Fn(&T) -> Vec<T>,
-    fails: &mut impl FnMut(&[T]) -> bool,
-) -> bool {
-    let mut found = false;
-    for index in 0..steps.len() {
-        for step in simpler(&steps[index]) {
-            let mut candidate = steps.to_vec();
-            candidate[index] = step;
-            if fails(&candidate) {
-                steps.clone_from_slice(&candidate);
-                found = true;
-                break;
+fn of_files(op: &FileOp) -> Vec<FileOp> {
+    let mut simpler = Vec::new();
+    let mut add = |change: &dyn Fn(&mut FileOp)| {
+        let mut new = op.clone();
+        change(&mut new);
+        if new != *op {
+            simpler.push(new);
+        }
+    };
+    match op {
+        FileOp::Write { offset, data, .. } => {
+            for bytes in fewer(*offset) {
+                add(&|it| {
+                    if let FileOp::Write { offset, .. } = it {
+                        *offset = bytes;
+                    }
+                });
+            }
+            for bytes in fewer(data.len).filter(|&bytes| bytes > 0) {
+                add(&|it| {
+                    if let FileOp::Write { data, .. } = it {
+                        data.len = bytes;
+                    }
+                });
             }
         }
+        FileOp::Read { offset, len, .. } | FileOp::Punch { offset, len, .. } => {
+            for bytes in fewer(*offset) {
+                add(&|it| {
+                    if let FileOp::Read { offset, .. } | FileOp::Punch { offset, .. } = it {
+                        *offset = bytes;
+                    }
+                });
+            }
+            for bytes in fewer(*len).filter(|&bytes| bytes > 0) {
+                add(&|it| {
+                    if let FileOp::Read { len, .. } | FileOp::Punch { len, .. } = it {
+                        *len = bytes;
+                    }
+                });
+            }
+        }
+        FileOp::Truncate { size, .. } => {
+            for bytes in fewer(*size) {
+                add(&|it| {
+                    if let FileOp::Truncate { size, .. } = it {
+                        *size = bytes;
+                    }
+                });
+            }
+        }
+        FileOp::Rename { .. } => add(&|it| {
+            if let FileOp::Rename { how, .. } = it {
+                *how = Renaming::Replace;
+            }
+        }),
+        FileOp::Unmount { .. } => add(&|it| {
+            if let FileOp::Unmount { how, .. } = it {
+                *how = Unmount::Plain;
+            }
+        }),
+        FileOp::Mount { .. } => add(&|it| {
+            if let FileOp::Mount { options, .. } = it {
+                options.read_only = false;
+            }
+        }),
+        _ => {}
     }
-    found
+    simpler
 }
 
 #[cfg(test)]
@@ -81,10 +283,8 @@ mod tests {
     }
 
     fn smaller(number: &u32) -> Vec<u32> {
-        vec![0, number / 2, number.saturating_sub(1)]
-            .into_iter()
-            .filter(|it| it < number)
-            .collect()
+        let all = [0, number / 2, number.saturating_sub(1)];
+        all.into_iter().filter(|it| it < number).collect()
     }
 
     #[test]
@@ -104,5 +304,10 @@ mod tests {
             });
             assert!(fails(&small) && asked <= budget, "{budget}: {small:?}");
         }
+    }
+
+    #[test]
+    fn nothing_is_left_to_try_of_nothing() {
+        assert_eq!(shrink(Vec::new(), 10, smaller, |_| true), []);
     }
 }

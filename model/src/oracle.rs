@@ -1,0 +1,282 @@
+//! The model beside something else that does, or should do, what ZFS does.
+//!
+//! Whoever has a driver, a fake or a storage engine of his own implements [`System`] for it and lets [`Search`]
+//! look for a sequence of operations after which the two differ. What it finds is small, and prints as a trace.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::dmu::data::to_bytes;
+use crate::generate::shrink::{shrink, simpler};
+use crate::generate::{Mix, Sequence, Step, World, apply};
+use crate::machine::{Machine, State};
+use crate::op::Op;
+use crate::outcome::Outcome;
+use crate::release::Release;
+use crate::zpl::op::FileResult;
+
+/// What a system answers to an operation, as far as it is compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It is done.
+    Done,
+    /// These bytes were read.
+    Data(Vec<u8>),
+    /// It is refused, and nothing changed.
+    Refused,
+    /// The system has nothing like it: the operation is left out, on both sides.
+    Unsupported,
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Answer::Done => f.write_str("done"),
+            Answer::Data(bytes) => {
+                let first: Vec<String> = bytes.iter().take(8).map(|it| format!("{it:02x}")).collect();
+                let more = if bytes.len() > 8 { " ..." } else { "" };
+                write!(f, "{} bytes: {}{more}", bytes.len(), first.join(" "))
+            }
+            Answer::Refused => f.write_str("refused"),
+            Answer::Unsupported => f.write_str("unsupported"),
+        }
+    }
+}
+
+/// Something that is tested against the model. It begins with the pool of a [`World`], which is empty.
+pub trait System {
+    /// Does one operation.
+    fn apply(&mut self, op: &Op) -> Answer;
+
+    /// The full names of all filesystems and snapshots, in any order; they are compared after each operation,
+    /// if the system can tell.
+    fn datasets(&mut self) -> Option<Vec<String>> {
+        None
+    }
+}
+
+/// What differs between ZFS, as the model has it, and a system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Difference {
+    /// The answer to the last operation.
+    Answer {
+        /// That of ZFS.
+        expected: Answer,
+        /// That of the system.
+        got: Answer,
+    },
+    /// The full names of filesystems and snapshots behind it, sorted.
+    Datasets {
+        /// Those of ZFS.
+        expected: Vec<String>,
+        /// Those of the system.
+        got: Vec<String>,
+    },
+}
+
+/// A sequence of operations after which a system and the model differ.
+#[derive(Clone, Debug)]
+pub struct Divergence {
+    /// The operations; the last one shows it.
+    pub sequence: Sequence,
+    /// What differs.
+    pub difference: Difference,
+    /// The seed of the sequence that found it, if one did.
+    pub seed: Option<u64>,
+}
+
+/// What stays the same while a divergence is made smaller: the kind of the last operation, and the classes of what
+/// was expected and what came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    /// The program or verb with its subcommand: `zfs destroy`.
+    pub operation: String,
+    /// The class of what was expected.
+    pub expected: &'static str,
+    /// The class of what came.
+    pub got: &'static str,
+}
+
+impl Answer {
+    fn class(&self) -> &'static str {
+        match self {
+            Answer::Done => "done",
+            Answer::Data(_) => "data",
+            Answer::Refused => "refused",
+            Answer::Unsupported => "unsupported",
+        }
+    }
+}
+
+impl Divergence {
+    /// Its signature.
+    #[must_use]
+    pub fn signature(&self) -> Signature {
+        let words = self.sequence.ops.last().cloned().map(Step);
+        let words = words.and_then(|step| step.words()).unwrap_or_default();
+        let is_program = matches!(words.first().map(String::as_str), Some("zfs" | "zpool"));
+        let (expected, got) = match &self.difference {
+            Difference::Answer { expected, got } => (expected.class(), got.class()),
+            Difference::Datasets { expected, got } => {
+                let lacks = expected.iter().any(|name| !got.contains(name));
+                ("datasets", if lacks { "lacks some" } else { "has more" })
+            }
+        };
+        Signature {
+            operation: words[..words.len().min(1 + usize::from(is_program))].join(" "),
+            expected,
+            got,
+        }
+    }
+}
+
+/// A trace with what differs under its last step.
+impl fmt::Display for Divergence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.sequence)?;
+        let (what, expected, got) = match &self.difference {
+            Difference::Answer { expected, got } => ("", expected.to_string(), got.to_string()),
+            Difference::Datasets { expected, got } => {
+                ("the datasets: ", expected.join(" "), got.join(" "))
+            }
+        };
+        writeln!(f, "  - ZFS:        {what}{expected}")?;
+        write!(f, "  + the system: {what}{got}")?;
+        if let Some(seed) = self.seed {
+            write!(f, "\nFound with seed {seed}.")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Divergence {}
+
+/// What the model answers.
+fn answer(outcome: Outcome) -> Answer {
+    match outcome {
+        Outcome::File(FileResult::Data(pieces)) => Answer::Data(to_bytes(&pieces)),
+        Outcome::Done | Outcome::File(_) => Answer::Done,
+        Outcome::Refused(_) | Outcome::Failed(_) => Answer::Refused,
+        Outcome::NotModelled(_) => Answer::Unsupported,
+    }
+}
+
+/// The full names of all filesystems and snapshots, sorted.
+fn datasets(state: &State) -> Vec<String> {
+    let all = state.pools.values().flat_map(|pool| pool.datasets.values());
+    let all = all.filter(|dataset| dataset.bookmark().is_none());
+    let mut names: Vec<String> = all.filter_map(|it| state.name_of(it.id)).collect();
+    names.sort();
+    names
+}
+
+/// Runs a sequence on the model and on a system, up to the first difference.
+pub fn compare(sequence: &Sequence, system: &mut impl System) -> Result<(), Divergence> {
+    let mut machine = sequence.world.machine(sequence.release);
+    let mut done = Vec::new();
+    for op in &sequence.ops {
+        let before: Machine = machine.clone();
+        let expected = answer(apply(&mut machine, op));
+        if expected == Answer::Unsupported {
+            machine = before;
+            continue;
+        }
+        let got = system.apply(op);
+        if got == Answer::Unsupported {
+            machine = before;
+            continue;
+        }
+        done.push(op.clone());
+        let differs = |difference| Divergence {
+            sequence: Sequence {
+                ops: done.clone(),
+                ..sequence.clone()
+            },
+            difference,
+            seed: None,
+        };
+        if got != expected {
+            return Err(differs(Difference::Answer { expected, got }));
+        }
+        if let Some(mut got) = system.datasets() {
+            got.sort();
+            let expected = datasets(machine.state());
+            if got != expected {
+                return Err(differs(Difference::Datasets { expected, got }));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A search for a sequence of operations after which a system differs from ZFS.
+#[derive(Clone, Debug)]
+pub struct Search {
+    /// The names, sizes and data.
+    pub world: Arc<World>,
+    /// Which operations come, and how often.
+    pub mix: Mix,
+    /// The release whose rules apply.
+    pub release: Release,
+    /// The seed of the first sequence; the next ones follow.
+    pub seed: u64,
+    /// How many sequences are tried.
+    pub sequences: u64,
+    /// How many operations each has.
+    pub length: usize,
+}
+
+impl Default for Search {
+    /// A thousand sequences of 20 operations of drivers of containers.
+    fn default() -> Search {
+        Search {
+            world: Arc::new(World::default()),
+            mix: Mix::Layers,
+            release: Release::default(),
+            seed: 0,
+            sequences: 1000,
+            length: 20,
+        }
+    }
+}
+
+/// How often a smaller sequence is tried.
+const BUDGET: u32 = 2000;
+
+impl Search {
+    /// Looks for a difference, each time on a new system, and makes what it finds small.
+    pub fn run<S: System>(&self, mut new: impl FnMut() -> S) -> Result<(), Box<Divergence>> {
+        for seed in self.seed..self.seed.saturating_add(self.sequences) {
+            let (world, mix, release) = (&self.world, self.mix, self.release);
+            let sequence = Sequence::from_seed(world, mix, release, seed, self.length);
+            if let Err(found) = compare(&sequence, &mut new()) {
+                let mut small = smaller(found, &mut new);
+                small.seed = Some(seed);
+                return Err(Box::new(small));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A smaller sequence that ends in the same kind of difference: the same kind of operation, the same thing that
+/// differs, and the same classes of answers.
+pub fn smaller<S: System>(found: Divergence, new: &mut impl FnMut() -> S) -> Divergence {
+    let signature = found.signature();
+    let mut best = found.clone();
+    let ops = found.sequence.ops.clone();
+    shrink(ops, BUDGET, simpler, |ops| {
+        let sequence = Sequence {
+            ops: ops.to_vec(),
+            ..found.sequence.clone()
+        };
+        match compare(&sequence, &mut new()) {
+            Err(other) if other.signature() == signature => {
+                best = other;
+                true
+            }
+            _ => false,
+        }
+    });
+    best
+}

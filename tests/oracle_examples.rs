@@ -1,0 +1,59 @@
+//! The examples for people who test a driver of their own: a store that is right, the same with a bug, and a
+//! snapshotter that runs `zfs`.
+
+#[path = "../examples/store/mod.rs"]
+mod store;
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use store::Store;
+use ztwin_model::generate::{Mix, Sequence};
+use ztwin_model::oracle::{Difference, Search, compare};
+
+#[test]
+fn a_store_that_is_right_shows_no_difference() {
+    for mix in Mix::ALL {
+        let search = Search {
+            mix,
+            ..Search::default()
+        };
+        let found = search.run(|| Store::new(false));
+        assert!(found.is_ok(), "{mix:?}\n{}", found.unwrap_err());
+    }
+}
+
+#[test]
+fn a_bug_is_found_and_becomes_small() {
+    let found = Search::default().run(|| Store::new(true)).unwrap_err();
+    let told = found.to_string();
+    assert!(found.sequence.ops.len() <= 5, "{told}");
+    assert!(matches!(found.difference, Difference::Answer { .. }), "{told}");
+    assert!(told.contains("- ZFS:        refused"), "{told}");
+    // What it prints does the same again, from its seed on and by itself.
+    let again: Sequence = found.sequence.clone();
+    let again = compare(&again, &mut Store::new(true)).unwrap_err();
+    assert_eq!(again.signature(), found.signature());
+    assert!(compare(&again.sequence, &mut Store::new(false)).is_ok());
+}
+
+/// What Cargo built beside this test.
+fn built(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a test");
+    let profile = test.ancestors().nth(2).expect("target/PROFILE/deps");
+    let path = profile.join("examples").join(name);
+    assert!(path.exists(), "run `cargo build --examples` first");
+    path
+}
+
+#[test]
+fn a_snapshotter_is_tested_over_simulated_zfs() {
+    let ran = Command::new(env!("CARGO_BIN_EXE_ztwin"))
+        .args(["sim", "--pool", "tank=1G", "--"])
+        .arg(built("snapshotter"))
+        .output()
+        .expect("ztwin");
+    let told = String::from_utf8_lossy(&ran.stdout);
+    assert!(ran.status.success(), "{told}{ran:?}");
+    assert!(told.contains("20 sequences, and no difference"), "{told}");
+}
