@@ -7,6 +7,7 @@ pub mod compare;
 pub mod drivers;
 pub mod exit;
 pub mod explain;
+pub mod explore;
 pub mod generate;
 pub mod guest;
 pub mod image;

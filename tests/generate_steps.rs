@@ -56,9 +56,11 @@ fn an_operation_and_its_step_do_the_same() {
             for seed in 0..150 {
                 let mut sequence = Sequence::from_seed(&world, mix, release, seed, 20);
                 // The figures of both are those of what is on disk.
-                sequence.ops.push(Op::Pool(ztwin_model::spa::op::PoolOp::Sync {
-                    pool: "tank".to_owned(),
-                }));
+                sequence
+                    .ops
+                    .push(Op::Pool(ztwin_model::spa::op::PoolOp::Sync {
+                        pool: "tank".to_owned(),
+                    }));
                 let (machine, outcomes) = sequence.run();
                 let setup = world.setup(release).len();
                 let commands: Vec<Command> = sequence

@@ -28,7 +28,10 @@ fn a_bug_is_found_and_becomes_small() {
     let found = Search::default().run(|| Store::new(true)).unwrap_err();
     let told = found.to_string();
     assert!(found.sequence.ops.len() <= 5, "{told}");
-    assert!(matches!(found.difference, Difference::Answer { .. }), "{told}");
+    assert!(
+        matches!(found.difference, Difference::Answer { .. }),
+        "{told}"
+    );
     assert!(told.contains("- ZFS:        refused"), "{told}");
     // What it prints does the same again, from its seed on and by itself.
     let again: Sequence = found.sequence.clone();

@@ -61,7 +61,8 @@ impl Store {
 
     fn create(&mut self, name: &str) -> Result {
         self.check_free(name)?;
-        self.filesystems.insert(name.to_owned(), Filesystem::default());
+        self.filesystems
+            .insert(name.to_owned(), Filesystem::default());
         Ok(())
     }
 
@@ -106,9 +107,14 @@ impl Store {
 
     /// All or none of those that are there; at least one has to be.
     fn destroy_snapshots(&mut self, names: &[Arc<str>]) -> Result {
-        let origins: BTreeSet<&String> =
-            self.filesystems.values().flat_map(|it| &it.origin).collect();
-        let there = names.iter().filter(|name| self.snapshots.contains_key(&***name));
+        let origins: BTreeSet<&String> = self
+            .filesystems
+            .values()
+            .flat_map(|it| &it.origin)
+            .collect();
+        let there = names
+            .iter()
+            .filter(|name| self.snapshots.contains_key(&***name));
         let there: Vec<String> = there.map(ToString::to_string).collect();
         check(!there.is_empty())?;
         check(self.forgets_clones || !there.iter().any(|name| origins.contains(name)))?;
@@ -168,7 +174,10 @@ impl Store {
     }
 
     fn unlink(&mut self, at: &At) -> Result {
-        self.files_mut(at)?.remove(&*at.path).map(drop).ok_or(Refused)
+        self.files_mut(at)?
+            .remove(&*at.path)
+            .map(drop)
+            .ok_or(Refused)
     }
 
     /// Does what it can do; `None` for what a store has not.

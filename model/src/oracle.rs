@@ -33,7 +33,8 @@ impl fmt::Display for Answer {
         match self {
             Answer::Done => f.write_str("done"),
             Answer::Data(bytes) => {
-                let first: Vec<String> = bytes.iter().take(8).map(|it| format!("{it:02x}")).collect();
+                let first: Vec<String> =
+                    bytes.iter().take(8).map(|it| format!("{it:02x}")).collect();
                 let more = if bytes.len() > 8 { " ..." } else { "" };
                 write!(f, "{} bytes: {}{more}", bytes.len(), first.join(" "))
             }

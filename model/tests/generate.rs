@@ -100,3 +100,34 @@ fn every_operation_has_a_step() {
         }
     }
 }
+
+#[test]
+fn the_operations_over_the_small_world_are_different_and_have_steps() {
+    let world = World::small();
+    let ops = world.operations();
+    let steps: Vec<String> = ops
+        .iter()
+        .map(|op| ztwin_model::generate::Step(op.clone()).to_string())
+        .collect();
+    println!("{} operations", steps.len());
+    let mut sorted = steps.clone();
+    sorted.sort();
+    sorted.dedup();
+    assert_eq!(sorted.len(), steps.len());
+    assert!(steps.len() >= 151 && steps.iter().all(|step| !step.starts_with('#')));
+    // Under other names they are the same ones; the order of several names does not matter.
+    let by_words = |step: &str| {
+        let mut words: Vec<&str> = step.split(' ').collect();
+        words.sort_unstable();
+        words.join(" ")
+    };
+    let mut sorted: Vec<String> = steps.iter().map(|it| by_words(it)).collect();
+    sorted.sort();
+    for renaming in ztwin_model::generate::canonical::Renaming::ALL {
+        let renamed = steps.iter().map(|it| by_words(&renaming.name(it)));
+        let mut renamed: Vec<String> = renamed.collect();
+        renamed.sort();
+        // What is only there once: what is in another order with a third name.
+        assert!(renamed == sorted, "{renaming:?}");
+    }
+}

@@ -46,13 +46,7 @@ pub struct Diff {
 #[derive(Clone, Debug, Default, Args)]
 pub struct Drawn {
     /// Draw sequences of steps instead of reading traces, each from a seed of its own
-    #[arg(
-        long,
-        value_name = "MIX",
-        group = "drawn",
-        conflicts_with = "traces",
-        conflicts_with = "shard"
-    )]
+    #[arg(long, value_name = "MIX", group = "drawn", conflicts_with = "traces")]
     pub generate: Option<Mix>,
     /// Draw N sequences, from the seeds S, S+1, ...
     #[arg(
@@ -136,10 +130,11 @@ impl Diff {
             .write(context, "ztwin diff", loaded.len(), &found, true)
     }
 
-    /// The seeds of what is drawn.
+    /// The seeds of what is drawn: of a shard its part of them.
     fn seeds(&self) -> Range<u64> {
-        let first = self.selection.seed;
-        first..first.saturating_add(u64::from(self.drawn.runs))
+        let (first, runs) = (self.selection.seed, u64::from(self.drawn.runs));
+        let part = self.selection.shard.map_or(0..runs, |it| it.part(runs));
+        first.saturating_add(part.start)..first.saturating_add(part.end)
     }
 
     /// The command that compares the trace with this index again.
@@ -170,7 +165,7 @@ impl Diff {
             figures.add(&found.report.figures);
         }
         let sum = |of: fn(&Found<'_>) -> usize| found.iter().map(of).sum::<usize>();
-        let first = self.selection.seed;
+        let first = self.seeds().start;
         let steps = self.drawn.steps.map(|steps| format!(" --steps {steps}"));
         let version = real.version();
         let mut document = serde_json::json!({

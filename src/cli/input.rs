@@ -49,6 +49,18 @@ pub struct Shard {
     pub count: usize,
 }
 
+impl Shard {
+    /// Its part of so many runs, one behind the other.
+    pub fn part(self, runs: u64) -> std::ops::Range<u64> {
+        let (index, count) = (self.index as u64, self.count as u64);
+        let start = |index: u64| {
+            let start = u128::from(runs) * u128::from(index) / u128::from(count);
+            u64::try_from(start).unwrap_or(runs)
+        };
+        start(index.saturating_sub(1))..start(index)
+    }
+}
+
 impl FromStr for Shard {
     type Err = &'static str;
 
@@ -82,9 +94,10 @@ pub fn draw(
     release: Release,
     steps: Option<usize>,
 ) -> Result<Vec<Loaded>, Failure> {
+    let first = seeds.start;
     let mut all = Vec::new();
-    for seed in seeds {
-        let text = generate::trace(mix, seed, release, steps)?.to_string();
+    for (seed, trace) in (first..).zip(generate::traces(mix, seeds, release, steps)?) {
+        let text = trace.to_string();
         let name = format!("{}-{seed}", mix.name());
         // Read again for the numbers of its lines.
         let trace = Trace::parse(&name, text.as_bytes()).map_err(|it| Failure::Traces(vec![it]))?;
@@ -246,6 +259,14 @@ mod tests {
             }),
             names
         );
+    }
+
+    #[test]
+    fn the_parts_of_shards_are_all_runs_once() {
+        for (runs, count) in [(0, 1), (1, 3), (7, 3), (100, 7), (3, 10)] {
+            let parts = (1..=count).flat_map(|index| Shard { index, count }.part(runs));
+            assert!(parts.eq(0..runs), "{runs} in {count}");
+        }
     }
 
     #[test]

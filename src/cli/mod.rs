@@ -5,11 +5,13 @@ mod capture;
 mod check;
 mod diff;
 mod explain;
+mod explore;
 mod failure;
 mod image;
 mod input;
 mod interrupt;
 mod junit;
+mod merge;
 mod progress;
 mod record;
 mod results;
@@ -48,8 +50,10 @@ enum Command {
     Diff(diff::Diff),
     Record(record::Record),
     Explain(explain::Explain),
+    Explore(explore::Explore),
     Capture(capture::Capture),
     Image(image::Image),
+    Merge(merge::Merge),
     Sim(sim::Sim),
     Vm(vm::Vm),
     #[command(hide = true)]
@@ -116,8 +120,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Diff(diff) => diff.run(&mut context),
         Command::Record(record) => record.run(&mut context),
         Command::Explain(explain) => explain.run(&mut context),
+        Command::Explore(explore) => explore.run(&mut context),
         Command::Capture(capture) => capture.run(&mut context),
         Command::Image(image) => image.run(&mut context),
+        Command::Merge(merge) => merge.run(&mut context),
         Command::Sim(sim) => return sim.run(),
         Command::SimNamespace(trial) => return trial.run(),
         Command::Vm(vm) => vm.run(&mut context),

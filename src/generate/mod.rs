@@ -10,9 +10,14 @@ mod draw;
 mod files;
 mod space;
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use ztwin_model::Release;
+use ztwin_model::generate::{Sequence, World};
 use ztwin_model::machine::State;
 
+use crate::explore::{Explorer, cover};
 use crate::pools::{Blobs, Command, ModelPools, Unavailable};
 use crate::trace::{Item, Step, Trace};
 
@@ -37,6 +42,10 @@ pub enum Mix {
     Sharing,
     /// System calls of several users on files of a filesystem, its snapshots and its clones
     Files,
+    /// Layers as drivers of containers make them, over the small world of `ztwin-model`
+    Layers,
+    /// What `ztwin explore --depth 3` found: the seed is the number of a trace
+    Explored,
 }
 
 impl Mix {
@@ -51,6 +60,8 @@ impl Mix {
             Mix::SpaceRaidz => "space-raidz",
             Mix::Sharing => "sharing",
             Mix::Files => "files",
+            Mix::Layers => "layers",
+            Mix::Explored => "explored",
         }
     }
 
@@ -63,7 +74,7 @@ impl Mix {
     /// The pool of a mix about space or sharing.
     fn layout(self) -> Option<&'static [&'static str]> {
         match self {
-            Mix::Administration | Mix::Files => None,
+            Mix::Administration | Mix::Files | Mix::Layers | Mix::Explored => None,
             Mix::Space12 | Mix::Sharing => Some(space::ONE_DEVICE_12),
             Mix::Space14 => Some(space::ONE_DEVICE_14),
             Mix::SpaceMirror => Some(space::MIRROR),
@@ -90,10 +101,35 @@ fn of_root(words: Vec<String>) -> Command {
 /// The fewest and the most steps of a sequence, before the last ones that look at the result.
 const LENGTH: (u64, u64) = (20, 200);
 
-/// A sequence: the same for the same mix, seed and release. A step that is not modelled is left out.
+/// How many operations the sequences have of which a search leaves none out.
+const DEPTH: u32 = 3;
+
+/// Sequences: the same for the same mix, seed and release. A step that is not modelled is left out.
 ///
-/// `length` is how many steps are drawn; without it, that is drawn too, from 20 to 200.
-pub fn trace(
+/// `length` is how many steps are drawn; without it, that is drawn too, from 20 to 200. What was explored has the
+/// length that it has, and no more sequences than were needed.
+pub fn traces(
+    mix: Mix,
+    seeds: Range<u64>,
+    release: Release,
+    length: Option<usize>,
+) -> Result<Vec<Trace>, Unavailable> {
+    if mix == Mix::Explored {
+        let explorer = Explorer::new(release);
+        let explored = explorer.explore(DEPTH, &|_, _| true).unwrap_or_default();
+        let traces = cover(&explorer, &explored, DEPTH as usize - 1);
+        let traces = (0..).zip(traces).filter(|(seed, _)| seeds.contains(seed));
+        return Ok(traces
+            .map(|(seed, sequence)| told(mix, seed, of_sequence(&sequence)))
+            .collect());
+    }
+    seeds
+        .map(|seed| trace(mix, seed, release, length))
+        .collect()
+}
+
+/// One sequence of those that are drawn.
+fn trace(
     mix: Mix,
     seed: u64,
     release: Release,
@@ -106,6 +142,13 @@ pub fn trace(
         None if mix == Mix::Files => {
             let mut sequence = files::Sequence::new(draw, length);
             Box::new(move |state| sequence.next(state))
+        }
+        None if mix == Mix::Layers => {
+            let world = Arc::new(World::default());
+            let layers = ztwin_model::generate::Mix::Layers;
+            let sequence = Sequence::from_seed(&world, layers, release, seed, length);
+            let mut steps = of_sequence(&sequence).into_iter();
+            Box::new(move |_| steps.next())
         }
         None => {
             let mut sequence = administration::Sequence::new(draw, length);
@@ -120,16 +163,26 @@ pub fn trace(
         }
     };
     let model = ModelPools::new(release, Blobs::default());
-    let steps = model.grow(&mut next)?;
+    Ok(told(mix, seed, model.grow(&mut next)?))
+}
+
+/// The steps of a sequence of the model's.
+fn of_sequence(sequence: &Sequence) -> Vec<Command> {
+    let steps = sequence.steps();
+    steps.filter_map(|it| it.words()).map(of_root).collect()
+}
+
+/// A trace that says where it comes from.
+fn told(mix: Mix, seed: u64, steps: Vec<Command>) -> Trace {
     let head = [
         format!("Drawn: mix {}, seed {seed}.", mix.name()),
         String::new(),
     ];
     let prose = head.into_iter().map(Item::Prose);
     let steps = steps.into_iter().map(|it| Item::Step(Step::new(it)));
-    Ok(Trace {
+    Trace {
         items: prose.chain(steps).collect(),
-    })
+    }
 }
 
 #[cfg(test)]
@@ -154,7 +207,10 @@ mod tests {
     #[test]
     fn most_steps_succeed_and_few_are_beyond_the_model() {
         let each = |mix: &Mix| Release::ALL.map(|release| (*mix, release));
-        for (mix, release) in Mix::value_variants().iter().flat_map(each) {
+        let drawn = Mix::value_variants()
+            .iter()
+            .filter(|&&it| it != Mix::Explored);
+        for (mix, release) in drawn.flat_map(each) {
             let (mut all, mut succeeded, mut drawn) = (0, 0, 0);
             let seeds = if mix == Mix::Administration { 40 } else { 10 };
             for seed in 0..seeds {

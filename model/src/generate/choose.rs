@@ -201,11 +201,7 @@ impl<'a> Chooser<'a> {
     }
 
     /// One of the files of filesystems that are mounted: of those that are there, or of those that are not.
-    fn file(
-        &mut self,
-        changes: bool,
-        holds: impl Fn(&Objset, &At) -> bool,
-    ) -> Option<&'a At> {
+    fn file(&mut self, changes: bool, holds: impl Fn(&Objset, &At) -> bool) -> Option<&'a At> {
         let of = |it: &Self, place: &Place| {
             let reached = if changes {
                 it.is_writable(place)
@@ -229,11 +225,9 @@ impl<'a> Chooser<'a> {
 /// The object at a path, if it is there.
 fn lookup(objset: &Objset, path: &str) -> Option<ObjectId> {
     let mut names = path.split('/').filter(|name| !name.is_empty());
-    names.try_fold(ROOT, |directory, name| {
-        match &objset.get(directory)?.body {
-            Body::Directory { entries, .. } => entries.get(name).copied(),
-            _ => None,
-        }
+    names.try_fold(ROOT, |directory, name| match &objset.get(directory)?.body {
+        Body::Directory { entries, .. } => entries.get(name).copied(),
+        _ => None,
     })
 }
 
@@ -291,9 +285,8 @@ impl Chooser<'_> {
     fn snapshots(&mut self) -> Option<Op> {
         let first = self.place(|it, place| it.is_there(&place.name))?;
         let index = self.choices.below(self.world.snapshots.len());
-        let second = self.place(|it, place| {
-            it.is_there(&place.name) && place.name != first.name
-        })?;
+        let second =
+            self.place(|it, place| it.is_there(&place.name) && place.name != first.name)?;
         let names = [first, second].map(|place| place.snapshots.get(index).cloned());
         Some(snapshots(names.into_iter().flatten().collect()))
     }
@@ -440,7 +433,9 @@ impl Chooser<'_> {
         // Numbers below are limits, which are not inherited.
         let inherits = |(_, value): &(_, Value)| !matches!(value, Value::Number(n) if *n > 1 << 20);
         let settings = &self.world.settings;
-        let setting = self.choices.one_of_which(settings, self.blindly, inherits)?;
+        let setting = self
+            .choices
+            .one_of_which(settings, self.blindly, inherits)?;
         Some(Op::Dataset(DslOp::Inherit {
             name: place.name.clone(),
             key: setting.0.clone(),

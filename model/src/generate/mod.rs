@@ -8,8 +8,10 @@
 //! Bytes of a fuzzer, a seed, and the adapters of proptest, quickcheck and arbitrary all come down to lots, so
 //! that the same lots are the same sequence everywhere.
 
+mod alphabet;
 #[cfg(feature = "arbitrary")]
 mod arbitrary;
+pub mod canonical;
 mod choose;
 mod command;
 pub mod invariants;

@@ -127,7 +127,9 @@ pub fn shrink<T: Clone>(
 ) -> Vec<T> {
     let mut shrinking = Shrinking::new(steps, simpler);
     for _ in 0..budget {
-        let Some(steps) = shrinking.offer() else { break };
+        let Some(steps) = shrinking.offer() else {
+            break;
+        };
         if fails(steps) {
             shrinking.accept();
         }

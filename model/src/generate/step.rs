@@ -245,9 +245,7 @@ fn of_files(op: &FileOp) -> Option<Vec<String>> {
         FileOp::Read { from, offset, len } => {
             line(&["read", &target(from), &size(*offset), &size(*len)])
         }
-        FileOp::Truncate { file, size: bytes } => {
-            line(&["truncate", &target(file), &size(*bytes)])
-        }
+        FileOp::Truncate { file, size: bytes } => line(&["truncate", &target(file), &size(*bytes)]),
         FileOp::Punch { file, offset, len } => {
             line(&["punch", &target(file), &size(*offset), &size(*len)])
         }

@@ -66,9 +66,7 @@ impl Default for World {
         let place = |name: &str| {
             let below = |mark: char, names: &[&str]| -> Vec<Arc<str>> {
                 let names = names.iter();
-                names
-                    .map(|it| format!("{name}{mark}{it}").into())
-                    .collect()
+                names.map(|it| format!("{name}{mark}{it}").into()).collect()
             };
             let files = ["/f", "/g", "/d", "/d/f"];
             Place {
@@ -90,10 +88,17 @@ impl Default for World {
         World {
             pool: pool.into(),
             places: [
-                "tank", "tank/a", "tank/b", "tank/c", "tank/a/d", "tank/b/d", "tank/e", "tank/a/d/e",
+                "tank",
+                "tank/a",
+                "tank/b",
+                "tank/c",
+                "tank/a/d",
+                "tank/b/d",
+                "tank/e",
+                "tank/a/d/e",
             ]
             .map(place)
-                .into(),
+            .into(),
             snapshots: snapshots.map(Arc::from).into(),
             tags: ["keep", "backup"].map(Arc::from).into(),
             sizes: [
@@ -112,7 +117,10 @@ impl Default for World {
                 native(Property::Compression, Value::Word("off")),
                 native(Property::Recordsize, Value::Number(16 << 10)),
                 native(Property::Copies, Value::Word("2")),
-                (Key::User("com.example:owner".into()), Value::Text("x".into())),
+                (
+                    Key::User("com.example:owner".into()),
+                    Value::Text("x".into()),
+                ),
                 native(Property::Quota, Value::Number(64 << 20)),
                 native(Property::Refreservation, Value::Number(8 << 20)),
             ],

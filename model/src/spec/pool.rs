@@ -151,7 +151,10 @@ fn datasets(state: &State, pool: &Pool, most: usize) -> Result<Datasets, Disagre
         let limit = limit.map_or(0, |it| it.creation_txg);
         let mut there: BTreeMap<Block, Vec<Block>> = BTreeMap::new();
         for &block in before.into_iter().flat_map(|id| sets.blocks(id)) {
-            there.entry(Block { id: 0, ..block }).or_default().push(block);
+            there
+                .entry(Block { id: 0, ..block })
+                .or_default()
+                .push(block);
         }
         let mut blocks = Blocks::new();
         for (birth, weight) in dataset.objset.blocks_on_disk() {

@@ -1,0 +1,92 @@
+//! `ztwin explore`: every sequence of operations over a small world, on the model.
+
+use std::path::PathBuf;
+use std::{fs, io};
+
+use clap::Args;
+use ztwin_model::Release;
+
+use super::input;
+use super::progress::Progress;
+use super::{Context, Exit, Failure};
+use crate::explore::{Explorer, cover};
+
+/// Try every sequence of operations up to a length over a small world
+///
+/// The world and its operations stand in docs/exploring.md. States that are one but for their names are gone
+/// on from once. Each state is held against what must always hold; what does not is shown with the steps
+/// that lead there.
+#[derive(Clone, Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct Explore {
+    /// The most operations of a sequence
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=6))]
+    pub depth: u32,
+    /// The release whose rules apply
+    #[arg(long, value_name = "2.1|2.3|2.4", value_parser = input::release, default_value = "2.3")]
+    pub openzfs: Release,
+    /// Write traces into DIR that go through everything that was found: for `ztwin diff`
+    #[arg(long, value_name = "DIR")]
+    pub write: Option<PathBuf>,
+}
+
+impl Explore {
+    pub(super) fn run(&self, context: &mut Context<'_>) -> Result<Exit, Failure> {
+        let explorer = Explorer::new(self.openzfs);
+        // A thousandth is a step of the bar.
+        let progress = Progress::start(context.progress, 1000);
+        let interrupt = context.interrupt;
+        let explored = explorer.explore(self.depth, &|length, part| {
+            progress.show(&format!("length {length}"));
+            progress.set(part);
+            !interrupt.requested()
+        });
+        progress.finish();
+        let Some(explored) = explored else {
+            return Err(Failure::Interrupted("nothing is kept".to_owned()));
+        };
+        for (violation, path) in explored.violations.iter().take(10) {
+            writeln!(context.out, "{violation}\n{}", explorer.sequence(path))?;
+        }
+        if let Some(directory) = &self.write {
+            let traces = cover(&explorer, &explored, 2);
+            let steps = write(directory, &traces)
+                .map_err(|error| Failure::File("write", directory.clone(), error))?;
+            let count = traces.len();
+            writeln!(
+                context.out,
+                "{count} traces of {steps} steps go through all of it"
+            )?;
+        }
+        writeln!(
+            context.out,
+            "{} operations, {} sequences, {} transitions, {} states, {} situations: {} violations",
+            explored.operations,
+            explored.sequences,
+            explored.transitions,
+            explored.states,
+            explored.situations.len(),
+            explored.violations.len(),
+        )?;
+        Ok(if explored.violations.is_empty() {
+            Exit::Agree
+        } else {
+            Exit::Diverge
+        })
+    }
+}
+
+/// Writes traces; how many steps they have.
+fn write(
+    directory: &std::path::Path,
+    traces: &[ztwin_model::generate::Sequence],
+) -> io::Result<usize> {
+    fs::create_dir_all(directory)?;
+    let mut steps = 0;
+    for (index, trace) in traces.iter().enumerate() {
+        steps += trace.steps().count();
+        let text = format!("Explored: part {index}.\n\n{trace}");
+        fs::write(directory.join(format!("explored-{index:04}.trace")), text)?;
+    }
+    Ok(steps)
+}
