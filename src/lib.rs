@@ -13,6 +13,8 @@ pub mod guest;
 pub mod image;
 pub mod pools;
 pub mod programs;
+pub mod script;
+pub mod shrink;
 pub mod sim;
 pub mod trace;
 #[cfg(feature = "zstd")]

@@ -15,7 +15,9 @@ mod merge;
 mod progress;
 mod record;
 mod results;
+mod script;
 mod show;
+mod shrink;
 mod sim;
 mod vm;
 
@@ -51,6 +53,8 @@ enum Command {
     Record(record::Record),
     Explain(explain::Explain),
     Explore(explore::Explore),
+    Shrink(shrink::Shrink),
+    Script(script::Script),
     Capture(capture::Capture),
     Image(image::Image),
     Merge(merge::Merge),
@@ -121,6 +125,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Record(record) => record.run(&mut context),
         Command::Explain(explain) => explain.run(&mut context),
         Command::Explore(explore) => explore.run(&mut context),
+        Command::Shrink(shrink) => shrink.run(&mut context),
+        Command::Script(script) => script.run(&mut context),
         Command::Capture(capture) => capture.run(&mut context),
         Command::Image(image) => image.run(&mut context),
         Command::Merge(merge) => merge.run(&mut context),

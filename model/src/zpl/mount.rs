@@ -160,6 +160,8 @@ pub struct Mounts {
     by_path: Names<Set>,
     /// What stands on a mount, by the directory that it covers.
     standing: Radix<MountId, Radix<ObjectId, Set>>,
+    /// The datasets whose superblock follows the property `readonly`, whatever their mounts were told.
+    following: BTreeSet<DatasetId>,
     next: u64,
 }
 
@@ -205,6 +207,26 @@ impl Mounts {
     #[must_use]
     pub fn first(&self, dataset: DatasetId) -> Option<&Mount> {
         self.of(dataset).next()
+    }
+
+    /// Whether the superblock of a mounted dataset is read-only by an option, and not by its property.
+    #[must_use]
+    pub fn superblock_read_only(&self, dataset: DatasetId) -> Option<bool> {
+        let first = self.first(dataset)?;
+        Some(first.options.read_only && !self.following.contains(&dataset))
+    }
+
+    /// Whether the superblock of a mounted dataset follows its property, although a mount was told to be read-only.
+    #[must_use]
+    pub fn follows_property(&self, dataset: DatasetId) -> bool {
+        self.following.contains(&dataset)
+    }
+
+    /// The superblock of a dataset follows its property from now on (`readonly_changed_cb`).
+    pub(crate) fn follow_property(&mut self, dataset: DatasetId) {
+        if self.is_mounted(dataset) {
+            self.following.insert(dataset);
+        }
     }
 
     /// Whether a dataset is mounted anywhere.
@@ -359,6 +381,11 @@ impl Mounts {
             if let Some(mount) = self.table.remove(&id) {
                 self.find_by(&mount, false);
                 datasets.insert(mount.dataset);
+            }
+        }
+        for dataset in &datasets {
+            if !self.is_mounted(*dataset) {
+                self.following.remove(dataset);
             }
         }
         datasets

@@ -17,7 +17,7 @@ use crate::zpl::znode::Body;
 
 /// `zpl_mount`, `zfs_domount`. All mounts of a filesystem have one superblock, so they must agree with it
 /// whether it is read-only, which property `readonly` makes it too; a snapshot's always is and takes
-/// both. A second mount at the same place is refused by Linux (`graft_tree`).
+/// both. What was told when it was mounted holds until its properties are told anew. A second mount at the same place is refused by Linux (`graft_tree`).
 pub(super) fn mount(
     state: &mut State,
     name: &str,
@@ -32,10 +32,8 @@ pub(super) fn mount(
         return Err(Errno::EINVAL.into());
     }
     let is_snapshot = state.dataset(id).is_some_and(Dataset::is_snapshot);
-    let superblock = match state.mounts.first(id) {
-        Some(first) => Some(first.options.read_only),
-        None => state.open_files.read_only(id),
-    };
+    let superblock = state.mounts.superblock_read_only(id);
+    let superblock = superblock.or_else(|| state.open_files.read_only(id));
     if let Some(superblock) = superblock
         && !is_snapshot
         && options.read_only != (superblock || state.is_readonly(id))

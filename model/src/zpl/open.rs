@@ -106,6 +106,14 @@ impl OpenFiles {
             .any(|file| file.dataset == dataset && file.object == object)
     }
 
+    /// The superblock of a dataset follows its property from now on.
+    pub(crate) fn follow_property(&mut self, dataset: DatasetId) {
+        let files = self.files.values_mut();
+        for file in files.filter(|file| file.dataset == dataset) {
+            file.read_only = false;
+        }
+    }
+
     pub(crate) fn insert(&mut self, handle: Handle, file: OpenFile) {
         self.files.insert(handle, file);
     }

@@ -10,6 +10,7 @@ use ztwin_model::dsl::op::DslOp;
 use ztwin_model::dsl::reason::Reason;
 use ztwin_model::dsl::room::Fits;
 use ztwin_model::fault::Fault;
+use ztwin_model::zpl::mount::Mount;
 
 use super::destroy::destroy;
 use super::volume;
@@ -143,8 +144,10 @@ fn has_odd_files(console: &Console<'_>, home: DatasetId, snapshot: DatasetId) ->
 /// Whether its filesystem was mounted read-only and is no longer so.
 fn was_read_only(console: &Console<'_>, snapshot: DatasetId) -> bool {
     let home = console.state().filesystem_of(snapshot);
-    let mut mounts = console.state().mounts.iter();
-    mounts.any(|it| Some(it.dataset) == home && it.was_read_only && !it.options.read_only)
+    let mounts = &console.state().mounts;
+    let follows = |it: &Mount| mounts.follows_property(it.dataset) || !it.options.read_only;
+    let mut all = mounts.iter().filter(|it| Some(it.dataset) == home);
+    all.any(|it| it.was_read_only && follows(it))
 }
 
 /// Whether something is mounted on a directory of the filesystem that is none, or another one, in the
