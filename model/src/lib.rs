@@ -4,6 +4,11 @@
 //! It does no I/O, keeps no global state, and has no clock or randomness of its own.
 //! [`Machine::apply`] is the only door: every [`Op`] is total and ends in an [`Outcome`].
 
+/// The page for people who test a system of their own; its code runs as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/oracle.md")]
+struct TestingYourOwnCode;
+
 pub mod dmu;
 pub mod dsl;
 pub mod fault;

@@ -2,13 +2,17 @@
 
 /// A release line of OpenZFS. Patch releases of a line behave alike as far as the model goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Release {
     /// OpenZFS 2.1
+    #[cfg_attr(feature = "serde", serde(rename = "2.1"))]
     V2_1,
     /// OpenZFS 2.3
     #[default]
+    #[cfg_attr(feature = "serde", serde(rename = "2.3"))]
     V2_3,
     /// OpenZFS 2.4
+    #[cfg_attr(feature = "serde", serde(rename = "2.4"))]
     V2_4,
 }
 

@@ -5,11 +5,12 @@ use std::{fs, io};
 
 use clap::Args;
 use ztwin_model::Release;
+use ztwin_model::generate::Mix;
 
-use super::input;
+use super::input::{self, Shard};
 use super::progress::Progress;
 use super::{Context, Exit, Failure};
-use crate::explore::{Explorer, cover};
+use crate::explore::{Draws, Explorer, cover};
 
 /// Try every sequence of operations up to a length over a small world
 ///
@@ -25,6 +26,21 @@ pub struct Explore {
     /// The release whose rules apply
     #[arg(long, value_name = "2.1|2.3|2.4", value_parser = input::release, default_value = "2.3")]
     pub openzfs: Release,
+    /// Draw N sequences at random instead, and hold the machines that they leave against what must hold
+    #[arg(long, value_name = "N", conflicts_with_all = ["depth", "write"])]
+    pub draw: Option<u64>,
+    /// With --draw: which operations come, and how often
+    #[arg(long, value_name = "MIX", requires = "draw", value_parser = mix, default_value = "layers")]
+    pub mix: Mix,
+    /// With --draw: how many operations a sequence has
+    #[arg(long, value_name = "N", requires = "draw", default_value_t = 20)]
+    pub steps: usize,
+    /// With --draw: the number of the first sequence; the same number is the same sequence
+    #[arg(long, value_name = "S", requires = "draw", default_value_t = 0)]
+    pub seed: u64,
+    /// With --draw: take the I-th of N equal parts of the sequences, I from 1 to N
+    #[arg(long, value_name = "I/N", requires = "draw")]
+    pub shard: Option<Shard>,
     /// Write traces into DIR that go through everything that was found: for `ztwin diff`
     #[arg(long, value_name = "DIR")]
     pub write: Option<PathBuf>,
@@ -32,6 +48,9 @@ pub struct Explore {
 
 impl Explore {
     pub(super) fn run(&self, context: &mut Context<'_>) -> Result<Exit, Failure> {
+        if let Some(count) = self.draw {
+            return self.draw(context, count);
+        }
         let explorer = Explorer::new(self.openzfs);
         // A thousandth is a step of the bar.
         let progress = Progress::start(context.progress, 1000);
@@ -74,6 +93,58 @@ impl Explore {
             Exit::Diverge
         })
     }
+}
+
+impl Explore {
+    /// Sequences at random.
+    fn draw(&self, context: &mut Context<'_>, count: u64) -> Result<Exit, Failure> {
+        let draws = Draws {
+            release: self.openzfs,
+            mix: self.mix,
+            length: self.steps,
+        };
+        let part = self.shard.map_or(0..count, |shard| shard.part(count));
+        let numbers = self.seed.saturating_add(part.start)..self.seed.saturating_add(part.end);
+        let progress = Progress::start(context.progress, 1000);
+        let interrupt = context.interrupt;
+        let drawn = draws.run(numbers, &|done| {
+            progress.set(done);
+            !interrupt.requested()
+        });
+        progress.finish();
+        let Some(drawn) = drawn else {
+            return Err(Failure::Interrupted("nothing is kept".to_owned()));
+        };
+        for (violation, number) in &drawn.violations {
+            let sequence = draws.sequence(*number);
+            writeln!(context.out, "sequence {number}: {violation}\n{sequence}")?;
+        }
+        let share = drawn.succeeded * 100 / drawn.applied.max(1);
+        writeln!(
+            context.out,
+            "{} sequences, {} operations, {} of them applied ({share} % successful), {} machines against sets of \
+             blocks: {} violations",
+            drawn.sequences,
+            drawn.operations,
+            drawn.applied,
+            drawn.against_spec,
+            drawn.violations.len(),
+        )?;
+        Ok(if drawn.violations.is_empty() {
+            Exit::Agree
+        } else {
+            Exit::Diverge
+        })
+    }
+}
+
+/// Reads a mix of the small world.
+fn mix(text: &str) -> Result<Mix, String> {
+    let all = Mix::ALL.into_iter();
+    all.clone().find(|it| it.name() == text).ok_or_else(|| {
+        let names: Vec<_> = all.map(Mix::name).collect();
+        format!("name one of {}", names.join(", "))
+    })
 }
 
 /// Writes traces; how many steps they have.

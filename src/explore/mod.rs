@@ -4,6 +4,7 @@
 //! thousand transitions stand for millions of sequences. What is counted does not depend on the number of threads.
 
 mod cover;
+mod draw;
 mod situation;
 
 use std::collections::{BTreeMap, HashSet};
@@ -18,6 +19,7 @@ use ztwin_model::machine::State;
 use ztwin_model::{Machine, Op, Outcome, Release};
 
 pub use cover::cover;
+pub use draw::{Drawn, Draws};
 use situation::situation;
 
 /// A state but for its names: 64 bits of a hash. That two of a million states have the same is less likely than one

@@ -6,6 +6,7 @@
 //! sequence that found something is kept as a trace.
 
 mod administration;
+mod corners;
 mod draw;
 mod files;
 mod space;
@@ -44,6 +45,8 @@ pub enum Mix {
     Files,
     /// Layers as drivers of containers make them, over the small world of `ztwin-model`
     Layers,
+    /// What the others seldom come to: volumes, draid, checkpoints, same blocks, attributes, names, `zfs diff`
+    Corners,
     /// What `ztwin explore --depth 3` found: the seed is the number of a trace
     Explored,
 }
@@ -61,6 +64,7 @@ impl Mix {
             Mix::Sharing => "sharing",
             Mix::Files => "files",
             Mix::Layers => "layers",
+            Mix::Corners => "corners",
             Mix::Explored => "explored",
         }
     }
@@ -74,7 +78,11 @@ impl Mix {
     /// The pool of a mix about space or sharing.
     fn layout(self) -> Option<&'static [&'static str]> {
         match self {
-            Mix::Administration | Mix::Files | Mix::Layers | Mix::Explored => None,
+            Mix::Administration
+            | Mix::Files
+            | Mix::Layers
+            | Mix::Corners
+            | Mix::Explored => None,
             Mix::Space12 | Mix::Sharing => Some(space::ONE_DEVICE_12),
             Mix::Space14 => Some(space::ONE_DEVICE_14),
             Mix::SpaceMirror => Some(space::MIRROR),
@@ -150,6 +158,16 @@ fn trace(
             let mut steps = of_sequence(&sequence).into_iter();
             Box::new(move |_| steps.next())
         }
+        None if mix == Mix::Corners => {
+            let mut sequence = corners::Sequence::new(draw, seed, length);
+            Box::new(move |_| {
+                let (process, words) = sequence.next()?;
+                Some(Command {
+                    process,
+                    ..of_root(words)
+                })
+            })
+        }
         None => {
             let mut sequence = administration::Sequence::new(draw, length);
             Box::new(move |state| sequence.next(state).map(of_root))
@@ -209,7 +227,7 @@ mod tests {
         let each = |mix: &Mix| Release::ALL.map(|release| (*mix, release));
         let drawn = Mix::value_variants()
             .iter()
-            .filter(|&&it| it != Mix::Explored);
+            .filter(|it| !matches!(it, Mix::Explored | Mix::Corners));
         for (mix, release) in drawn.flat_map(each) {
             let (mut all, mut succeeded, mut drawn) = (0, 0, 0);
             let seeds = if mix == Mix::Administration { 40 } else { 10 };

@@ -121,19 +121,25 @@ pub struct Small {
     pub tried: (u32, u32),
 }
 
-/// The first step in which two pools differ, if there is one.
+/// The first step in which what a pool did and what the model did differ, if there is one. Where the pool is a model,
+/// too, both have the same markers, and everything must be equal.
 pub fn first_difference(
     commands: &[Command],
     expected: &[Printed],
     got: &[Printed],
+    both_are_models: bool,
 ) -> Option<(usize, Signature)> {
     let mut comparer = Comparer::new();
     let both = commands.iter().zip(expected.iter().zip(got));
     both.enumerate()
         .find_map(|(index, (command, (expected, got)))| {
-            let verdict = comparer.step(&Expected::from(expected), got);
-            verdict.difference?;
-            Some((index, Signature::of(command, expected, got)))
+            let agree = if both_are_models {
+                expected == got
+            } else {
+                let verdict = comparer.step(&Expected::from(expected), got);
+                verdict.difference.is_none()
+            };
+            (!agree).then(|| (index, Signature::of(command, expected, got)))
         })
 }
 
@@ -174,7 +180,8 @@ impl Asked<'_> {
         }
         self.tried.1 += 1;
         let expected = play(self.pool, commands)?;
-        let Some((index, signature)) = first_difference(commands, &expected, &got) else {
+        let models = self.pool.system().is_none();
+        let Some((index, signature)) = first_difference(commands, &expected, &got, models) else {
             return Ok(false);
         };
         let same = index + 1 == commands.len() && signature == self.signature;
@@ -196,7 +203,8 @@ pub fn shrink(
 ) -> Result<Option<Small>, Unavailable> {
     let mut expected = play(pool, &commands)?;
     let got = play(model, &commands)?;
-    let Some((index, signature)) = first_difference(&commands, &expected, &got) else {
+    let models = pool.system().is_none();
+    let Some((index, signature)) = first_difference(&commands, &expected, &got, models) else {
         return Ok(None);
     };
     commands.truncate(index + 1);
@@ -211,6 +219,7 @@ pub fn shrink(
         failed: None,
     };
     without_names(&mut commands, &mut asked);
+    with_fewer_datasets(&mut commands, &mut asked);
     let mut shrinking = Shrinking::new(commands, simpler);
     loop {
         if !seen(shrinking.best().len(), asked.tried.0) || asked.tried.0 >= budget {
@@ -246,6 +255,48 @@ fn without_names(commands: &mut Vec<Command>, asked: &mut Asked<'_>) {
         candidate.retain(|it| !it.words.contains(&name));
         if candidate.len() < commands.len() && asked.differs(&candidate) {
             *commands = candidate;
+        }
+    }
+}
+
+/// A word with one dataset in the place of another one.
+fn renamed(word: &str, from: &str, to: &str) -> String {
+    match word.strip_prefix(from) {
+        Some(rest) if rest.is_empty() || rest.starts_with(['/', '@', ':', '#']) => {
+            format!("{to}{rest}")
+        }
+        _ => word.to_owned(),
+    }
+}
+
+/// Lets one dataset take the place of another one, for each two of them: what made the other one goes.
+fn with_fewer_datasets(commands: &mut Vec<Command>, asked: &mut Asked<'_>) {
+    let made = |command: &Command| {
+        let words: Vec<&str> = command.words.iter().map(String::as_str).collect();
+        match words.as_slice() {
+            ["zfs", "create" | "clone", .., name] => Some((*name).to_owned()),
+            ["zpool", "create", ..] => {
+                let mut rest = words.iter().skip(2);
+                let name = rest.find(|word| !word.starts_with('-') && !word.contains('='));
+                name.map(|&name| name.to_owned())
+            }
+            _ => None,
+        }
+    };
+    let names: BTreeSet<String> = commands.iter().filter_map(made).collect();
+    for from in &names {
+        for to in names.iter().filter(|to| *to != from) {
+            let kept = commands.iter().filter(|it| made(it).as_ref() != Some(from));
+            let candidate: Vec<Command> = kept
+                .map(|it| Command {
+                    words: it.words.iter().map(|word| renamed(word, from, to)).collect(),
+                    ..it.clone()
+                })
+                .collect();
+            if candidate.len() < commands.len() && asked.differs(&candidate) {
+                *commands = candidate;
+                break;
+            }
         }
     }
 }

@@ -19,6 +19,8 @@ use crate::zpl::znode::{Body, Special};
 
 /// Which operations come, and how often.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum Mix {
     /// Datasets: what is made, destroyed, renamed, promoted, held and set.
     #[default]

@@ -2,6 +2,7 @@
 
 /// What one operation is drawn from: eight choices of one byte each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Lot(pub [u8; 8]);
 
 /// Lots without an end, from a seed: the numbers of `SplitMix64`, the same on every machine.

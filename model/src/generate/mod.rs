@@ -20,14 +20,18 @@ mod lot;
 pub mod proptest;
 #[cfg(feature = "quickcheck")]
 mod quickcheck;
+mod recipe;
 mod sequence;
 pub mod shrink;
+#[cfg(feature = "proptest-state-machine")]
+pub mod state_machine;
 mod step;
 pub mod world;
 
 pub use choose::Mix;
 pub use command::apply;
 pub use lot::{Lot, Lots};
+pub use recipe::Recipe;
 pub use sequence::Sequence;
 pub use step::Step;
 pub use world::World;

@@ -1,0 +1,337 @@
+//! The mix `corners`: what the other mixes seldom come to. Each sequence has a theme, with a pool that is made for it.
+
+use super::draw::Draw;
+use super::words;
+
+/// A pool, and the steps over it. In a step `%` stands for a filesystem, `@` for a snapshot, `V` for a volume, `/` for a
+/// file, `#` for a number of bytes, and `$` for data.
+struct Theme {
+    setup: &'static [&'static str],
+    steps: &'static [&'static str],
+}
+
+const THEMES: [Theme; 9] = [
+    // Volumes: their data, their size, what is reserved for them.
+    Theme {
+        setup: &[
+            "vdev /v/a 1G",
+            "zpool create tank /v/a",
+            "zfs create -V 1M -b 8K tank/v",
+        ],
+        steps: &[
+            "write V # # $",
+            "write V # # $",
+            "punch V # #",
+            "read V 0 1M",
+            "zfs snapshot V@s",
+            "zfs snapshot V@t",
+            "zfs rollback V@s",
+            "zfs rollback -r V@s",
+            "zfs set volsize=2M V",
+            "zfs set volsize=512K V",
+            "zfs get -Hp volsize,refreservation,usedbyrefreservation V V@s",
+            "zfs set refreservation=none V",
+            "zfs set refreservation=auto V",
+            "zfs clone V@s tank/w",
+            "zfs promote tank/w",
+            "zfs create -s -V 1M tank/w",
+            "zfs destroy -r tank/w",
+            "zfs list -Hp -t all -o name,used,refer,volsize",
+            "zpool sync",
+        ],
+    },
+    // Devices in all shapes.
+    Theme {
+        setup: &["vdev /v/a 512M", "vdev /v/b 512M", "vdev /v/c 512M", "vdev /v/d 512M"],
+        steps: &[
+            "zpool create tank draid1:2d:4c:1s /v/a /v/b /v/c /v/d",
+            "zpool create tank draid1:2d:4c:0s /v/a /v/b /v/c /v/d",
+            "zpool create tank raidz2 /v/a /v/b /v/c /v/d",
+            "zpool create tank mirror /v/a /v/b mirror /v/c /v/d",
+            "zpool create -o ashift=14 tank raidz1 /v/a /v/b /v/c",
+            "zfs create tank/a",
+            "write % # # $",
+            "write %:/f # # $",
+            "write %:/g # # $",
+            "zpool sync",
+            "zpool list -Hp -o name,size,ashift",
+            "zfs list -Hp -o name,used,refer,available",
+            "zfs list -Hp -o name,used,refer,available",
+            "zpool destroy tank",
+            "zpool export tank",
+            "zpool import -d /v tank",
+        ],
+    },
+    // Checkpoints and imports.
+    Theme {
+        setup: &["vdev /v/a 1G", "zpool create tank /v/a", "zfs create tank/a"],
+        steps: &[
+            "zpool checkpoint tank",
+            "zpool checkpoint -d tank",
+            "zpool export tank",
+            "zpool import -d /v tank",
+            "zpool import -d /v --rewind-to-checkpoint tank",
+            "zpool import -d /v -o readonly=on tank",
+            "zpool import -d /v -R /mnt/alt tank",
+            "zpool import -d /v tank pond",
+            "zpool destroy tank",
+            "vdev /v/b 1G",
+            "zpool create -d tank /v/b",
+            "zpool create -d pond /v/b",
+            "zpool checkpoint pond",
+            "zfs create tank/b",
+            "zfs destroy tank/b",
+            "zfs snapshot tank/a@s",
+            "zfs set readonly=on tank/a",
+            "zpool set comment=x tank",
+            "zpool set listsnapshots=on tank",
+            "zpool get -Hp readonly,comment,altroot,listsnapshots tank",
+            "zfs list -H -o name,mountpoint,mounted",
+        ],
+    },
+    // Blocks that are the same, copied, or hardly there.
+    Theme {
+        setup: &[
+            "vdev /v/a 1G",
+            "zpool create tank /v/a",
+            "zfs create -o recordsize=16K -o checksum=sha256 -o compression=lz4 tank/a",
+            "zfs create -o recordsize=16K -o dedup=on tank/b",
+            "zfs create -o recordsize=16K -o compression=gzip tank/c",
+        ],
+        steps: &[
+            "write / 0 64K data=text:1",
+            "write / 0 64K data=text:1",
+            "write / 0 # $",
+            "write / 0 # data=zero",
+            "zpool sync",
+            "zpool sync",
+            "reflink / /",
+            "copy_file_range / 0 / 0 64K",
+            "reflink tank/a:/f tank/c:/g",
+            "truncate / #",
+            "punch / # #",
+            "zfs snapshot @",
+            "zfs set compression=off %",
+            "zfs set compression=gzip-9 %",
+            "zfs list -Hp -t all -o name,used,refer,written",
+            "zfs list -Hp -t all -o name,used,refer,written",
+            "zfs get -Hp available tank",
+            "zpool list -Hp -o name,allocated,free,dedupratio",
+            "blocks %",
+            "blocks %",
+        ],
+    },
+    // Extended attributes.
+    Theme {
+        setup: &[
+            "vdev /v/a 1G",
+            "zpool create tank /v/a",
+            "zfs create -o xattr=sa tank/a",
+            "zfs create -o xattr=dir tank/b",
+            "zfs create -o dnodesize=1k tank/c",
+        ],
+        steps: &[
+            "write / 0 # $",
+            "mkdir %:/d",
+            "setxattr / user.x 10 $",
+            "setxattr / user.y 300 $",
+            "setxattr / user.z 2000 $",
+            "setxattr / trusted.o 1 data=zero",
+            "removexattr / user.x",
+            "getxattr / user.y",
+            "listxattr /",
+            "zpool sync",
+            "zfs snapshot @",
+            "zfs clone tank/a@s tank/d",
+            "zfs list -Hp -t all -o name,used,refer,written",
+            "blocks %",
+        ],
+    },
+    // Names that are one, and rights that go.
+    Theme {
+        setup: &[
+            "vdev /v/a 1G",
+            "zpool create tank /v/a",
+            "zfs create -o casesensitivity=insensitive tank/a",
+            "zfs create -o casesensitivity=mixed tank/b",
+            "zfs create -o utf8only=on -o normalization=formD tank/c",
+            "chmod 0777 tank/a:/",
+            "chmod 0777 tank/b:/",
+            "p2$ user 1000:1000",
+        ],
+        steps: &[
+            "write %:/f 0 10 $",
+            "write %:/F 0 10 $",
+            "unlink %:/F",
+            "rename %:/f %:/F",
+            "mkdir %:/D",
+            "stat %:/d",
+            "stat %:/F",
+            "readdir %:/",
+            "chmod 4777 %:/f",
+            "chmod 6777 %:/f",
+            "p2$ write %:/f 0 10 $",
+            "p2$ write %:/f 0 10 $",
+            "stat %:/f",
+            "p2$ truncate %:/f 3",
+            "p2$ chmod 4755 %:/f",
+            "p2$ unlink %:/f",
+            "tree %",
+        ],
+    },
+    // What changed between two points.
+    Theme {
+        setup: &[
+            "vdev /v/a 1G",
+            "zpool create tank /v/a",
+            "zfs create tank/a",
+            "write tank/a:/f 0 10 data=text:1",
+            "mkdir tank/a:/d",
+            "zfs snapshot tank/a@s",
+        ],
+        steps: &[
+            "rename tank/a:/f tank/a:/g",
+            "rename tank/a:/f tank/a:/d/f",
+            "rename tank/a:/g tank/a:/f",
+            "write tank/a:/f 0 10 $",
+            "write tank/a:/h 0 10 $",
+            "unlink tank/a:/f",
+            "link tank/a:/f tank/a:/h",
+            "chmod 0600 tank/a:/f",
+            "mkdir tank/a:/e",
+            "rmdir tank/a:/d",
+            "zfs snapshot tank/a@t",
+            "zfs destroy tank/a@t",
+            "zfs rollback tank/a@s",
+            "zfs bookmark tank/a@s tank/a#s",
+            "zfs bookmark tank/a@t tank/a#t",
+            "zfs rollback -r tank/a@s",
+            "zfs list -H -t bookmark -o name -r tank/a",
+            "zfs diff -FH tank/a@s",
+            "zfs diff -FH tank/a@s tank/a",
+            "zfs diff -FH tank/a@s tank/a@t",
+        ],
+    },
+    // Mounts that are busy, or only look gone.
+    Theme {
+        setup: &[
+            "vdev /v/a 1G",
+            "zpool create -O mountpoint=legacy tank /v/a",
+            "zfs create tank/a",
+            "mount tank/a /mnt/a",
+            "write tank/a:/f 0 10 data=text:1",
+        ],
+        steps: &[
+            "open h tank/a:/f r",
+            "open i tank/a:/f rw",
+            "close h",
+            "close i",
+            "write h 0 10 $",
+            "write i 0 10 $",
+            "umount /mnt/a",
+            "umount -f /mnt/a",
+            "umount -l /mnt/a",
+            "mount tank/a /mnt/a",
+            "mount tank/a /mnt/b",
+            "mount -o ro tank/a /mnt/b",
+            "umount -l /mnt/b",
+            "zfs rename tank/a tank/b",
+            "zfs rename tank/b tank/a",
+            "zfs destroy tank/a",
+            "zfs destroy -f tank/a",
+            "zfs create tank/a",
+            "zfs snapshot tank/a@s",
+            "zfs destroy -r tank/a",
+            "unlink tank/a:/f",
+            "state -v",
+        ],
+    },
+    // What is told before it is done, and what has no room.
+    Theme {
+        setup: &[
+            "vdev /v/a 1G",
+            "zpool create tank /v/a",
+            "zfs create tank/a",
+            "zfs snapshot tank/a@s",
+            "zfs clone tank/a@s tank/b",
+            "zfs create -o refquota=200K tank/c",
+        ],
+        steps: &[
+            "zfs destroy -nv tank/a",
+            "zfs destroy -rnv tank/a",
+            "zfs destroy -Rnv tank/a",
+            "zfs destroy -Rnv tank/a@s",
+            "zfs destroy -nvp tank/a@s,t",
+            "zfs snapshot tank/a@t",
+            "zfs hold k tank/a@s",
+            "zfs release k tank/a@s",
+            "zfs snapshot tank/b@s",
+            "zfs destroy -d tank/a@s",
+            "zfs clone tank/b@s tank/d",
+            "zfs promote tank/b",
+            "write tank/c:/f 0 150K $",
+            "write tank/c:/f 0 1M $",
+            "truncate tank/c:/f 1M",
+            "truncate tank/c:/f 10M",
+            "stat tank/c:/f",
+            "stat tank/c:/f",
+            "zpool sync",
+            "zfs set refquota=none tank/c",
+        ],
+    },
+];
+
+const FILESYSTEMS: [&str; 3] = ["tank/a", "tank/b", "tank/c"];
+const SNAPSHOTS: [&str; 2] = ["s", "t"];
+const FILES: [&str; 2] = ["/f", "/g"];
+const SIZES: [&str; 7] = ["0", "1", "512", "4K", "8K", "100K", "128K"];
+const DATA: [&str; 4] = ["data=random:1", "data=random:2", "data=zero", "data=text:1"];
+
+/// A sequence that is being drawn.
+pub(super) struct Sequence {
+    draw: Draw,
+    setup: std::slice::Iter<'static, &'static str>,
+    steps: &'static [&'static str],
+    left: usize,
+}
+
+impl Sequence {
+    /// The themes take turns by the seed.
+    pub fn new(draw: Draw, seed: u64, length: usize) -> Self {
+        let index = usize::try_from(seed % THEMES.len() as u64).unwrap_or(0);
+        let theme = &THEMES[index];
+        Sequence {
+            draw,
+            setup: theme.setup.iter(),
+            steps: theme.steps,
+            left: length,
+        }
+    }
+
+    /// The next step and its process; none behind the last one.
+    pub fn next(&mut self) -> Option<(String, Vec<String>)> {
+        if let Some(line) = self.setup.next() {
+            return Some(self.step(line));
+        }
+        self.left = self.left.checked_sub(1)?;
+        let line = *self.draw.one(self.steps)?;
+        Some(self.step(line))
+    }
+
+    fn step(&mut self, line: &str) -> (String, Vec<String>) {
+        let (process, line) = line.split_once("$ ").unwrap_or(("", line));
+        let draw = &mut self.draw;
+        let mut one = |all: &[&str]| draw.one(all).copied().unwrap_or_default().to_owned();
+        let all = words(line).into_iter().map(|word| match word.as_str() {
+            "%" => one(&FILESYSTEMS),
+            "@" => format!("{}@{}", one(&FILESYSTEMS), one(&SNAPSHOTS)),
+            "/" => format!("{}:{}", one(&FILESYSTEMS), one(&FILES)),
+            "#" => one(&SIZES),
+            "$" => one(&DATA),
+            word if word.starts_with("%:") => format!("{}{}", one(&FILESYSTEMS), &word[1..]),
+            word if word.starts_with('V') => format!("tank/v{}", &word[1..]),
+            word => word.to_owned(),
+        });
+        (process.to_owned(), all.collect())
+    }
+}
