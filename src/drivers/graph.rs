@@ -10,14 +10,14 @@ use std::sync::Arc;
 
 use ztwin_model::dmu::data::Piece;
 use ztwin_model::layer::{
-    Attributes, Change, Daemon, Entry, Kind, LayerContent, LayerEntry, Tree, changes, export,
-    members, plan,
+    Attributes, Change, Daemon, Entry, Kind, LayerContent, LayerEntry, Member, Tree, changes_for,
+    export, members, plan, unpacked_size,
 };
 use ztwin_model::zpl::op::FileKind;
 
 use super::gozfs::{self, COLUMNS, Dataset, Library};
 use super::shell::{Failure, Halt, Ran, Shell, attempt};
-use super::{Done, Driver, Started};
+use super::{Done, Driver, Started, tar};
 
 /// What `Remove` makes of a dataset that cannot be destroyed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub(super) struct Rules {
     graph: &'static str,
     /// The library that it has.
     pub library: Library,
+    /// Whose rules it has for what is in a layer.
+    daemon: Daemon,
     gone: Gone,
     /// containers/storage: a new base gets a mode, a layer can be had read-only, the counter of uses
     /// looks at the mount table.
@@ -50,17 +52,18 @@ pub(super) struct Rules {
 impl Rules {
     /// Docker's, by version; `None`: there is no such one.
     pub fn docker(version: Option<&str>) -> Option<Rules> {
-        let (library, gone) = match version {
-            Some("20.10") => (Library::V2, Gone::Error),
-            Some("26.1") => (Library::V3, Gone::Error),
-            Some("28") => (Library::V3, Gone::Removed),
-            None | Some("29") => (Library::V4, Gone::Removed),
-            Some("corrected") => (Library::V4, Gone::Checked),
+        let (library, daemon, gone) = match version {
+            Some("20.10") => (Library::V2, Daemon::Docker20, Gone::Error),
+            Some("26.1") => (Library::V3, Daemon::Docker26, Gone::Error),
+            Some("28") => (Library::V3, Daemon::Docker26, Gone::Removed),
+            None | Some("29") => (Library::V4, Daemon::Docker29, Gone::Removed),
+            Some("corrected") => (Library::V4, Daemon::Docker29, Gone::Checked),
             Some(_) => return None,
         };
         Some(Rules {
             graph: "/var/lib/docker/zfs/graph",
             library,
+            daemon,
             gone,
             storage: false,
             corrected: version == Some("corrected"),
@@ -78,6 +81,8 @@ impl Rules {
         Some(Rules {
             graph: "/var/lib/containers/storage/zfs/graph",
             library,
+            // Its archives came from Docker with the rest.
+            daemon: Daemon::Docker26,
             gone,
             storage: true,
             corrected: version == Some("corrected"),
@@ -147,7 +152,11 @@ impl Driver for Graph {
             ["diff", id] => self.diff(shell, id),
             ["diffsize", id] => self.diff_size(shell, id),
             ["export", id] => self.export(shell, id),
-            ["apply", id, "from", from] => self.apply(shell, id, from),
+            ["apply", id, "from", from] => self.apply_layer(shell, id, from),
+            ["apply", id, data] => {
+                let name = data.strip_prefix("data=hash:")?;
+                self.apply_archive(shell, id, name)
+            }
             ["usage", id] if storage => self.usage(shell, id),
             ["layers"] if storage => Ok(Err("driver not supported".to_owned())),
             ["clock", number] => {
@@ -563,21 +572,37 @@ impl Graph {
         })
     }
 
-    /// `docker apply ID from OTHER` (`NaiveDiffDriver.ApplyDiff`): what `export OTHER` gives is put onto
-    /// the layer.
-    fn apply(&mut self, shell: &mut Shell<'_>, id: &str, from: &str) -> Done {
+    /// `docker apply ID from OTHER`: what `export OTHER` gives is put onto the layer.
+    fn apply_layer(&mut self, shell: &mut Shell<'_>, id: &str, from: &str) -> Done {
         let mut layer = Vec::new();
         let exported = self.with_layer(shell, from, |_, tar| layer = tar)?;
         if exported.is_err() {
             return Ok(exported);
         }
+        self.apply(shell, id, &members(&layer))
+    }
+
+    /// `docker apply ID data=hash:HEX`: the archive of that hash is put onto the layer.
+    fn apply_archive(&mut self, shell: &mut Shell<'_>, id: &str, name: &str) -> Done {
+        let archive = match shell.blob(name) {
+            Ok(archive) => archive,
+            Err(error) => return Ok(Err(error)),
+        };
+        match tar::read(&archive[..]) {
+            Ok(members) => self.apply(shell, id, &members),
+            Err(error) => Ok(Err(error.to_string())),
+        }
+    }
+
+    /// `NaiveDiffDriver.ApplyDiff`. Of a layer that is refused nothing is put: the daemon leaves what came before, and
+    /// then removes all of it.
+    fn apply(&mut self, shell: &mut Shell<'_>, id: &str, layer: &[Member]) -> Done {
         if let Err(error) = self.get(shell, id, false)? {
             return Ok(Err(error));
         }
-        let done = put_onto(shell, &self.name(id), &layer)?;
+        let done = put_onto(shell, &self.name(id), layer, self.rules.daemon)?;
         if done.is_ok() {
-            let size: u64 = layer.iter().map(|entry| content_size(&entry.content)).sum();
-            shell.say(&format!("size {size}"));
+            shell.say(&format!("size {}", unpacked_size(layer)));
         }
         let _ = self.put(shell, id)?;
         Ok(done)
@@ -644,7 +669,8 @@ impl Graph {
         };
         let shown = match (tree, below) {
             (Ok(tree), Ok(below)) => {
-                show(shell, &tree, changes(&below, &tree), parent.is_none());
+                let told = changes_for(&below, &tree, self.rules.daemon);
+                show(shell, &tree, told, parent.is_none());
                 Ok(())
             }
             (Err(errno), _) | (_, Err(errno)) => Err(errno.name().to_owned()),
@@ -658,12 +684,12 @@ impl Graph {
 }
 
 /// Puts a layer onto what a mounted dataset holds.
-fn put_onto(shell: &mut Shell<'_>, name: &str, layer: &[LayerEntry]) -> Done {
+fn put_onto(shell: &mut Shell<'_>, name: &str, layer: &[Member], daemon: Daemon) -> Done {
     let tree = match shell.tree(name)? {
         Ok(tree) => tree,
         Err(errno) => return Ok(Err(errno.name().to_owned())),
     };
-    let calls = match plan(&Arc::from(name), &tree, &members(layer), Daemon::default()) {
+    let calls = match plan(&Arc::from(name), &tree, layer, daemon) {
         Ok(calls) => calls,
         Err(error) => return Ok(Err(error.to_string())),
     };
@@ -701,14 +727,6 @@ fn file_size(entry: &Entry) -> u64 {
         0
     } else {
         entry.size
-    }
-}
-
-/// The size in the header of an entry's tar.
-fn content_size(content: &LayerContent) -> u64 {
-    match content {
-        LayerContent::File(_, pieces) => pieces.iter().map(|piece| piece.len).sum(),
-        _ => 0,
     }
 }
 

@@ -69,7 +69,7 @@ const USAGE: [&str; 43] = [
     "docker diff ID",
     "docker diffsize ID",
     "docker export ID",
-    "docker apply ID from OTHER",
+    "docker apply ID from OTHER|data=hash:HEX",
     "docker clock N",
     "docker kill N",
     "docker restart",

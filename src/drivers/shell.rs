@@ -1,5 +1,6 @@
 //! How drivers run commands: each is told as it is run, a failed one with what it said.
 
+use bytes::Bytes;
 use ztwin_model::layer::Tree;
 use ztwin_model::outcome::Errno;
 use ztwin_model::zpl::op::FileOp;
@@ -163,6 +164,12 @@ impl<'a> Shell<'a> {
     /// Everything in a mounted filesystem.
     pub fn tree(&mut self, dataset: &str) -> Result<Result<Tree, Errno>, Halt> {
         self.session.tree(dataset).map_err(Halt::Unavailable)
+    }
+
+    /// The bytes that `data=hash:` names, or why they are not to be had.
+    pub fn blob(&self, name: &str) -> Result<Bytes, String> {
+        let bytes = self.session.blob(name);
+        bytes.map_err(|error| error.to_string())
     }
 
     /// Whether a filesystem is mounted at a path.

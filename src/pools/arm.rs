@@ -13,7 +13,7 @@ use ztwin_model::zpl::mount::MountOptions;
 use ztwin_model::zpl::op::{At, FileOp, FileResult};
 use ztwin_model::zpl::permission::Credentials;
 
-use super::blobs::Blobs;
+use super::blobs::{self, Blobs};
 use super::pointers::{self, Holder};
 use super::print;
 use super::verb::{self, Verb};
@@ -383,6 +383,10 @@ impl<A: Arm> Session for Runner<A> {
 
     fn is_mounted(&mut self, path: &str) -> Result<bool, Unavailable> {
         Ok(self.arm.mounted()?.iter().any(|mount| mount.path == path))
+    }
+
+    fn blob(&self, name: &str) -> Result<Bytes, blobs::Error> {
+        self.blobs.get(name)
     }
 
     fn stream(&self, name: &str) -> Option<Bytes> {

@@ -128,6 +128,9 @@ pub trait Session {
     /// Whether a filesystem of the pools is mounted at a path.
     fn is_mounted(&mut self, path: &str) -> Result<bool, Unavailable>;
 
+    /// The bytes that `data=hash:` names.
+    fn blob(&self, name: &str) -> Result<Bytes, blobs::Error>;
+
     /// A kept stream.
     fn stream(&self, name: &str) -> Option<Bytes>;
 
