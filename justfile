@@ -35,6 +35,10 @@ real pool="vm:trixie":
 image pool="vm:trixie-docker-containerd":
     ZTWIN_REAL_POOL={{pool}} cargo test --features faults,real-pool --test image_real_docker
 
+# containerd itself plays layer traces over zfs, overlayfs, native and btrfs in a guest
+snapshotters pool="vm:trixie-docker-containerd":
+    ZTWIN_REAL_POOL={{pool}} cargo test --features faults,real-pool --test guest_snapshotters
+
 # Fuzz a target for a minute (needs cargo-fuzz)
 fuzz target="trace" seconds="60":
     cargo fuzz run --sanitizer none {{target}} -- -max_total_time={{seconds}}

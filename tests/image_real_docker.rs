@@ -17,14 +17,15 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use ztwin::archive::{Header, Kind, Time, Writer};
-use ztwin::guest::boot::{Guest, Options};
-use ztwin::guest::image::{Cache, Spec};
-use ztwin::guest::wire::{Job, Stream};
+use ztwin::guest::image::Spec;
 use ztwin::image::{Driver, Played, Pool, Store, Wanted, find, play};
 use ztwin::pools::{Blobs, ModelPools, Session};
 use ztwin_model::Release;
 use ztwin_model::dmu::data::to_bytes;
 use ztwin_model::layer::{Content, Entry};
+
+#[path = "common/guest.rs"]
+mod guest;
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -201,42 +202,13 @@ fn made(text: &str) -> Vec<Made> {
 
 /// Loads an image in a guest, and gives what `load.sh` printed.
 fn loaded(spec: &Spec, image: &Path) -> String {
-    let options = Options::new(
-        Cache::of_user().unwrap(),
-        PathBuf::from(env!("CARGO_BIN_EXE_ztwin")),
-    );
-    let mut guest = Guest::start(spec, &options, &mut |text| eprintln!("{text}")).unwrap();
     let script = include_bytes!("images/load.sh");
-    let mut files = Writer::new(Vec::new());
-    for (name, bytes) in [
-        ("work/load.sh", &script[..]),
-        ("work/image.tar", &fs::read(image).unwrap()),
-    ] {
-        let mut header = header(Kind::File, name);
-        header.size = i64::try_from(bytes.len()).unwrap();
-        files.entry(&header, bytes).unwrap();
-    }
-    let files = files.finish().unwrap();
-    let job = Job {
-        argv: ["sh", "-c", "mkdir -p /v; cd /work && sh load.sh"]
-            .map(str::to_owned)
-            .to_vec(),
-        ..Job::default()
-    };
-    let (mut out, mut err) = (Vec::new(), Vec::new());
-    let code = guest
-        .run(
-            &job,
-            Some(&mut &files[..]),
-            &mut |stream, bytes| match stream {
-                Stream::Out => out.extend_from_slice(bytes),
-                Stream::Err => err.extend_from_slice(bytes),
-            },
-            None,
-        )
-        .unwrap();
-    assert_eq!(code, 0, "{}", String::from_utf8_lossy(&err));
-    String::from_utf8(out).unwrap()
+    let image = fs::read(image).unwrap();
+    guest::output(
+        spec,
+        &[("load.sh", script), ("image.tar", &image)],
+        "mkdir -p /v && sh load.sh",
+    )
 }
 
 /// The image on the model, and a session in which it is.
@@ -305,9 +277,7 @@ fn line(entry: &Entry) -> Vec<String> {
 
 #[test]
 fn docker_makes_of_an_image_what_the_model_says() {
-    let pool = std::env::var("ZTWIN_REAL_POOL").expect("set ZTWIN_REAL_POOL=vm:NAME");
-    let name = pool.strip_prefix("vm:").expect("ZTWIN_REAL_POOL=vm:NAME");
-    assert!(name.contains("docker"), "{pool} has no Docker");
+    let spec = guest::spec("docker");
     let place = tempfile::tempdir().unwrap();
     let image = std::env::var("ZTWIN_IMAGE").map_or_else(
         |_| {
@@ -317,20 +287,12 @@ fn docker_makes_of_an_image_what_the_model_says() {
         },
         PathBuf::from,
     );
-    let spec: Spec = name.parse().unwrap();
     let text = loaded(&spec, &image);
     if let Ok(keep) = std::env::var("ZTWIN_KEEP") {
         fs::write(keep, &text).unwrap();
     }
     let real = made(&text);
-    let release = if name.starts_with("bookworm") && !name.starts_with("bookworm-backports") {
-        Release::V2_1
-    } else if name.starts_with("trixie-backports") {
-        Release::V2_4
-    } else {
-        Release::V2_3
-    };
-    let (played, mut session) = modelled(&image, release);
+    let (played, mut session) = modelled(&image, guest::release(&spec));
     assert_eq!(real.len(), played.costs.len());
     let mut wrong = Vec::new();
     let (mut files, mut contents) = (0, 0);

@@ -410,6 +410,10 @@ fn packages(spec: &Spec) -> Vec<&'static str> {
     if spec.with.contains(&With::Podman) {
         all.extend(["podman", "crun"]);
     }
+    if spec.with.contains(&With::Containerd) {
+        // One of its snapshotters needs a filesystem to start on.
+        all.push("btrfs-progs");
+    }
     if !spec.with.is_empty() {
         // strace is what `ztwin capture` sees the drivers' mounts with.
         all.extend([

@@ -23,8 +23,8 @@ s_refused commit other look
 s_refused remove nothing
 s_refused commit other nothing
 removed second
-note "Nothing held the view: it was garbage too. What is left is not removed any more: the commit of the \
-view that was refused has left a child in the daemon's own database."
+note "Nothing held the view: it was garbage too. What is left is not removed any more: the garbage collector \
+has left the view among the children in the daemon's own database."
 s_refused remove look
 s_refused remove base
 finish
