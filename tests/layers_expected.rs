@@ -11,8 +11,8 @@ use ztwin::pools::{Blobs, ModelPools, Session};
 use ztwin_model::Release;
 use ztwin_model::dmu::data;
 use ztwin_model::layer::{
-    CAPABILITY, Content, Daemon, Entry, Kind, Tree, changes, changes_size, differences, entries,
-    layer, plan,
+    CAPABILITY, Content, Daemon, Entry, Kind, Tree, changes_for, changes_size, differences,
+    entries, layer, plan,
 };
 use ztwin_model::zpl::znode::Special;
 
@@ -228,6 +228,7 @@ fn daemons_write_these_bytes() {
         (Daemon::Docker20, "docker-20.10"),
         (Daemon::Docker26, "docker-26.1"),
         (Daemon::Docker29, "docker-26.1"),
+        (Daemon::Storage57, "storage-1.57"),
         (Daemon::Containerd1, "containerd-1.7"),
         (Daemon::Containerd2, "containerd-2"),
     ] {
@@ -244,18 +245,25 @@ fn daemons_write_these_bytes() {
 #[test]
 fn changes_are_those_that_the_daemons_list() {
     let (lower, upper) = trees();
-    let found = changes(&lower, &upper);
-    let mut told: Vec<String> = found
-        .iter()
-        .map(|it| format!("{} {}", it.kind.letter(), it.path))
-        .collect();
-    let sizes = text("docker.size");
-    assert_eq!(changes_size(&upper, &found).to_string(), sizes.trim());
-    let listed = text("docker.changes");
-    let mut listed: Vec<&str> = listed.lines().collect();
-    told.sort();
-    listed.sort_unstable();
-    assert_eq!(told, listed);
+    for (daemon, name) in [
+        (Daemon::Docker26, "docker"),
+        (Daemon::Storage43, "docker"),
+        (Daemon::Storage57, "storage-1.57"),
+    ] {
+        let found = changes_for(&lower, &upper, daemon);
+        let mut told: Vec<String> = found
+            .iter()
+            .map(|it| format!("{} {}", it.kind.letter(), it.path))
+            .collect();
+        // All agree.
+        let sizes = text("docker.size");
+        assert_eq!(changes_size(&upper, &found).to_string(), sizes.trim());
+        let listed = text(&format!("{name}.changes"));
+        let mut listed: Vec<&str> = listed.lines().collect();
+        told.sort();
+        listed.sort_unstable();
+        assert_eq!(told, listed);
+    }
     let told: Vec<String> = differences(Some(&lower), &upper)
         .iter()
         .map(|it| {
@@ -326,8 +334,10 @@ fn read_directory(root: &Path) -> Tree {
         };
         let mut value = [0; 64];
         let mut xattrs = BTreeMap::new();
-        if let Ok(len) = rustix::fs::lgetxattr(&path, CAPABILITY, &mut value[..]) {
-            xattrs.insert(CAPABILITY.into(), value[..len].to_vec().into());
+        for name in [CAPABILITY, "user.note"] {
+            if let Ok(len) = rustix::fs::lgetxattr(&path, name, &mut value[..]) {
+                xattrs.insert(name.into(), value[..len].to_vec().into());
+            }
         }
         entries.push(Entry {
             path: if name.is_empty() { "/" } else { &name }.into(),
@@ -359,6 +369,7 @@ fn trees_drawn_at_random_are_written_as_the_daemons_write_them() {
             (Daemon::Docker20, "docker-20.10"),
             (Daemon::Docker26, "docker-26.1"),
             (Daemon::Docker29, "docker-29"),
+            (Daemon::Storage57, "storage-1.57"),
             (Daemon::Containerd1, "containerd-1.7"),
             (Daemon::Containerd2, "containerd-2"),
         ] {
@@ -379,7 +390,7 @@ fn trees_drawn_at_random_are_written_as_the_daemons_write_them() {
                 }
             }
         }
-        let found = changes(&lower, &upper);
+        let found = changes_for(&lower, &upper, Daemon::Docker26);
         let size = std::fs::read_to_string(pair.join("size")).unwrap();
         if changes_size(&upper, &found).to_string() != size.trim() {
             others.push(format!("{} size", pair.display()));

@@ -128,6 +128,8 @@ fn compare(directory: &Path) {
         ("docker-20.10", Daemon::Docker20),
         ("docker-26.1", Daemon::Docker26),
         ("docker-29", Daemon::Docker29),
+        ("storage-1.43", Daemon::Storage43),
+        ("storage-1.57", Daemon::Storage57),
         ("containerd-1.7", Daemon::Containerd1),
         ("containerd-2", Daemon::Containerd2),
     ]);

@@ -72,17 +72,16 @@ impl Rules {
 
     /// That of containers/storage, by version.
     pub fn storage(version: Option<&str>) -> Option<Rules> {
-        let (library, gone) = match version {
-            Some("1.43") => (Library::V3_0, Gone::Error),
-            None | Some("1.57") => (Library::V3, Gone::Unlisted),
-            Some("corrected") => (Library::V3, Gone::Checked),
+        let (library, daemon, gone) = match version {
+            Some("1.43") => (Library::V3_0, Daemon::Storage43, Gone::Error),
+            None | Some("1.57") => (Library::V3, Daemon::Storage57, Gone::Unlisted),
+            Some("corrected") => (Library::V3, Daemon::Storage57, Gone::Checked),
             Some(_) => return None,
         };
         Some(Rules {
             graph: "/var/lib/containers/storage/zfs/graph",
             library,
-            // Its archives came from Docker with the rest.
-            daemon: Daemon::Docker26,
+            daemon,
             gone,
             storage: true,
             corrected: version == Some("corrected"),
@@ -635,12 +634,13 @@ impl Graph {
         id: &str,
         show: impl FnOnce(&mut Shell<'_>, Vec<LayerEntry>),
     ) -> Done {
+        let daemon = self.rules.daemon;
         self.with_changes(shell, id, |shell, tree, mut told, base| {
             if base {
                 // A whole tree is packed as a walk comes by it: `a/b` before `a-b`.
                 told.sort_by(|a, b| a.path.split('/').cmp(b.path.split('/')));
             }
-            show(shell, export(tree, &told));
+            show(shell, export(tree, &told, daemon));
         })
     }
 

@@ -145,7 +145,7 @@ impl Export {
         header.uid = attributes.uid.into();
         header.gid = attributes.gid.into();
         header.mtime = Time::second(attributes.mtime);
-        if self.daemon == Daemon::Docker20 {
+        if matches!(self.daemon, Daemon::Docker20 | Daemon::Storage43) {
             // Go kept the type of a file there until 1.8.
             header.mode |= match kind {
                 Kind::Directory => 0o040_000,

@@ -39,7 +39,7 @@ def step(tree):
     if len(path) - len(tree) > 700:
         return
     there = os.path.lexists(path)
-    what = random.randrange(14)
+    what = random.randrange(16)
     if what < 4 and not os.path.isdir(path):
         if os.path.lexists(path) and not os.path.isfile(path):
             os.remove(path)
@@ -77,6 +77,14 @@ def step(tree):
         os.setxattr(random.choice(files(tree)), "security.capability", bytes.fromhex(random.choice(CAPABILITIES)))
     elif what == 13 and there:
         touch(path)
+    elif what == 14 and there and (os.path.isdir(path) or os.path.isfile(path)) and not os.path.islink(path):
+        os.setxattr(path, "user.note", random.choice([b"one", b"two"]))
+    elif what == 15 and os.path.islink(path):
+        # Another link of the same length and time.
+        was, at = os.readlink(path), os.lstat(path).st_mtime_ns
+        os.remove(path)
+        os.symlink("x" * len(was), path)
+        os.utime(path, ns=(at, at), follow_symlinks=False)
 
 
 random.seed(seed)

@@ -3,11 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::{Content, Daemon, Entry, Tree};
 use crate::zpl::znode::Special;
 
 /// The attribute that Docker and containerd look at, of all extended ones.
 pub const CAPABILITY: &str = "security.capability";
+
+/// The attributes that are users' own, at which containers/storage looks besides.
+pub(super) fn of_users(entry: &Entry) -> impl Iterator<Item = (&Arc<str>, &Bytes)> {
+    let all = entry.xattrs.iter();
+    all.filter(|(name, _)| name.starts_with("user."))
+}
 
 /// A path that differs between two trees.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,7 +67,7 @@ pub(super) fn differ_in_status(lower: &Entry, upper: &Entry) -> bool {
 
 /// Whether two entries at one path count as different: in their status, or, unless they are directories, in
 /// size or time (`statDifferent` of Docker). Content is never read, so a change that keeps size and time is
-/// not seen. Docker up to 28 takes block devices and sockets for directories here: their types have its bit.
+/// not seen. All but Docker 29 take block devices and sockets for directories here: their types have its bit.
 fn differ(lower: &Entry, upper: &Entry, daemon: Daemon) -> bool {
     let is_directory = match upper.content {
         Content::Directory => true,
@@ -69,7 +77,20 @@ fn differ(lower: &Entry, upper: &Entry, daemon: Daemon) -> bool {
     let same_second = lower.mtime.0 == upper.mtime.0;
     let same_time =
         same_second && (lower.mtime.1 == upper.mtime.1 || lower.mtime.1 == 0 || upper.mtime.1 == 0);
-    differ_in_status(lower, upper) || (!is_directory && (!same_time || lower.size != upper.size))
+    let is_recent = daemon == Daemon::Storage57;
+    differ_in_status(lower, upper)
+        || (!same_time && (is_recent || !is_directory))
+        || (lower.size != upper.size && !is_directory)
+        || (is_recent && target(lower) != target(upper))
+        || (daemon.is_storage() && of_users(lower).ne(of_users(upper)))
+}
+
+/// Where a link leads.
+fn target(entry: &Entry) -> Option<&str> {
+    match &entry.content {
+        Content::Link(target) => Some(target),
+        _ => None,
+    }
 }
 
 pub(super) fn is_directory(entry: &Entry) -> bool {

@@ -10,6 +10,10 @@ pub enum Daemon {
     Docker26,
     /// Docker 29, which refuses names that lead out of a layer.
     Docker29,
+    /// containers/storage to 1.4x: Docker's, but attributes of users count too.
+    Storage43,
+    /// containers/storage since 1.57: so do times of directories, and where links lead.
+    Storage57,
     /// containerd 1: the time of a whiteout is that of the export.
     Containerd1,
     /// containerd 2: the time of a whiteout is 0.
@@ -18,10 +22,12 @@ pub enum Daemon {
 
 impl Daemon {
     /// All of them.
-    pub const ALL: [Daemon; 5] = [
+    pub const ALL: [Daemon; 7] = [
         Daemon::Docker20,
         Daemon::Docker26,
         Daemon::Docker29,
+        Daemon::Storage43,
+        Daemon::Storage57,
         Daemon::Containerd1,
         Daemon::Containerd2,
     ];
@@ -30,5 +36,11 @@ impl Daemon {
     #[must_use]
     pub const fn is_containerd(self) -> bool {
         matches!(self, Daemon::Containerd1 | Daemon::Containerd2)
+    }
+
+    /// Whether it is containers/storage.
+    #[must_use]
+    pub const fn is_storage(self) -> bool {
+        matches!(self, Daemon::Storage43 | Daemon::Storage57)
     }
 }

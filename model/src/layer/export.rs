@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::changes::CAPABILITY;
+use super::changes::{CAPABILITY, of_users};
 use super::{Change, Content, Daemon, Entry, Kind, Tree, changes_for};
 use crate::dmu::data::Piece;
 use crate::zpl::znode::Special;
@@ -87,13 +87,19 @@ pub(super) fn told(entry: &Entry, first: Option<Arc<str>>, daemon: Daemon) -> La
             told.xattrs.insert(CAPABILITY.into(), value);
         }
     }
+    if daemon.is_storage() {
+        let owned = of_users(entry).map(|(name, value)| (name.clone(), value.clone()));
+        // Since 1.57 without those that an overlay in a user namespace has for itself.
+        let is_own = |name: &str| daemon == Daemon::Storage57 && name.starts_with("user.overlay.");
+        told.xattrs.extend(owned.filter(|(name, _)| !is_own(name)));
+    }
     told
 }
 
 /// Capabilities as they are written. For Docker the third version, which is for one user namespace, becomes
 /// the second.
 fn capability(value: &Bytes, daemon: Daemon) -> Bytes {
-    if daemon.is_containerd() || value.get(3) != Some(&3) {
+    if daemon.is_containerd() || daemon.is_storage() || value.get(3) != Some(&3) {
         return value.clone();
     }
     let mut older = value.to_vec();
@@ -105,7 +111,7 @@ fn capability(value: &Bytes, daemon: Daemon) -> Bytes {
 /// The layer that turns the lower tree into `upper`, given what changed: entries in the order of their
 /// paths, a whiteout for each deleted path, and never an opaque directory (`ExportChanges` of Docker).
 #[must_use]
-pub fn export(upper: &Tree, changes: &[Change]) -> Vec<LayerEntry> {
+pub fn export(upper: &Tree, changes: &[Change], daemon: Daemon) -> Vec<LayerEntry> {
     // The first name of each object with more than one.
     let mut names: BTreeMap<u64, Arc<str>> = BTreeMap::new();
     let mut entries = Vec::new();
@@ -124,7 +130,7 @@ pub fn export(upper: &Tree, changes: &[Change]) -> Vec<LayerEntry> {
         }
         let has_names = entry.links > 1 && !matches!(entry.content, Content::Directory);
         let known = has_names.then(|| names.get(&entry.object).cloned());
-        entries.push(told(entry, known.flatten(), Daemon::Docker26));
+        entries.push(told(entry, known.flatten(), daemon));
         if has_names {
             names
                 .entry(entry.object)
@@ -145,5 +151,5 @@ pub fn layer(lower: Option<&Tree>, upper: &Tree, daemon: Daemon) -> Vec<LayerEnt
         // A whole tree is packed as a walk comes by it: `a/b` before `a-b`.
         found.sort_by(|a, b| a.path.split('/').cmp(b.path.split('/')));
     }
-    export(upper, &found)
+    export(upper, &found, daemon)
 }

@@ -91,7 +91,7 @@ fn a_directory_replaced_by_a_file_is_one_change() {
     let lower = tree(vec![directory("/d"), file("/d/x", 1)]);
     let upper = tree(vec![file("/d", 2)]);
     assert_eq!(told(&lower, &upper), ["C /d"]);
-    let entries = export(&upper, &changes(&lower, &upper));
+    let entries = export(&upper, &changes(&lower, &upper), Daemon::Docker26);
     assert!(matches!(
         entries[..],
         [LayerEntry {
@@ -123,7 +123,7 @@ fn a_layer_has_whiteouts_and_names_hard_links_after_the_first() {
     let (mut a, mut b) = (file("/a", 7), file("/b", 7));
     (a.links, b.links) = (2, 2);
     let upper = tree(vec![a, b]);
-    let entries = export(&upper, &changes(&lower, &upper));
+    let entries = export(&upper, &changes(&lower, &upper), Daemon::Docker26);
     let [first, second, third] = &entries[..] else {
         panic!("{entries:?}")
     };
@@ -317,7 +317,11 @@ fn all_forms_of_a_layer_make_the_same_tree() {
             let shown = overlay::shown(&lower, &unpacked);
             assert_eq!(looks(&shown), looks(&upper), "{daemon:?} {seed}");
             // And back: devices become whiteouts again.
-            let whole = export(&unpacked, &changes(&Tree::default(), &unpacked));
+            let whole = export(
+                &unpacked,
+                &changes(&Tree::default(), &unpacked),
+                Daemon::Docker26,
+            );
             let gone = |layer: &[LayerEntry]| -> Vec<String> {
                 let gone = layer
                     .iter()
