@@ -264,7 +264,7 @@ fn every_form_of_an_image_tells_the_same() {
 
 #[test]
 fn the_trace_replays_on_the_model() {
-    for driver in ["docker", "containerd"] {
+    for driver in ["docker", "docker-20.10", "containerd"] {
         let place = Place::new();
         let image = place.directory(&layout(&layers(), gzip));
         let (code, out, err) = place.run(&image, &["-o", "app.trace", "--driver", driver]);

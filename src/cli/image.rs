@@ -68,6 +68,9 @@ pub enum DriverName {
     /// Docker's graph driver.
     #[default]
     Docker,
+    /// That of Docker 20.10.
+    #[value(name = "docker-20.10")]
+    Docker20,
     /// containerd's snapshotter.
     Containerd,
 }
@@ -110,6 +113,7 @@ impl Image {
         };
         let driver = match self.driver {
             DriverName::Docker => Driver::Docker,
+            DriverName::Docker20 => Driver::Docker20,
             DriverName::Containerd => Driver::Containerd,
         };
         let kib = |bytes: u64| usize::try_from(bytes.div_ceil(1024)).unwrap_or(usize::MAX);

@@ -20,6 +20,8 @@ pub enum Driver {
     /// Docker's graph driver.
     #[default]
     Docker,
+    /// That of Docker 20.10.
+    Docker20,
     /// containerd's snapshotter.
     Containerd,
 }
@@ -232,6 +234,7 @@ pub fn play(
     stage.step(&["vdev", "/v/image", &device_size])?;
     let (root, daemon) = match driver {
         Driver::Docker => ("tank/docker", Daemon::Docker26),
+        Driver::Docker20 => ("tank/docker", Daemon::Docker20),
         Driver::Containerd => ("tank/containerd", Daemon::Containerd2),
     };
     stage.step(&[
@@ -249,11 +252,12 @@ pub fn play(
         "/v/image",
     ])?;
     stage.step(&["zfs", "create", root])?;
-    let program = match driver {
-        Driver::Docker => "docker",
-        Driver::Containerd => "containerd",
+    let start: &[&str] = match driver {
+        Driver::Docker => &["docker", "init", root],
+        Driver::Docker20 => &["docker", "init", root, "version=20.10"],
+        Driver::Containerd => &["containerd", "init", root],
     };
-    stage.step(&[program, "init", root])?;
+    stage.step(start)?;
     let (mut left, mut done) = (most, 0);
     for (index, layer) in image.layers.iter().enumerate() {
         let number = index + 1;
@@ -323,7 +327,7 @@ impl<S: Session> Stage<S> {
         let below = format!("l{}", number - 1);
         let from: &[&str] = if number == 1 { &[] } else { &["from", &below] };
         match driver {
-            Driver::Docker => {
+            Driver::Docker | Driver::Docker20 => {
                 let id = format!("l{number}");
                 self.step(&[&["docker", "create", &id], from].concat())?;
                 self.step(&["docker", "get", &id])?;
@@ -372,7 +376,7 @@ impl<S: Session> Stage<S> {
     fn end(&mut self, driver: Driver, number: usize) -> Result<(), Error> {
         let id = format!("l{number}");
         match driver {
-            Driver::Docker => self.step(&["docker", "put", &id])?,
+            Driver::Docker | Driver::Docker20 => self.step(&["docker", "put", &id])?,
             Driver::Containerd => {
                 self.step(&["umount", &format!("/mnt/{id}")])?;
                 self.step(&["containerd", "commit", &id, &format!("k{number}")])?
