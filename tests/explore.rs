@@ -5,8 +5,8 @@ use ztwin_model::Release;
 
 fn explore(depth: u32) -> (Explorer, Explored) {
     let explorer = Explorer::new(Release::V2_3);
-    let explored = explorer.explore(depth, &|_, _| true).expect("to the end");
-    (explorer, explored)
+    let found = explorer.explore(depth, &|_, _| true).expect("to the end");
+    (explorer, found)
 }
 
 fn on_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
@@ -18,10 +18,10 @@ fn on_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
 #[test]
 fn transitions_and_states_are_pinned() {
     let counts = [1, 2, 3].map(|depth| {
-        let (_, explored) = explore(depth);
-        assert_eq!(explored.violations, []);
-        let counts = (explored.sequences, explored.transitions, explored.states);
-        (counts, explored.situations.len())
+        let (_, found) = explore(depth);
+        assert_eq!(found.violations, []);
+        let counts = (found.sequences, found.transitions, found.states);
+        (counts, found.situations.len())
     });
     assert_eq!(
         counts,
@@ -37,10 +37,10 @@ fn transitions_and_states_are_pinned() {
 fn any_number_of_threads_finds_the_same() {
     let all = [1, 2, 5].map(|threads| {
         on_threads(threads, || {
-            let (explorer, explored) = explore(3);
-            let traces = cover(&explorer, &explored, 2);
+            let (explorer, found) = explore(3);
+            let traces = cover(&explorer, &found, 2);
             let texts: Vec<String> = traces.iter().map(ToString::to_string).collect();
-            (format!("{explored:?}"), texts)
+            (format!("{found:?}"), texts)
         })
     });
     assert!(all[0] == all[1] && all[1] == all[2]);
@@ -49,14 +49,14 @@ fn any_number_of_threads_finds_the_same() {
 /// Every transition of two operations, and every situation of three, in few steps.
 #[test]
 fn a_few_traces_go_through_all_of_it() {
-    let (explorer, explored) = explore(3);
-    let traces = cover(&explorer, &explored, 2);
+    let (explorer, found) = explore(3);
+    let traces = cover(&explorer, &found, 2);
     let steps: usize = traces.iter().map(|it| it.steps().count()).sum();
     assert!(steps <= 20_000, "{steps}");
-    let left = explorer.not_covered(&explored, 2, &traces);
+    let left = explorer.not_covered(&found, 2, &traces);
     assert!(left.is_empty(), "{left:?}");
     // The check can fail.
-    let left = explorer.not_covered(&explored, 2, &traces[1..]);
+    let left = explorer.not_covered(&found, 2, &traces[1..]);
     assert!(!left.is_empty());
 }
 
@@ -73,7 +73,7 @@ fn a_planted_fault_breaks_what_must_hold() {
     use ztwin_model::fault::Fault;
     for fault in [Fault::DeferredNeverFires, Fault::PromoteLeavesOrigin] {
         let explorer = Explorer::new(Release::V2_3).with_fault(fault);
-        let explored = explorer.explore(4, &|_, _| true).expect("to the end");
-        assert!(!explored.violations.is_empty(), "{fault:?}");
+        let found = explorer.explore(4, &|_, _| true).expect("to the end");
+        assert!(!found.violations.is_empty(), "{fault:?}");
     }
 }

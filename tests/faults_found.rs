@@ -67,7 +67,12 @@ fn drawn() -> Vec<Drawn> {
         .collect();
     let longest = mixes.iter().map(Vec::len).max().unwrap_or(0);
     let mut mixes: Vec<_> = mixes.into_iter().map(Vec::into_iter).collect();
-    let turns = (0..longest).flat_map(|_| mixes.iter_mut().filter_map(Iterator::next).collect::<Vec<_>>());
+    let turns = (0..longest).flat_map(|_| {
+        mixes
+            .iter_mut()
+            .filter_map(Iterator::next)
+            .collect::<Vec<_>>()
+    });
     turns.take(SEQUENCES).collect()
 }
 
@@ -96,15 +101,29 @@ fn small(fault: Fault, sequence: usize, drawn: &Drawn) -> Option<Found> {
     first_difference(&drawn.commands, &drawn.expected, &got, true)?;
     let start = Instant::now();
     let commands = drawn.commands.clone();
-    let small = shrink(commands, &mut model(None), &mut faulty, BUDGET, &mut |_, _| true);
+    let small = shrink(
+        commands,
+        &mut model(None),
+        &mut faulty,
+        BUDGET,
+        &mut |_, _| true,
+    );
     let small = small.unwrap().expect("a difference");
     let seconds = start.elapsed().as_secs_f64();
     // The signature is kept: the last step differs so, and no step before it.
     let got = play(&mut faulty, &small.commands).unwrap();
     let (last, signature) =
         first_difference(&small.commands, &small.expected, &got, true).expect("a difference");
-    assert_eq!((last + 1, &signature), (small.commands.len(), &small.signature), "{fault:?}");
-    let setup = small.commands.iter().take_while(|it| makes_pool(it)).count();
+    assert_eq!(
+        (last + 1, &signature),
+        (small.commands.len(), &small.signature),
+        "{fault:?}"
+    );
+    let setup = small
+        .commands
+        .iter()
+        .take_while(|it| makes_pool(it))
+        .count();
     let last = small.commands.last().map(|it| it.words.join(" "));
     Some(Found {
         mix: drawn.mix,
@@ -129,20 +148,31 @@ fn row(fault: Fault, found: Option<&Found>) -> String {
                 last.push("...");
             }
             let (mix, sequence, steps) = (it.mix.name(), it.sequence, it.steps);
-            format!("| {fault:?} | {mix} | {sequence} | {steps} | `{}` |", last.join(" "))
+            format!(
+                "| {fault:?} | {mix} | {sequence} | {steps} | `{}` |",
+                last.join(" ")
+            )
         }
     }
 }
 
-/// The rows of docs/faults.md, with what they say of each fault: the number of the sequence, and of steps.
-fn rows() -> Vec<(String, String, Option<(usize, usize)>)> {
+/// A row of docs/faults.md: its text, the fault, and the number of the sequence with that of the steps.
+type Row = (String, String, Option<(usize, usize)>);
+
+fn rows() -> Vec<Row> {
     let page = include_str!("../docs/faults.md");
-    let rows = page.lines().filter(|line| line.starts_with("| ") && line.ends_with('|'));
+    let rows = page
+        .lines()
+        .filter(|line| line.starts_with("| ") && line.ends_with('|'));
     rows.skip(1)
         .map(|line| {
             let cells: Vec<&str> = line.split('|').map(str::trim).collect();
             let number = |index: usize| cells[index].parse().ok();
-            (line.to_owned(), cells[1].to_owned(), number(3).zip(number(4)))
+            (
+                line.to_owned(),
+                cells[1].to_owned(),
+                number(3).zip(number(4)),
+            )
         })
         .collect()
 }
@@ -152,7 +182,10 @@ fn rows() -> Vec<(String, String, Option<(usize, usize)>)> {
 fn planted_faults_are_found_and_become_small() {
     let (rows, drawn) = (rows(), drawn());
     let names: Vec<String> = Fault::ALL.iter().map(|it| format!("{it:?}")).collect();
-    assert!(rows.iter().map(|it| &it.1).eq(&names), "one row for each fault, in order");
+    assert!(
+        rows.iter().map(|it| &it.1).eq(&names),
+        "one row for each fault, in order"
+    );
     let wrong: Vec<String> = Fault::ALL
         .par_iter()
         .zip(&rows)
@@ -164,7 +197,10 @@ fn planted_faults_are_found_and_become_small() {
         })
         .collect();
     assert!(wrong.is_empty(), "told, and so:\n{}", wrong.join("\n"));
-    let small = rows.iter().filter(|it| it.2.is_some_and(|(_, steps)| steps <= 6)).count();
+    let small = rows
+        .iter()
+        .filter(|it| it.2.is_some_and(|(_, steps)| steps <= 6))
+        .count();
     assert!(small >= 57, "{small} of {} are found and small", rows.len());
 }
 
@@ -178,7 +214,10 @@ fn the_table_is_what_a_search_finds() {
         .into_par_iter()
         .map(|fault| {
             let mut all = (1..).zip(&drawn);
-            (fault, all.find_map(|(sequence, it)| small(fault, sequence, it)))
+            (
+                fault,
+                all.find_map(|(sequence, it)| small(fault, sequence, it)),
+            )
         })
         .collect();
     let mut told = Vec::new();

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use ztwin::pools::{Blobs, Command, ModelPools};
+use ztwin_model::dmu::storage::Figure;
 use ztwin_model::dsl::property::Property;
 use ztwin_model::generate::{Mix, Sequence, World};
 use ztwin_model::machine::State;
@@ -25,7 +26,7 @@ fn picture(state: &State) -> Vec<String> {
                 Property::Written,
                 Property::Usedbysnapshots,
             ];
-            let figures = figures.map(|it| state.figure(id, it).and_then(|it| it.known()));
+            let figures = figures.map(|it| state.figure(id, it).and_then(Figure::known));
             let tree: Vec<String> = dataset
                 .filesystem()
                 .map(|_| dataset.objset.tree(ztwin_model::dmu::ROOT).entries)

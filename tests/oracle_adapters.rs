@@ -9,7 +9,7 @@ use arbitrary::Unstructured;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
-use quickcheck::{Arbitrary as _, Gen, QuickCheck, TestResult};
+use quickcheck::{Arbitrary as _, Gen, QuickCheck};
 use store::Store;
 use ztwin_model::generate::proptest::sequences;
 use ztwin_model::generate::state_machine::Reference;
@@ -41,32 +41,40 @@ fn proptest_finds_a_bug_and_makes_it_small() {
                 .map_err(|found| TestCaseError::fail(found.to_string()))
         }
     };
-    runner.run(&strategy, of(false)).expect("a store that is right");
+    runner
+        .run(&strategy, of(false))
+        .expect("a store that is right");
     let Err(TestError::Fail(_, small)) = runner.run(&strategy, of(true)) else {
         panic!("the bug was not found");
     };
     assert!(small.ops.len() <= 5, "{small:?}");
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "quickcheck wants it so")]
+fn right(sequence: Sequence) -> bool {
+    compare(&sequence, &mut Store::new(false)).is_ok()
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "quickcheck wants it so")]
+fn wrong(sequence: Sequence) -> bool {
+    compare(&sequence, &mut Store::new(true)).is_ok()
+}
+
 #[test]
 fn quickcheck_finds_a_bug_and_makes_it_small() {
-    fn right(sequence: Sequence) -> TestResult {
-        TestResult::from_bool(compare(&sequence, &mut Store::new(false)).is_ok())
-    }
-    QuickCheck::new().tests(300).quickcheck(right as fn(Sequence) -> TestResult);
-
-    fn wrong(sequence: Sequence) -> TestResult {
-        TestResult::from_bool(compare(&sequence, &mut Store::new(true)).is_ok())
-    }
+    QuickCheck::new()
+        .tests(300)
+        .quickcheck(right as fn(Sequence) -> bool);
     let found = QuickCheck::new()
         .tests(2000)
-        .quicktest(wrong as fn(Sequence) -> TestResult);
+        .quicktest(wrong as fn(Sequence) -> bool);
     assert!(found.is_err());
     // What it shrinks to is smaller, and still a sequence.
     let mut g = Gen::new(30);
-    let sequence = std::iter::repeat_with(|| <Sequence as quickcheck::Arbitrary>::arbitrary(&mut g))
-        .find(|it| it.ops.len() > 3)
-        .expect("a long one");
+    let sequence =
+        std::iter::repeat_with(|| <Sequence as quickcheck::Arbitrary>::arbitrary(&mut g))
+            .find(|it| it.ops.len() > 3)
+            .expect("a long one");
     let smaller = sequence.shrink().next().expect("a smaller one");
     assert!(smaller.ops.len() < sequence.ops.len());
 }
@@ -77,7 +85,9 @@ fn the_same_bytes_are_the_same_sequence_everywhere() {
         let lots: Vec<_> = Lots::new(seed).take(20).collect();
         let bytes: Vec<u8> = lots.iter().flat_map(|lot| lot.0).collect();
         let from_seed = Sequence::from_seed(&world(), Mix::Layers, Release::default(), seed, 20);
-        let from_fuzzer = <Sequence as arbitrary::Arbitrary>::arbitrary(&mut Unstructured::new(&bytes)).expect("bytes");
+        let from_fuzzer =
+            <Sequence as arbitrary::Arbitrary>::arbitrary(&mut Unstructured::new(&bytes))
+                .expect("bytes");
         assert_eq!(from_seed.ops, from_fuzzer.ops);
         let recipe = Recipe {
             mix: Mix::Layers,
@@ -136,6 +146,9 @@ prop_state_machine! {
 #[test]
 fn the_reference_machine_begins_with_an_empty_pool() {
     let mut runner = TestRunner::deterministic();
-    let machine = Reference::init_state().new_tree(&mut runner).expect("a tree").current();
+    let machine = Reference::init_state()
+        .new_tree(&mut runner)
+        .expect("a tree")
+        .current();
     assert!(machine.state().find("tank").is_some());
 }

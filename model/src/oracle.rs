@@ -251,7 +251,7 @@ impl Search {
             let (world, mix, release) = (&self.world, self.mix, self.release);
             let sequence = Sequence::from_seed(world, mix, release, seed, self.length);
             if let Err(found) = compare(&sequence, &mut new()) {
-                let mut small = smaller(found, &mut new);
+                let mut small = smaller(&found, &mut new);
                 small.seed = Some(seed);
                 return Err(Box::new(small));
             }
@@ -262,7 +262,7 @@ impl Search {
 
 /// A smaller sequence that ends in the same kind of difference: the same kind of operation, the same thing that
 /// differs, and the same classes of answers.
-pub fn smaller<S: System>(found: Divergence, new: &mut impl FnMut() -> S) -> Divergence {
+pub fn smaller<S: System>(found: &Divergence, new: &mut impl FnMut() -> S) -> Divergence {
     let signature = found.signature();
     let mut best = found.clone();
     let ops = found.sequence.ops.clone();

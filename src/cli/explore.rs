@@ -55,20 +55,20 @@ impl Explore {
         // A thousandth is a step of the bar.
         let progress = Progress::start(context.progress, 1000);
         let interrupt = context.interrupt;
-        let explored = explorer.explore(self.depth, &|length, part| {
+        let found = explorer.explore(self.depth, &|length, part| {
             progress.show(&format!("length {length}"));
             progress.set(part);
             !interrupt.requested()
         });
         progress.finish();
-        let Some(explored) = explored else {
+        let Some(found) = found else {
             return Err(Failure::Interrupted("nothing is kept".to_owned()));
         };
-        for (violation, path) in explored.violations.iter().take(10) {
+        for (violation, path) in found.violations.iter().take(10) {
             writeln!(context.out, "{violation}\n{}", explorer.sequence(path))?;
         }
         if let Some(directory) = &self.write {
-            let traces = cover(&explorer, &explored, 2);
+            let traces = cover(&explorer, &found, 2);
             let steps = write(directory, &traces)
                 .map_err(|error| Failure::File("write", directory.clone(), error))?;
             let count = traces.len();
@@ -80,14 +80,14 @@ impl Explore {
         writeln!(
             context.out,
             "{} operations, {} sequences, {} transitions, {} states, {} situations: {} violations",
-            explored.operations,
-            explored.sequences,
-            explored.transitions,
-            explored.states,
-            explored.situations.len(),
-            explored.violations.len(),
+            found.operations,
+            found.sequences,
+            found.transitions,
+            found.states,
+            found.situations.len(),
+            found.violations.len(),
         )?;
-        Ok(if explored.violations.is_empty() {
+        Ok(if found.violations.is_empty() {
             Exit::Agree
         } else {
             Exit::Diverge
@@ -107,30 +107,30 @@ impl Explore {
         let numbers = self.seed.saturating_add(part.start)..self.seed.saturating_add(part.end);
         let progress = Progress::start(context.progress, 1000);
         let interrupt = context.interrupt;
-        let drawn = draws.run(numbers, &|done| {
+        let found = draws.run(numbers, &|done| {
             progress.set(done);
             !interrupt.requested()
         });
         progress.finish();
-        let Some(drawn) = drawn else {
+        let Some(found) = found else {
             return Err(Failure::Interrupted("nothing is kept".to_owned()));
         };
-        for (violation, number) in &drawn.violations {
+        for (violation, number) in &found.violations {
             let sequence = draws.sequence(*number);
             writeln!(context.out, "sequence {number}: {violation}\n{sequence}")?;
         }
-        let share = drawn.succeeded * 100 / drawn.applied.max(1);
+        let share = found.succeeded * 100 / found.applied.max(1);
         writeln!(
             context.out,
             "{} sequences, {} operations, {} of them applied ({share} % successful), {} machines against sets of \
              blocks: {} violations",
-            drawn.sequences,
-            drawn.operations,
-            drawn.applied,
-            drawn.against_spec,
-            drawn.violations.len(),
+            found.sequences,
+            found.operations,
+            found.applied,
+            found.against_spec,
+            found.violations.len(),
         )?;
-        Ok(if drawn.violations.is_empty() {
+        Ok(if found.violations.is_empty() {
             Exit::Agree
         } else {
             Exit::Diverge

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Map, Value};
@@ -36,7 +36,7 @@ impl Merge {
     pub(super) fn run(&self, context: &mut Context<'_>) -> Result<Exit, Failure> {
         let mut groups: BTreeMap<(String, String), Vec<Run>> = BTreeMap::new();
         for file in self.ledgers()? {
-            let run = read(file)?;
+            let run = read(&file)?;
             let key = (run.mix.clone(), run.openzfs.clone());
             groups.entry(key).or_default().push(run);
         }
@@ -114,8 +114,8 @@ fn number(document: &Map<String, Value>, key: &str) -> u64 {
     document.get(key).and_then(Value::as_u64).unwrap_or(0)
 }
 
-fn read(file: PathBuf) -> Result<Run, Failure> {
-    let bytes = fs::read(&file).map_err(|error| Failure::File("read", file.clone(), error))?;
+fn read(file: &Path) -> Result<Run, Failure> {
+    let bytes = fs::read(file).map_err(|error| Failure::File("read", file.to_owned(), error))?;
     let wrong = |what: String| Failure::Usage(format!("{}: {what}", file.display()));
     let document: Map<String, Value> =
         serde_json::from_slice(&bytes).map_err(|error| wrong(format!("no ledger: {error}")))?;

@@ -105,7 +105,10 @@ fn faulty(name: &str, release: Release) -> Result<Box<dyn Pools>, Failure> {
     let fault = all.into_iter().find(|it| format!("{it:?}") == name);
     let fault = fault.ok_or_else(|| {
         let all: Vec<String> = Fault::ALL.iter().map(|it| format!("{it:?}")).collect();
-        Failure::Usage(format!("no fault is called '{name}'; there are {}", all.join(", ")))
+        Failure::Usage(format!(
+            "no fault is called '{name}'; there are {}",
+            all.join(", ")
+        ))
     })?;
     Ok(Box::new(pools::open_model(release).with_fault(fault)))
 }
@@ -137,8 +140,8 @@ fn told(small: &Small, version: &str) -> String {
 fn write(directory: &Path, trace: &str) -> Result<(), Failure> {
     let cannot = |error| Failure::File("write", directory.to_owned(), error);
     fs::create_dir_all(directory).map_err(cannot)?;
-    let parsed = Trace::parse("small", trace.as_bytes())
-        .map_err(|error| Failure::Traces(vec![error]))?;
+    let parsed =
+        Trace::parse("small", trace.as_bytes()).map_err(|error| Failure::Traces(vec![error]))?;
     // The fuzzer of traces reads them as text.
     for name in ["trace", "seed"] {
         fs::write(directory.join(format!("small.{name}")), trace).map_err(cannot)?;

@@ -30,10 +30,10 @@ struct Walk {
 /// Sequences that go through every transition out of the states of up to `depth - 1` operations, and every
 /// situation that was met.
 #[must_use]
-pub fn cover(explorer: &Explorer, explored: &Explored, depth: usize) -> Vec<Sequence> {
-    let mut left = Left::new(explorer, explored, depth);
+pub fn cover(explorer: &Explorer, found: &Explored, depth: usize) -> Vec<Sequence> {
+    let mut left = Left::new(explorer, found, depth);
     let mut walks: Vec<Path> = Vec::new();
-    for path in explored.paths.iter().filter(|it| it.len() < depth) {
+    for path in found.paths.iter().filter(|it| it.len() < depth) {
         while left.is_left(&explorer.machine(path)) {
             let mut walk = left.start(path);
             while walk.path.len() < LONGEST && (left.step(&mut walk) || left.approach(&mut walk)) {}
@@ -77,11 +77,11 @@ impl Explorer {
     #[must_use]
     pub fn not_covered(
         &self,
-        explored: &Explored,
+        found: &Explored,
         depth: usize,
         sequences: &[Sequence],
     ) -> Vec<String> {
-        let mut left = Left::new(self, explored, depth);
+        let mut left = Left::new(self, found, depth);
         for sequence in sequences {
             let numbers = sequence.ops.iter();
             let numbers = numbers.filter_map(|op| self.ops.iter().position(|it| it == op));
@@ -99,8 +99,8 @@ impl Explorer {
 
 impl<'a> Left<'a> {
     /// All of it: the states by which paths shorter than `depth` lead are near.
-    fn new(explorer: &'a Explorer, explored: &'a Explored, depth: usize) -> Left<'a> {
-        let near = explored.paths.iter().filter(|it| it.len() < depth);
+    fn new(explorer: &'a Explorer, found: &'a Explored, depth: usize) -> Left<'a> {
+        let near = found.paths.iter().filter(|it| it.len() < depth);
         let transitions = near.map(|path| {
             let machine = explorer.machine(path);
             let (key, renamings) = Explorer::key(machine.state());
@@ -111,7 +111,7 @@ impl<'a> Left<'a> {
         Left {
             explorer,
             transitions: transitions.collect(),
-            situations: explored
+            situations: found
                 .situations
                 .iter()
                 .map(|(situation, path)| (situation.as_str(), path))

@@ -232,9 +232,8 @@ impl Explorer {
                     for it in tried {
                         let longer = || path.iter().copied().chain([it.op]).collect::<Path>();
                         explored.transitions += 1;
-                        if !explored.situations.contains_key(&it.situation) {
-                            explored.situations.insert(it.situation, longer());
-                        }
+                        let situations = &mut explored.situations;
+                        situations.entry(it.situation).or_insert_with(&longer);
                         if let Some(violation) = it.violation {
                             explored.violations.push((violation, longer()));
                         }

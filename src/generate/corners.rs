@@ -42,7 +42,12 @@ const THEMES: [Theme; 9] = [
     },
     // Devices in all shapes.
     Theme {
-        setup: &["vdev /v/a 512M", "vdev /v/b 512M", "vdev /v/c 512M", "vdev /v/d 512M"],
+        setup: &[
+            "vdev /v/a 512M",
+            "vdev /v/b 512M",
+            "vdev /v/c 512M",
+            "vdev /v/d 512M",
+        ],
         steps: &[
             "zpool create tank draid1:2d:4c:1s /v/a /v/b /v/c /v/d",
             "zpool create tank draid1:2d:4c:0s /v/a /v/b /v/c /v/d",
@@ -64,7 +69,11 @@ const THEMES: [Theme; 9] = [
     },
     // Checkpoints and imports.
     Theme {
-        setup: &["vdev /v/a 1G", "zpool create tank /v/a", "zfs create tank/a"],
+        setup: &[
+            "vdev /v/a 1G",
+            "zpool create tank /v/a",
+            "zfs create tank/a",
+        ],
         steps: &[
             "zpool checkpoint tank",
             "zpool checkpoint -d tank",

@@ -78,11 +78,7 @@ impl Mix {
     /// The pool of a mix about space or sharing.
     fn layout(self) -> Option<&'static [&'static str]> {
         match self {
-            Mix::Administration
-            | Mix::Files
-            | Mix::Layers
-            | Mix::Corners
-            | Mix::Explored => None,
+            Mix::Administration | Mix::Files | Mix::Layers | Mix::Corners | Mix::Explored => None,
             Mix::Space12 | Mix::Sharing => Some(space::ONE_DEVICE_12),
             Mix::Space14 => Some(space::ONE_DEVICE_14),
             Mix::SpaceMirror => Some(space::MIRROR),
@@ -124,8 +120,8 @@ pub fn traces(
 ) -> Result<Vec<Trace>, Unavailable> {
     if mix == Mix::Explored {
         let explorer = Explorer::new(release);
-        let explored = explorer.explore(DEPTH, &|_, _| true).unwrap_or_default();
-        let traces = cover(&explorer, &explored, DEPTH as usize - 1);
+        let found = explorer.explore(DEPTH, &|_, _| true).unwrap_or_default();
+        let traces = cover(&explorer, &found, DEPTH as usize - 1);
         let traces = (0..).zip(traces).filter(|(seed, _)| seeds.contains(seed));
         return Ok(traces
             .map(|(seed, sequence)| told(mix, seed, of_sequence(&sequence)))

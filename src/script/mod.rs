@@ -96,7 +96,10 @@ fn words(command: &Command) -> Option<String> {
 
 /// What is expected of a stream. Of a verb only errors are: its output is ztwin's own.
 fn stream(text: &mut String, name: &str, lines: &[Placed], model: &str, command: &Command) {
-    let is_program = matches!(command.words.first().map(String::as_str), Some("zfs" | "zpool"));
+    let is_program = matches!(
+        command.words.first().map(String::as_str),
+        Some("zfs" | "zpool")
+    );
     if !is_program && name == "out" {
         return;
     }

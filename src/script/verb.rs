@@ -19,7 +19,11 @@ pub(super) fn words(words: &[String]) -> Option<String> {
             read_only,
         } => {
             let option = if read_only { "ro" } else { "rw" };
-            Some(format!("put_on {option} {} {}", quote(&dataset), quote(&path)))
+            Some(format!(
+                "put_on {option} {} {}",
+                quote(&dataset),
+                quote(&path)
+            ))
         }
         Verb::File(op) => of_file(&op),
         _ => None,
@@ -55,10 +59,9 @@ fn of_file(op: &FileOp) -> Option<String> {
         FileOp::Truncate { file, size } => {
             format!("call truncate -c -s {size} {}", target(file)?)
         }
-        FileOp::Punch { file, offset, len } => format!(
-            "call fallocate -p -o {offset} -l {len} {}",
-            target(file)?
-        ),
+        FileOp::Punch { file, offset, len } => {
+            format!("call fallocate -p -o {offset} -l {len} {}", target(file)?)
+        }
         FileOp::MakeDirectory { at: path } => format!("call mkdir {}", at(path)),
         FileOp::RemoveDirectory { at: path } => format!("call rmdir {}", at(path)),
         FileOp::Unlink { at: path } => format!("call unlink {}", at(path)),

@@ -123,6 +123,7 @@ pub struct Small {
 
 /// The first step in which what a pool did and what the model did differ, if there is one. Where the pool is a model,
 /// too, both have the same markers, and everything must be equal.
+#[must_use]
 pub fn first_difference(
     commands: &[Command],
     expected: &[Printed],
@@ -289,7 +290,11 @@ fn with_fewer_datasets(commands: &mut Vec<Command>, asked: &mut Asked<'_>) {
             let kept = commands.iter().filter(|it| made(it).as_ref() != Some(from));
             let candidate: Vec<Command> = kept
                 .map(|it| Command {
-                    words: it.words.iter().map(|word| renamed(word, from, to)).collect(),
+                    words: it
+                        .words
+                        .iter()
+                        .map(|word| renamed(word, from, to))
+                        .collect(),
                     ..it.clone()
                 })
                 .collect();

@@ -83,8 +83,10 @@ mod tests {
             ]
         );
         assert!(lines("zfs create -o a:b=c tank/a").contains(&"zfs create tank/a".to_owned()));
-        assert!(lines("write tank/a:/f 0 8K data=random:1")
-            .contains(&"write tank/a:/f 0 4096 data=random:1".to_owned()));
+        assert!(
+            lines("write tank/a:/f 0 8K data=random:1")
+                .contains(&"write tank/a:/f 0 4096 data=random:1".to_owned())
+        );
         assert_eq!(lines("zfs promote tank/a"), [""; 0]);
     }
 }

@@ -164,7 +164,7 @@ fn describe_files(objset: &Objset, age: &impl Fn(u64) -> Option<usize>, to: &mut
                 }
             }
             Body::Directory { entries, .. } => {
-                for (name, object) in entries.iter() {
+                for (name, object) in entries {
                     (name, object).hash(to);
                 }
             }

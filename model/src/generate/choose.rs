@@ -15,7 +15,7 @@ use crate::spa::op::PoolOp;
 use crate::zpl::mount::MountOptions;
 use crate::zpl::op::{At, FileOp, Opening, Renaming, Target, Unmount};
 use crate::zpl::open::Handle;
-use crate::zpl::znode::{Body, Special};
+use crate::zpl::znode::{Body, Special, Znode};
 
 /// Which operations come, and how often.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -249,7 +249,7 @@ fn is_there(objset: &Objset, at: &At) -> bool {
 fn is_free(objset: &Objset, at: &At) -> bool {
     let parent = at.path.rsplit_once('/').map_or("", |(parent, _)| parent);
     let parent = lookup(objset, parent).and_then(|id| objset.get(id));
-    parent.is_some_and(|it| it.is_directory()) && !is_there(objset, at)
+    parent.is_some_and(Znode::is_directory) && !is_there(objset, at)
 }
 
 /// Whether a file is there, or can be made.

@@ -284,6 +284,10 @@ mod tests {
         seven.is_some_and(|at| steps[at..].iter().any(|&it| it > 20))
     }
 
+    #[allow(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "it is called with steps of any size"
+    )]
     fn smaller(number: &u32) -> Vec<u32> {
         let all = [0, number / 2, number.saturating_sub(1)];
         all.into_iter().filter(|it| it < number).collect()

@@ -130,7 +130,7 @@ fn of_datasets(op: &DslOp) -> Option<Vec<String>> {
             words.extend(names.iter().map(ToString::to_string));
             words
         }
-        DslOp::Destroy { name } => zfs(&["destroy", name]),
+        DslOp::Destroy { name } | DslOp::DestroyBookmark { name } => zfs(&["destroy", name]),
         DslOp::DestroySnapshots { names, defer } => {
             let (filesystem, _) = names.first()?.split_once('@')?;
             let components: Option<Vec<&str>> = names
@@ -178,7 +178,6 @@ fn of_datasets(op: &DslOp) -> Option<Vec<String>> {
             Key::Hidden(_) => return None,
         },
         DslOp::Bookmark { name, source } => zfs(&["bookmark", source, name]),
-        DslOp::DestroyBookmark { name } => zfs(&["destroy", name]),
         DslOp::Hold { names, tag } => {
             words = zfs(&["hold", tag]);
             words.extend(names.iter().map(ToString::to_string));

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::{Block, Blocks, Datasets, LOGICAL, PHYSICAL, SIZE};
 use crate::dmu::storage::Figure;
-use crate::dsl::dataset::DatasetId;
+use crate::dsl::dataset::{Dataset, DatasetId};
 use crate::dsl::property::{Property, Value};
 use crate::machine::State;
 use crate::spa::Pool;
@@ -40,7 +40,7 @@ impl fmt::Display for Disagreement {
 }
 
 /// The figures that can be read off the sets.
-struct Told {
+struct Compared {
     what: &'static str,
     told: Figure,
     sets: [u64; 2],
@@ -68,51 +68,51 @@ pub fn check(state: &State, pool: &Pool) -> Result<(), Disagreement> {
         let sets = |of: &dyn Fn(&Datasets) -> u64| [of(&bounds[0]), of(&bounds[1])];
         let referenced = space.referenced(id);
         let mut figures = vec![
-            Told {
+            Compared {
                 what: "referenced",
                 told: referenced.size,
                 sets: sets(&|it| it.referenced(id, SIZE)),
             },
-            Told {
+            Compared {
                 what: "logicalreferenced",
                 told: referenced.logical,
                 sets: sets(&|it| it.referenced(id, LOGICAL)),
             },
-            Told {
+            Compared {
                 what: "referenced, one copy",
                 told: referenced.physical,
                 sets: sets(&|it| it.referenced(id, PHYSICAL)),
             },
-            Told {
+            Compared {
                 what: "written",
                 told: space.written(id),
                 sets: sets(&|it| it.written(id)),
             },
         ];
         if dataset.is_snapshot() {
-            figures.push(Told {
+            figures.push(Compared {
                 what: "used",
                 told: space.unique(id).size,
                 sets: sets(&|it| it.unique(id, SIZE)),
             });
         } else {
-            figures.push(Told {
+            figures.push(Compared {
                 what: "usedbydataset",
                 told: space.used_by_dataset(id),
                 sets: sets(&|it| it.used_by_dataset(id, SIZE)),
             });
-            figures.push(Told {
+            figures.push(Compared {
                 what: "usedbysnapshots",
                 told: space.used_by_snapshots(id),
                 sets: sets(&|it| it.used_by_snapshots(id, SIZE)),
             });
-            figures.push(Told {
+            figures.push(Compared {
                 what: "used",
                 told: space.used(id),
                 sets: sets(&|it| it.used(id)),
             });
         }
-        for Told { what, told, sets } in figures {
+        for Compared { what, told, sets } in figures {
             let sets = Figure {
                 least: sets[0],
                 most: sets[1],
@@ -213,7 +213,7 @@ fn by_age(pool: &Pool) -> Vec<(DatasetId, Option<DatasetId>)> {
     let made = |id| pool.dataset(id).map_or(0, |it| it.creation_txg);
     // Snapshots by age, and heads, which nothing stands on, behind them.
     all.sort_by_key(|&(id, _)| {
-        let is_snapshot = pool.dataset(id).is_some_and(|it| it.is_snapshot());
+        let is_snapshot = pool.dataset(id).is_some_and(Dataset::is_snapshot);
         (!is_snapshot, made(id), id)
     });
     all
