@@ -23,17 +23,17 @@ fn world() -> Arc<World> {
 
 #[test]
 fn proptest_finds_a_bug_and_makes_it_small() {
-    let mut runner = TestRunner::new_with_rng(
-        Config {
-            cases: 3000,
-            max_shrink_iters: 5000,
-            failure_persistence: None,
-            ..Config::default()
-        },
-        proptest::test_runner::TestRng::deterministic_rng(
-            proptest::test_runner::RngAlgorithm::ChaCha,
-        ),
-    );
+    let config = Config {
+        cases: 1000,
+        max_shrink_iters: 5000,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let runner = || {
+        let algorithm = proptest::test_runner::RngAlgorithm::ChaCha;
+        let random = proptest::test_runner::TestRng::deterministic_rng(algorithm);
+        TestRunner::new_with_rng(config.clone(), random)
+    };
     let strategy = sequences(&world(), Mix::Layers, Release::V2_3, 1..30);
     let of = |forgets_clones| {
         move |sequence: Sequence| {
@@ -41,10 +41,10 @@ fn proptest_finds_a_bug_and_makes_it_small() {
                 .map_err(|found| TestCaseError::fail(found.to_string()))
         }
     };
-    runner
+    runner()
         .run(&strategy, of(false))
         .expect("a store that is right");
-    let Err(TestError::Fail(_, small)) = runner.run(&strategy, of(true)) else {
+    let Err(TestError::Fail(_, small)) = runner().run(&strategy, of(true)) else {
         panic!("the bug was not found");
     };
     assert!(small.ops.len() <= 5, "{small:?}");

@@ -117,7 +117,7 @@ fn the_operations_over_the_small_world_are_different_and_have_steps() {
     assert!(steps.len() >= 151 && steps.iter().all(|step| !step.starts_with('#')));
     // Under other names they are the same ones; the order of several names does not matter.
     let by_words = |step: &str| {
-        let mut words: Vec<&str> = step.split(' ').collect();
+        let mut words: Vec<&str> = step.split([' ', ',', '@']).collect();
         words.sort_unstable();
         words.join(" ")
     };

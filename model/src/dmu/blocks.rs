@@ -215,6 +215,8 @@ struct Pending {
     before: Radix<u64, Block>,
     /// Numbers of blocks that are on disk, and are written over or given up.
     on_disk: Radix<u64, ()>,
+    /// Numbers of blocks of zeros that were written: they become holes, and are dirty until then.
+    zeros: Radix<u64, ()>,
 }
 
 /// The content of a file. Cloning shares every block.
@@ -387,6 +389,7 @@ impl Blocks {
         let holes = terms.policy.compression != Compression::Off;
         if holes && pieces.iter().all(Piece::is_zero) {
             self.give_up(number..=number);
+            self.pending().zeros.insert(number, ());
         } else {
             self.put(number, pieces, terms);
         }
@@ -428,6 +431,12 @@ impl Blocks {
 
     /// Frees the blocks of a range.
     fn give_up(&mut self, range: RangeInclusive<u64>) {
+        if let Some(pending) = self.pending.as_mut().filter(|it| !it.zeros.is_empty()) {
+            let zeros = pending.zeros.range(range.clone()).map(|(number, ())| number);
+            for number in zeros.collect::<Vec<_>>() {
+                pending.zeros.remove(&number);
+            }
+        }
         let found = self.allocated.range(range);
         let numbers: Vec<u64> = found.map(|(number, _)| number).collect();
         for number in numbers {
@@ -723,8 +732,10 @@ impl Blocks {
     #[must_use]
     pub fn is_dirty_within(&self, offset: u64, len: u64) -> bool {
         let numbers = offset / self.block_size..(offset + len).div_ceil(self.block_size);
-        let mut blocks = self.allocated.range(numbers);
+        let zeros = self.pending.as_ref().map(|it| &it.zeros);
+        let mut blocks = self.allocated.range(numbers.clone());
         blocks.any(|(_, block)| block.weight.is_none() && block.cloned.is_none())
+            || zeros.is_some_and(|zeros| zeros.range(numbers).next().is_some())
     }
 
     /// Whether there are holes in a range, of which some were blocks when this was last brought to disk.
