@@ -144,8 +144,14 @@ impl Driver for Graph {
                 shell.say(&format!("Dataset {}", self.name(id)));
                 Ok(Ok(()))
             }
-            ["diff", id] => self.diff(shell, id),
-            ["diffsize", id] => self.diff_size(shell, id),
+            ["diff", id, rest @ ..] => {
+                let parent = self.below(id, rest)?;
+                self.diff(shell, id, parent)
+            }
+            ["diffsize", id, rest @ ..] => {
+                let parent = self.below(id, rest)?;
+                self.diff_size(shell, id, parent)
+            }
             ["export", id] => self.export(shell, id),
             ["apply", id, "from", from] => self.apply(shell, id, from),
             ["usage", id] if storage => self.usage(shell, id),
@@ -528,20 +534,30 @@ impl Graph {
         Ok(Ok(()))
     }
 
-    /// `docker diff ID` (`NaiveDiffDriver.Changes`).
-    fn diff(&mut self, shell: &mut Shell<'_>, id: &str) -> Done {
-        self.with_changes(shell, id, |shell, _, told, _| {
+    /// What `[from PARENT]` says: `''` is no parent, nothing the one that the layer store knows.
+    fn below(&self, id: &str, words: &[&str]) -> Option<Option<String>> {
+        match super::from(words) {
+            (None, []) => Some(self.parents.get(id).cloned()),
+            (Some(""), []) => Some(None),
+            (Some(parent), []) => Some(Some(parent.to_owned())),
+            _ => None,
+        }
+    }
+
+    /// `docker diff ID [from PARENT]` (`NaiveDiffDriver.Changes`).
+    fn diff(&mut self, shell: &mut Shell<'_>, id: &str, parent: Option<String>) -> Done {
+        self.with_changes(shell, id, parent, |shell, _, told, _| {
             for change in told {
                 shell.say(&format!("{} {}", change.kind.letter(), change.path));
             }
         })
     }
 
-    /// `docker diffsize ID` (`NaiveDiffDriver.DiffSize`): looks at the changes, then gets the layer once
-    /// more for the sizes.
-    fn diff_size(&mut self, shell: &mut Shell<'_>, id: &str) -> Done {
+    /// `docker diffsize ID [from PARENT]` (`NaiveDiffDriver.DiffSize`): looks at the changes, then gets
+    /// the layer once more for the sizes.
+    fn diff_size(&mut self, shell: &mut Shell<'_>, id: &str, parent: Option<String>) -> Done {
         let mut size = 0;
-        let done = self.with_changes(shell, id, |_, tree, told, _| {
+        let done = self.with_changes(shell, id, parent, |_, tree, told, _| {
             size = changed_size(tree, &told);
         })?;
         if done.is_err() {
@@ -610,7 +626,8 @@ impl Graph {
         id: &str,
         show: impl FnOnce(&mut Shell<'_>, Vec<LayerEntry>),
     ) -> Done {
-        self.with_changes(shell, id, |shell, tree, mut told, base| {
+        let parent = self.parents.get(id).cloned();
+        self.with_changes(shell, id, parent, |shell, tree, mut told, base| {
             if base {
                 // A whole tree is packed as a walk comes by it: `a/b` before `a-b`.
                 told.sort_by(|a, b| a.path.split('/').cmp(b.path.split('/')));
@@ -619,15 +636,15 @@ impl Graph {
         })
     }
 
-    /// Hands the layer's tree, what changed from its parent's to it, both mounted for the moment, and
-    /// whether it has no parent.
+    /// Hands the layer's tree, what changed from a parent's to it, both mounted for the moment, and
+    /// whether there is no parent.
     fn with_changes(
         &mut self,
         shell: &mut Shell<'_>,
         id: &str,
+        parent: Option<String>,
         show: impl FnOnce(&mut Shell<'_>, &Tree, Vec<Change>, bool),
     ) -> Done {
-        let parent = self.parents.get(id).cloned();
         if let Err(error) = self.get(shell, id, true)? {
             return Ok(Err(error));
         }
