@@ -355,6 +355,7 @@ mod tests {
             object,
             born,
             changed,
+            written: 1,
         }
     }
 
