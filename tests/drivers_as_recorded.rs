@@ -509,11 +509,11 @@ fn their_own_tests_ran_what_the_drivers_run() {
             let init = ["init", root, &start];
             let real = replay(&path, driver, root);
             // Only where an older version tests it otherwise it has a trace of its own.
-            let test = Path::new("traces/suites").join(path.file_name().unwrap());
-            let told = replay(&test, driver, root).told(&init);
+            let case = Path::new("traces/suites").join(path.file_name().unwrap());
+            let told = replay(&case, driver, root).told(&init);
             let ran = renamed(&real.ran(), root);
             assert_eq!(renamed(&told, root), ran, "{name} of {version}");
-            tests.insert(test);
+            tests.insert(case);
             foretold += match driver {
                 "containerd" => real.snapshots(&init),
                 _ => real.graph(&init),
