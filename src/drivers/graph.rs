@@ -146,11 +146,11 @@ impl Driver for Graph {
             }
             ["diff", id, rest @ ..] => {
                 let parent = self.below(id, rest)?;
-                self.diff(shell, id, parent)
+                self.diff(shell, id, Some(&*parent).filter(|it| !it.is_empty()))
             }
             ["diffsize", id, rest @ ..] => {
                 let parent = self.below(id, rest)?;
-                self.diff_size(shell, id, parent)
+                self.diff_size(shell, id, Some(&*parent).filter(|it| !it.is_empty()))
             }
             ["export", id] => self.export(shell, id),
             ["apply", id, "from", from] => self.apply(shell, id, from),
@@ -534,18 +534,18 @@ impl Graph {
         Ok(Ok(()))
     }
 
-    /// What `[from PARENT]` says: `''` is no parent, nothing the one that the layer store knows.
-    fn below(&self, id: &str, words: &[&str]) -> Option<Option<String>> {
+    /// The layer to compare with: what `[from PARENT]` says, or else the one that the layer store knows; an
+    /// empty name is none. `None`: the words are something else.
+    fn below(&self, id: &str, words: &[&str]) -> Option<String> {
         match super::from(words) {
-            (None, []) => Some(self.parents.get(id).cloned()),
-            (Some(""), []) => Some(None),
-            (Some(parent), []) => Some(Some(parent.to_owned())),
+            (None, []) => Some(self.parents.get(id).cloned().unwrap_or_default()),
+            (Some(parent), []) => Some(parent.to_owned()),
             _ => None,
         }
     }
 
     /// `docker diff ID [from PARENT]` (`NaiveDiffDriver.Changes`).
-    fn diff(&mut self, shell: &mut Shell<'_>, id: &str, parent: Option<String>) -> Done {
+    fn diff(&mut self, shell: &mut Shell<'_>, id: &str, parent: Option<&str>) -> Done {
         self.with_changes(shell, id, parent, |shell, _, told, _| {
             for change in told {
                 shell.say(&format!("{} {}", change.kind.letter(), change.path));
@@ -555,7 +555,7 @@ impl Graph {
 
     /// `docker diffsize ID [from PARENT]` (`NaiveDiffDriver.DiffSize`): looks at the changes, then gets
     /// the layer once more for the sizes.
-    fn diff_size(&mut self, shell: &mut Shell<'_>, id: &str, parent: Option<String>) -> Done {
+    fn diff_size(&mut self, shell: &mut Shell<'_>, id: &str, parent: Option<&str>) -> Done {
         let mut size = 0;
         let done = self.with_changes(shell, id, parent, |_, tree, told, _| {
             size = changed_size(tree, &told);
@@ -627,13 +627,18 @@ impl Graph {
         show: impl FnOnce(&mut Shell<'_>, Vec<LayerEntry>),
     ) -> Done {
         let parent = self.parents.get(id).cloned();
-        self.with_changes(shell, id, parent, |shell, tree, mut told, base| {
-            if base {
-                // A whole tree is packed as a walk comes by it: `a/b` before `a-b`.
-                told.sort_by(|a, b| a.path.split('/').cmp(b.path.split('/')));
-            }
-            show(shell, export(tree, &told));
-        })
+        self.with_changes(
+            shell,
+            id,
+            parent.as_deref(),
+            |shell, tree, mut told, base| {
+                if base {
+                    // A whole tree is packed as a walk comes by it: `a/b` before `a-b`.
+                    told.sort_by(|a, b| a.path.split('/').cmp(b.path.split('/')));
+                }
+                show(shell, export(tree, &told));
+            },
+        )
     }
 
     /// Hands the layer's tree, what changed from a parent's to it, both mounted for the moment, and
@@ -642,20 +647,20 @@ impl Graph {
         &mut self,
         shell: &mut Shell<'_>,
         id: &str,
-        parent: Option<String>,
+        parent: Option<&str>,
         show: impl FnOnce(&mut Shell<'_>, &Tree, Vec<Change>, bool),
     ) -> Done {
         if let Err(error) = self.get(shell, id, true)? {
             return Ok(Err(error));
         }
-        if let Some(parent) = &parent
+        if let Some(parent) = parent
             && let Err(error) = self.get(shell, parent, true)?
         {
             let _ = self.put(shell, id)?;
             return Ok(Err(error));
         }
         let tree = shell.tree(&self.name(id))?;
-        let below = match &parent {
+        let below = match parent {
             Some(parent) => shell.tree(&self.name(parent))?,
             None => Ok(Tree::default()),
         };
@@ -666,7 +671,7 @@ impl Graph {
             }
             (Err(errno), _) | (_, Err(errno)) => Err(errno.name().to_owned()),
         };
-        if let Some(parent) = &parent {
+        if let Some(parent) = parent {
             let _ = self.put(shell, parent)?;
         }
         let _ = self.put(shell, id)?;
