@@ -195,7 +195,9 @@ impl Recorder {
 /// Whether two trees differ in what a step can say.
 fn differs(a: &[Entry], b: &[Entry]) -> bool {
     let said = |e: &Entry| {
+        let has_bytes = matches!(e.kind, Kind::File(_)) && e.size > 0;
         (
+            has_bytes.then_some(e.written),
             e.path.clone(),
             e.kind.clone(),
             e.mode,
@@ -412,6 +414,7 @@ mod tests {
             object,
             born: 1,
             changed: 1,
+            written: 1,
         }
     }
 
@@ -436,9 +439,15 @@ mod tests {
         let a = entry("/", Kind::Directory, 34);
         let mut b = a.clone();
         b.changed = 9;
+        b.written = 9;
         b.size = 9;
         assert!(!differs(std::slice::from_ref(&a), std::slice::from_ref(&b)));
         b.mode = 0o700;
         assert!(differs(&[a], &[b]));
+        let mut a = entry("/a", Kind::File("hash".into()), 2);
+        a.size = 9;
+        let mut b = a.clone();
+        b.written = 9;
+        assert!(differs(&[a], &[b]), "it was written once more");
     }
 }

@@ -194,9 +194,10 @@ impl Work<'_> {
         };
         let at = self.at(&entry.path);
         if let (Kind::File(old), Kind::File(new)) = (&here.kind, &entry.kind)
-            && old != new
+            && (old != new || here.written != entry.written && entry.size > 0)
         {
-            let fresh = old.is_empty();
+            // With the same bytes, it was written anew all the same.
+            let fresh = old.is_empty() || old == new;
             let new = blob(self.home, new)?;
             let mut old = if fresh {
                 Vec::new()
@@ -327,6 +328,7 @@ mod tests {
             object,
             born,
             changed,
+            written: 1,
         }
     }
 
@@ -440,6 +442,15 @@ mod tests {
         let old = [entry("/l", Kind::Link("a".into()), 0o777, 2)];
         let new = [entry("/l", Kind::Link("b".into()), 0o777, 3)];
         assert_eq!(b.steps(&old, &new), ["unlink t:/l", "symlink b t:/l"]);
+    }
+
+    #[test]
+    fn the_same_content_is_written_once_more() {
+        let b = Blobs::new();
+        let old = [b.file("/a", 1, &random(100))];
+        let mut new = old.clone();
+        (new[0].written, new[0].size) = (2, 100);
+        assert_eq!(b.steps(&old, &new), ["write t:/a 0 100 data=random:1"]);
     }
 
     #[test]

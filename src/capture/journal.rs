@@ -108,6 +108,9 @@ pub struct Entry {
     pub born: i64,
     /// When it was last changed in any way, in nanoseconds.
     pub changed: i64,
+    /// When its content was last changed, in nanoseconds.
+    #[serde(default)]
+    pub written: i64,
 }
 
 /// What an [`Entry`] is.

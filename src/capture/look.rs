@@ -133,6 +133,7 @@ fn walk(home: &Path, root: &Path, known: &[Entry]) -> Result<Vec<Entry>, Error> 
             born.tv_sec * 1_000_000_000 + i64::from(born.tv_nsec),
         );
         let changed = meta.ctime() * 1_000_000_000 + meta.ctime_nsec();
+        let written = meta.mtime() * 1_000_000_000 + meta.mtime_nsec();
         let name = relative.to_str().ok_or_else(|| {
             Error::Session(format!(
                 "{}: its name is not UTF-8, which no trace can say",
@@ -171,6 +172,7 @@ fn walk(home: &Path, root: &Path, known: &[Entry]) -> Result<Vec<Entry>, Error> 
             object,
             born,
             changed,
+            written,
         });
     }
     entries.sort_by(|a, b| a.path.cmp(&b.path));

@@ -15,11 +15,11 @@ pub const STRACE: [&str; 9] = [
     "-xx",
     "--string-limit=4096",
     "--signal=none",
-    "--trace=mount,umount2,fsopen",
+    "--trace=mount,umount2,fsopen,chmod,fchmodat",
     "--output=/run/ztwin-capture/strace",
 ];
 
-/// A system call that mounts or unmounts.
+/// A system call that mounts or unmounts, or changes a mode.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// When it was called.
@@ -54,6 +54,14 @@ pub enum What {
         lazy: bool,
         /// `MNT_FORCE`.
         force: bool,
+    },
+    /// `chmod(2)` of anything: where a mountpoint gets its mode behind a mount and in front of an
+    /// unmount, nobody sees when that was.
+    Mode {
+        /// What gets it.
+        target: String,
+        /// The mode.
+        mode: u32,
     },
     /// Something about ZFS that traces cannot say.
     Foreign(String),
@@ -148,6 +156,10 @@ fn event(call: &str) -> Option<(What, Option<String>)> {
             lazy: flag(flags, "MNT_DETACH"),
             force: flag(flags, "MNT_FORCE"),
         },
+        ("chmod", [target, mode]) | ("fchmodat", [_, target, mode]) => What::Mode {
+            target: string(target)?,
+            mode: u32::from_str_radix(mode, 8).ok()?,
+        },
         ("fsopen", [kind, ..]) if string(kind).as_deref() == Some("zfs") => {
             What::Foreign("mounted by fsopen(2)".to_owned())
         }
@@ -189,6 +201,7 @@ mod tests {
              9     1795224539.000000 mount({bind}, {dir}, 0xc000837040, MS_BIND, NULL) = 0\n\
              9     1795224540.000000 mount({ds}, {dir}, {zfs}, 0, {options}) = 0\n\
              9     1795224541.000000 umount2({dir}, 0) = 0\n\
+             9     1795224541.500000 fchmodat(AT_FDCWD, {dir}, 0555) = 0\n\
              9     1795224542.000000 mount({ds}",
             bind = hex("/x"),
             options = hex("rw,zfsutil,mntpoint=/m n"),
@@ -217,6 +230,15 @@ mod tests {
                 event(3, 8, unmount(true), Some("EINVAL")),
                 event(2_000_000, 9, mount(false, true), None),
                 event(3_000_000, 9, unmount(false), None),
+                event(
+                    3_500_000,
+                    9,
+                    What::Mode {
+                        target: "/m n".into(),
+                        mode: 0o555,
+                    },
+                    None
+                ),
             ]
         );
     }

@@ -27,7 +27,7 @@ pub fn traces(
     });
     let events = events.into_iter().filter(|event| match &event.what {
         What::Mount { target, .. } | What::Unmount { target, .. } => !target.starts_with(HOME),
-        What::Foreign(_) => true,
+        What::Mode { .. } | What::Foreign(_) => true,
     });
     let mut teller = Teller {
         home,
@@ -203,6 +203,20 @@ impl Teller<'_> {
         })
     }
 
+    /// The root of a mounted dataset gets a mode, unless it has that.
+    fn mode(&mut self, target: &str, mode: u32) -> Option<Vec<String>> {
+        let mut mounts = self.mounts.iter().rev();
+        let mount = mounts.find(|mount| mount.point == target)?;
+        let known = self.known.get_mut(&mount.dataset)?;
+        let root = known.iter_mut().find(|entry| entry.path == "/")?;
+        if root.mode == mode {
+            return None;
+        }
+        root.mode = mode;
+        let root = format!("{}:/", mount.dataset);
+        Some(vec!["chmod".to_owned(), format!("{mode:04o}"), root])
+    }
+
     /// Tells what happened since the last call: mounts and unmounts, and before the last unmount of a
     /// dataset, or behind them all, what changed in it.
     fn between(&mut self, at: Micros, before: &Trees) -> Result<(), Error> {
@@ -261,6 +275,15 @@ impl Teller<'_> {
                     words.extend(force.then_some("-f"));
                     words.push(target);
                     words.into_iter().map(str::to_owned).collect()
+                }
+                What::Mode { target, mode } => {
+                    if event.error.is_some() {
+                        continue;
+                    }
+                    let Some(words) = self.mode(target, *mode) else {
+                        continue;
+                    };
+                    words
                 }
                 What::Foreign(what) => {
                     return Err(Error::Session(format!(
@@ -332,6 +355,7 @@ mod tests {
             object,
             born,
             changed,
+            written: 1,
         }
     }
 
@@ -361,6 +385,13 @@ mod tests {
         }
     }
 
+    fn mode(target: &str, mode: u32) -> What {
+        What::Mode {
+            target: target.into(),
+            mode,
+        }
+    }
+
     fn call(started: Micros, words: &[&str]) -> Call {
         Call {
             started,
@@ -375,6 +406,7 @@ mod tests {
     fn changes_stand_before_the_unmount_that_ended_them_and_a_calls_own_mounts_are_not_told() {
         let root = vec![entry("/", Kind::Directory, 34)];
         let mut changed = root.clone();
+        changed[0].mode = 0o555;
         changed.push(entry("/d", Kind::Directory, 2));
         let mut create = call(10, &["zpool", "create", "t", "/v/a"]);
         create.files.insert("/v/a".into(), 1 << 30);
@@ -419,6 +451,10 @@ mod tests {
         let events = vec![
             event(1, 7, mount("old", "/old", false)),
             event(12, 101, mount("t", "/t", true)),
+            event(34, 7, mount("t/x", "/x", false)),
+            event(35, 7, mode("/x", 0o555)),
+            event(36, 7, mode("/y", 0o500)),
+            event(37, 7, unmount("/x")),
             event(40, 7, mount("t/x", "/x", false)),
             event(45, 7, unmount("/proc")),
             event(50, 7, unmount("/x")),
@@ -441,6 +477,9 @@ A story.
 
 `a note`
 
+  $ mount t/x /x
+  $ chmod 0555 t/x:/
+  $ umount -l /x
   $ mount t/x /x
   $ mkdir t/x:/d
   $ umount -l /x

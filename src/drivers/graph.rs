@@ -148,8 +148,14 @@ impl Driver for Graph {
                 shell.say(&format!("Dataset {}", self.name(id)));
                 Ok(Ok(()))
             }
-            ["diff", id] => self.diff(shell, id),
-            ["diffsize", id] => self.diff_size(shell, id),
+            ["diff", id, rest @ ..] => {
+                let parent = self.below(id, rest)?;
+                self.diff(shell, id, Some(&*parent).filter(|it| !it.is_empty()))
+            }
+            ["diffsize", id, rest @ ..] => {
+                let parent = self.below(id, rest)?;
+                self.diff_size(shell, id, Some(&*parent).filter(|it| !it.is_empty()))
+            }
             ["export", id] => self.export(shell, id),
             ["apply", id, "from", from] => self.apply_layer(shell, id, from),
             ["apply", id, data] => {
@@ -536,20 +542,30 @@ impl Graph {
         Ok(Ok(()))
     }
 
-    /// `docker diff ID` (`NaiveDiffDriver.Changes`).
-    fn diff(&mut self, shell: &mut Shell<'_>, id: &str) -> Done {
-        self.with_changes(shell, id, |shell, _, told, _| {
+    /// The layer to compare with: what `[from PARENT]` says, or else the one that the layer store knows; an
+    /// empty name is none. `None`: the words are something else.
+    fn below(&self, id: &str, words: &[&str]) -> Option<String> {
+        match super::from(words) {
+            (None, []) => Some(self.parents.get(id).cloned().unwrap_or_default()),
+            (Some(parent), []) => Some(parent.to_owned()),
+            _ => None,
+        }
+    }
+
+    /// `docker diff ID [from PARENT]` (`NaiveDiffDriver.Changes`).
+    fn diff(&mut self, shell: &mut Shell<'_>, id: &str, parent: Option<&str>) -> Done {
+        self.with_changes(shell, id, parent, |shell, _, told, _| {
             for change in told {
                 shell.say(&format!("{} {}", change.kind.letter(), change.path));
             }
         })
     }
 
-    /// `docker diffsize ID` (`NaiveDiffDriver.DiffSize`): looks at the changes, then gets the layer once
-    /// more for the sizes.
-    fn diff_size(&mut self, shell: &mut Shell<'_>, id: &str) -> Done {
+    /// `docker diffsize ID [from PARENT]` (`NaiveDiffDriver.DiffSize`): looks at the changes, then gets
+    /// the layer once more for the sizes.
+    fn diff_size(&mut self, shell: &mut Shell<'_>, id: &str, parent: Option<&str>) -> Done {
         let mut size = 0;
-        let done = self.with_changes(shell, id, |_, tree, told, _| {
+        let done = self.with_changes(shell, id, parent, |_, tree, told, _| {
             size = changed_size(tree, &told);
         })?;
         if done.is_err() {
@@ -635,35 +651,41 @@ impl Graph {
         show: impl FnOnce(&mut Shell<'_>, Vec<LayerEntry>),
     ) -> Done {
         let daemon = self.rules.daemon;
-        self.with_changes(shell, id, |shell, tree, mut told, base| {
-            if base {
-                // A whole tree is packed as a walk comes by it: `a/b` before `a-b`.
-                told.sort_by(|a, b| a.path.split('/').cmp(b.path.split('/')));
-            }
-            show(shell, export(tree, &told, daemon));
-        })
+        let parent = self.parents.get(id).cloned();
+        self.with_changes(
+            shell,
+            id,
+            parent.as_deref(),
+            |shell, tree, mut told, base| {
+                if base {
+                    // A whole tree is packed as a walk comes by it: `a/b` before `a-b`.
+                    told.sort_by(|a, b| a.path.split('/').cmp(b.path.split('/')));
+                }
+                show(shell, export(tree, &told, daemon));
+            },
+        )
     }
 
-    /// Hands the layer's tree, what changed from its parent's to it, both mounted for the moment, and
-    /// whether it has no parent.
+    /// Hands the layer's tree, what changed from a parent's to it, both mounted for the moment, and
+    /// whether there is no parent.
     fn with_changes(
         &mut self,
         shell: &mut Shell<'_>,
         id: &str,
+        parent: Option<&str>,
         show: impl FnOnce(&mut Shell<'_>, &Tree, Vec<Change>, bool),
     ) -> Done {
-        let parent = self.parents.get(id).cloned();
         if let Err(error) = self.get(shell, id, true)? {
             return Ok(Err(error));
         }
-        if let Some(parent) = &parent
+        if let Some(parent) = parent
             && let Err(error) = self.get(shell, parent, true)?
         {
             let _ = self.put(shell, id)?;
             return Ok(Err(error));
         }
         let tree = shell.tree(&self.name(id))?;
-        let below = match &parent {
+        let below = match parent {
             Some(parent) => shell.tree(&self.name(parent))?,
             None => Ok(Tree::default()),
         };
@@ -675,7 +697,7 @@ impl Graph {
             }
             (Err(errno), _) | (_, Err(errno)) => Err(errno.name().to_owned()),
         };
-        if let Some(parent) = &parent {
+        if let Some(parent) = parent {
             let _ = self.put(shell, parent)?;
         }
         let _ = self.put(shell, id)?;

@@ -432,7 +432,10 @@ impl Blocks {
     /// Frees the blocks of a range.
     fn give_up(&mut self, range: RangeInclusive<u64>) {
         if let Some(pending) = self.pending.as_mut().filter(|it| !it.zeros.is_empty()) {
-            let zeros = pending.zeros.range(range.clone()).map(|(number, ())| number);
+            let zeros = pending
+                .zeros
+                .range(range.clone())
+                .map(|(number, ())| number);
             for number in zeros.collect::<Vec<_>>() {
                 pending.zeros.remove(&number);
             }

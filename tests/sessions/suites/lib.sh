@@ -5,6 +5,8 @@ set -e
 programs=../../suites
 export TMPDIR=/run/suite
 mkdir -p $TMPDIR
+# What a version has and does not run: `rename-1.6`.
+skipped=
 
 # suite NEWEST DRIVER TITLE TRACE=TEST... runs each of the tests, or those that $ONLY names, of each version
 # that there is.
@@ -16,6 +18,7 @@ suite() {
         [ $version = $newest ] && edition= || edition=-$version
         for case; do
             case " ${ONLY:-${case%%=*}} " in *" ${case%%=*} "*) ;; *) continue ;; esac
+            case " $skipped " in *" ${case%%=*}-$version "*) continue ;; esac
             story "$driver-${case%%=*}$edition" "${case#*=} of $title, version $version, as it runs by itself."
             pool
             "$driver" "$program" "${case%%=*}" "${case#*=}"

@@ -3,6 +3,7 @@
 # it too.
 . ./lib.sh
 
+export SUITE_ACTOR=$PWD/../actor
 storage() { graph "$1" tank/storage "$2"; }
 
 suite 1.57 storage "the tests of graph drivers of containers/storage" create-empty=CreateEmpty \
