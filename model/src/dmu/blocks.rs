@@ -412,6 +412,7 @@ impl Blocks {
         let may_stay = block.policy.strong_checksum.is_some();
         let old = self.allocated.insert(number, block);
         let pending = self.pending();
+        pending.zeros.remove(&number);
         pending.written.insert(number, ());
         if old.as_ref().is_some_and(|it| it.weight.is_some()) {
             pending.on_disk.insert(number, ());
@@ -741,14 +742,16 @@ impl Blocks {
             || zeros.is_some_and(|zeros| zeros.range(numbers).next().is_some())
     }
 
-    /// Whether there are holes in a range, of which some were blocks when this was last brought to disk.
+    /// Whether there are holes in a range that nobody wrote, of which some were blocks when this was last brought to disk.
     #[must_use]
     pub fn may_be_freed_within(&self, offset: u64, len: u64) -> bool {
         let numbers = offset / self.block_size..(offset + len).div_ceil(self.block_size);
         let count = numbers.end - numbers.start;
         let pending = self.pending.as_ref();
+        // What was written as zeros is dirty, and comes to disk first.
+        let zeros = |numbers| pending.map_or(0, |it| it.zeros.range(numbers).count() as u64);
         pending.is_some_and(|it| !it.freed.is_empty() || !it.before.is_empty())
-            && (self.allocated.range(numbers).count() as u64) < count
+            && (self.allocated.range(numbers.clone()).count() as u64) + zeros(numbers) < count
     }
 
     /// Whether blocks of this file can become blocks of another one: their sizes and all bounds agree
