@@ -48,6 +48,7 @@ pub fn script(trace: &Trace, release: Option<Release>) -> Result<String, Unsaid>
     for (step, model) in trace.steps().zip(&model) {
         let command = &step.command;
         let line = step.command_line();
+        let line = line.trim_start().trim_start_matches("$ ");
         let Some(words) = words(command) else {
             let _ = writeln!(text, "# left out: {line}");
             said = false;
@@ -56,7 +57,7 @@ pub fn script(trace: &Trace, release: Option<Release>) -> Result<String, Unsaid>
         said = true;
         let expected = step.expected(release);
         let model = (text_of(&model.out), text_of(&model.err));
-        let _ = writeln!(text, "\nrun {} {words}", quote(&line));
+        let _ = writeln!(text, "\nrun {} {words}", quote(line));
         stream(&mut text, "out", &expected.out, &model.0, command);
         stream(&mut text, "err", &expected.err, &model.1, command);
         end(&mut text, &expected);
