@@ -20,10 +20,22 @@ pub struct Step(pub Op);
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match words(&self.0) {
-            Some(words) => f.write_str(&words.join(" ")),
+            Some(words) => {
+                let quoted: Vec<String> = words.iter().map(|word| quote(word)).collect();
+                f.write_str(&quoted.join(" "))
+            }
             None => write!(f, "# {:?}", self.0),
         }
     }
+}
+
+/// A word as it stands in a trace: in quotes where something in it means something else.
+fn quote(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:@=,+%".contains(&byte);
+    if !word.is_empty() && word.bytes().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 impl Step {
