@@ -39,6 +39,18 @@ image pool="vm:trixie-docker-containerd":
 snapshotters pool="vm:trixie-docker-containerd":
     ZTWIN_REAL_POOL={{pool}} cargo test --features faults,real-pool --test guest_snapshotters
 
+# Every sequence of operations over a small world
+explore *args:
+    cargo run --release --quiet -- explore {{args}}
+
+# Each planted fault is looked for anew; prints the table of docs/faults.md
+faults:
+    cargo test --release --features faults --test faults_found -- --ignored --nocapture
+
+# Build all fuzz targets and run each for a moment
+fuzz-smoke *args:
+    fuzz/smoke.sh {{args}}
+
 # Fuzz a target for a minute (needs cargo-fuzz)
 fuzz target="trace" seconds="60":
     cargo fuzz run --sanitizer none {{target}} -- -max_total_time={{seconds}}

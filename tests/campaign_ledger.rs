@@ -92,6 +92,10 @@ fn the_tables_are_the_sums_of_the_files() {
         .into_iter()
         .partition(|run| text(run, "mix") == "files");
 
+    let (explored, others): (Vec<_>, Vec<_>) = others
+        .into_iter()
+        .partition(|run| ["explored", "layers", "corners"].contains(&&*text(run, "mix")));
+
     let paths = ["/runs", "/steps", "/succeeded", "/divergences"];
     let others = sums(others.into_iter(), paths, |run| text(run, "openzfs"));
     let mut rows: Vec<String> = others
@@ -117,6 +121,14 @@ fn the_tables_are_the_sums_of_the_files() {
             format!("| {release} | {runs} | {drawn} | {share} % | {divergences} |")
         },
     ));
+    let paths = ["/runs", "/steps", "/divergences"];
+    let explored = sums(explored.into_iter(), paths, |run| {
+        format!("{} | {}", text(run, "mix"), text(run, "openzfs"))
+    });
+    let row = |(key, [runs, steps, divergences]): (String, [u64; 3])| {
+        format!("| {key} | {runs} | {steps} | {divergences} |")
+    };
+    rows.extend(explored.into_iter().map(row));
     let page = fs::read_to_string(directory.join("README.md")).unwrap();
     let mut in_table = false;
     let mut tables = Vec::new();

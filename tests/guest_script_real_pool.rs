@@ -1,43 +1,78 @@
-//! A trace as a script, in a guest with real ZFS: it exits 0, and 1 when something else is expected.
+//! A trace as a script, in the shell of a guest with real ZFS: it exits 0, and 1 when something else is expected.
 #![cfg(feature = "real-pool")]
 
-use std::fs;
-use std::path::Path;
-use std::process::{Command, Output};
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
 
-fn run(pool: &str, directory: &Path, script: &str) -> Output {
-    fs::write(directory.join("a.sh"), script).expect("a file");
-    Command::new(env!("CARGO_BIN_EXE_ztwin"))
-        .args(["capture", "--pool", pool, "-o"])
-        .arg(directory.join("out"))
-        .arg("--files")
-        .arg(directory.join("a.sh"))
-        .args(["--", "sh", "a.sh"])
-        .output()
-        .expect("ztwin")
+/// How long a guest may say nothing.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Runs a script in the shell of a guest: what its console says.
+fn run(image: &str, script: &str) -> String {
+    let mut guest = Command::new(env!("CARGO_BIN_EXE_ztwin"))
+        .args(["vm", "shell", image])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("ztwin");
+    let mut console = guest.stdout.take().expect("a console");
+    let (send, said) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut bytes = [0; 4096];
+        while let Ok(count @ 1..) = console.read(&mut bytes) {
+            let text = String::from_utf8_lossy(&bytes[..count]).into_owned();
+            if send.send(text).is_err() {
+                break;
+            }
+        }
+    });
+    let mut all = String::new();
+    let mut wait_for = |what: &str, all: &mut String| {
+        while !all.contains(what) {
+            let more = said.recv_timeout(PATIENCE);
+            *all += &more.unwrap_or_else(|_| panic!("no {what:?} in:\n{all}"));
+        }
+    };
+    let mut input = guest.stdin.take().expect("a keyboard");
+    wait_for("# ", &mut all);
+    // A terminal takes no long lines; the prompt comes back behind each short one.
+    let mut text = String::from("stty -echo\ncat >a.sh <<'SCRIPT_ENDS'\n");
+    text += script;
+    text += "SCRIPT_ENDS\nsh a.sh; echo script-ended-$?-\n";
+    for line in text.split_inclusive('\n') {
+        input.write_all(line.as_bytes()).expect("a guest");
+        // The line's buffer is small.
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let mut all = String::new();
+    wait_for("script-ended-", &mut all);
+    wait_for("-\r", &mut all);
+    let _ = input.write_all(b"exit\n");
+    drop(input);
+    let _ = guest.kill();
+    let _ = guest.wait();
+    all
 }
 
 #[test]
 fn a_script_needs_nothing_but_zfs() {
     let pool = std::env::var("ZTWIN_REAL_POOL").expect("ZTWIN_REAL_POOL=vm:NAME");
+    let image = pool.strip_prefix("vm:").expect("vm:NAME");
     let trace = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scripts/clone.trace");
     let script = Command::new(env!("CARGO_BIN_EXE_ztwin"))
         .args(["script", trace])
         .output()
         .expect("ztwin");
     let script = String::from_utf8(script.stdout).expect("a script");
-    let directory = tempfile::tempdir().expect("a directory");
 
-    let right = run(&pool, directory.path(), &script);
-    let told = String::from_utf8_lossy(&right.stderr).into_owned();
-    assert!(right.status.success(), "{told}");
+    let right = run(image, &script);
+    assert!(right.contains("script-ended-0-"), "{right}");
 
     let other = script.replace("\nEEXIST\n", "\nENOTDIR\n");
     assert_ne!(other, script);
-    let wrong = run(&pool, directory.path(), &other);
-    let told = String::from_utf8_lossy(&wrong.stderr).into_owned();
-    assert!(
-        told.contains("the session ended with exit code 1"),
-        "{told}"
-    );
+    let wrong = run(image, &other);
+    assert!(wrong.contains("script-ended-1-"), "{wrong}");
+    assert!(wrong.contains("mkdir tank/app:/f"), "{wrong}");
 }

@@ -832,6 +832,11 @@ impl Blocks {
         self.size = self.size.max(size);
     }
 
+    /// Lets a volume end where nothing lies behind.
+    pub(super) fn end_at(&mut self, size: u64) {
+        self.size = self.size.min(size);
+    }
+
     /// Whether there ever was a block from `offset` on (`dmu_free_long_range_impl`).
     pub(crate) fn reaches(&self, offset: u64, terms: Terms) -> bool {
         let last = if self.reading == terms.reading {

@@ -168,6 +168,15 @@ impl Objset {
         }
     }
 
+    /// Lets the data of a volume end where nothing of it lies behind.
+    pub(crate) fn end_at(&mut self, size: u64) {
+        let inner = Arc::make_mut(&mut self.inner);
+        let data = inner.objects.get_mut(&VOLUME_DATA).map(Arc::make_mut);
+        if let Some(Body::File(blocks)) = data.map(|it| &mut it.body) {
+            blocks.end_at(size);
+        }
+    }
+
     /// An object.
     #[must_use]
     pub fn get(&self, id: ObjectId) -> Option<&Znode> {
