@@ -29,7 +29,7 @@ fn run(image: &str, script: &str) -> String {
         }
     });
     let mut all = String::new();
-    let mut wait_for = |what: &str, all: &mut String| {
+    let wait_for = |what: &str, all: &mut String| {
         while !all.contains(what) {
             let more = said.recv_timeout(PATIENCE);
             *all += &more.unwrap_or_else(|_| panic!("no {what:?} in:\n{all}"));
@@ -37,9 +37,9 @@ fn run(image: &str, script: &str) -> String {
     };
     let mut input = guest.stdin.take().expect("a keyboard");
     wait_for("# ", &mut all);
-    // A terminal takes no long lines; the prompt comes back behind each short one.
-    let mut text = String::from("stty -echo\ncat >a.sh <<'SCRIPT_ENDS'\n");
-    text += script;
+    // A shell at a terminal completes words at a tab.
+    let mut text = String::from("stty -echo\nsed 's/<TAB>/\\t/g' >a.sh <<'SCRIPT_ENDS'\n");
+    text += &script.replace('\t', "<TAB>");
     text += "SCRIPT_ENDS\nsh a.sh; echo script-ended-$?-\n";
     for line in text.split_inclusive('\n') {
         input.write_all(line.as_bytes()).expect("a guest");
@@ -48,7 +48,13 @@ fn run(image: &str, script: &str) -> String {
     }
     let mut all = String::new();
     wait_for("script-ended-", &mut all);
-    wait_for("-\r", &mut all);
+    // The exit code may come later.
+    while !all.ends_with("# ") && !all.ends_with("-\r\n") {
+        let Ok(more) = said.recv_timeout(PATIENCE) else {
+            break;
+        };
+        all += &more;
+    }
     let _ = input.write_all(b"exit\n");
     drop(input);
     let _ = guest.kill();

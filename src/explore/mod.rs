@@ -78,8 +78,8 @@ impl Explorer {
         let world = Arc::new(World::small());
         let ops = world.operations();
         let text = |op: &Op, renaming: Renaming| {
-            let step = Step(op.clone()).to_string();
-            let mut words: Vec<String> = step.split(' ').map(|it| renaming.name(it)).collect();
+            let words = Step(op.clone()).words().unwrap_or_default();
+            let mut words: Vec<String> = words.iter().map(|it| renaming.name(it)).collect();
             // The names of several snapshots stand in any order.
             words.sort_unstable();
             words

@@ -15,8 +15,8 @@ pub(super) fn situation(state: &State, op: &Op, outcome: &Outcome) -> String {
         Outcome::Failed(errno) => errno.name(),
         Outcome::NotModelled(what) => what,
     };
-    let step = Step(op.clone()).to_string();
-    let mut words: Vec<String> = step.split(' ').map(|word| kind(state, word)).collect();
+    let words = Step(op.clone()).words().unwrap_or_default();
+    let mut words: Vec<String> = words.iter().map(|word| kind(state, word)).collect();
     words.extend(["->".to_owned(), ended.to_owned()]);
     words.join(" ")
 }
@@ -36,7 +36,8 @@ fn kind(state: &State, word: &str) -> String {
             None => "<directory>".to_owned(),
         };
     }
-    if word == "tank" || word.starts_with("tank/") || word.starts_with("tank@") {
+    let is_name = |rest: &str| rest.is_empty() || rest.starts_with(['/', '@', '#']);
+    if word.strip_prefix("tank").is_some_and(is_name) {
         return of_dataset(state, word);
     }
     word.to_owned()

@@ -57,7 +57,7 @@ const RULES: [([u16; 4], Rule); 33] = [
     ([12, 5, 9, 10], |it| it.snapshot()),
     ([14, 10, 12, 12], |it| it.clone_snapshot()),
     ([3, 9, 8, 7], |it| it.mount()),
-    ([6, 5, 5, 8], |it| it.create()),
+    ([6, 5, 5, 14], |it| it.create()),
     ([3, 16, 12, 18], |it| it.write()),
     ([5, 1, 4, 4], |it| it.destroy_snapshot()),
     ([3, 1, 3, 3], |it| it.destroy()),
