@@ -131,11 +131,17 @@ pub enum Fault {
     CaseMatters,
     /// `zfs diff` tells of a renamed file as of one that was changed.
     DiffMissesRenames,
+    /// What was mounted read-only by an option stays so behind a rename.
+    RenameKeepsReadOnly,
+    /// A block of zeros is a hole before it is on disk.
+    ZerosAreClean,
+    /// A volume that nothing was written to keeps its end when it becomes smaller.
+    EmptyVolumeKeepsEnd,
 }
 
 impl Fault {
     /// All planted faults.
-    pub const ALL: [Fault; 64] = [
+    pub const ALL: [Fault; 67] = [
         Fault::CloneCopies,
         Fault::DeferredNeverFires,
         Fault::DeferredFiresEarly,
@@ -200,5 +206,8 @@ impl Fault {
         Fault::OddBlockIsHole,
         Fault::CaseMatters,
         Fault::DiffMissesRenames,
+        Fault::RenameKeepsReadOnly,
+        Fault::ZerosAreClean,
+        Fault::EmptyVolumeKeepsEnd,
     ];
 }

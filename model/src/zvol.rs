@@ -190,7 +190,9 @@ pub(crate) fn cut(state: &mut State, id: DatasetId) {
         if let Ok(Some(blocks)) = objset_mut(state, id).map(|it| it.volume_data_mut()) {
             blocks.truncate(size, terms);
         }
-    } else if let Some(dataset) = state.dataset_mut(id) {
+    } else if !state.faulty(Fault::EmptyVolumeKeepsEnd)
+        && let Some(dataset) = state.dataset_mut(id)
+    {
         dataset.objset.end_at(size);
     }
 }

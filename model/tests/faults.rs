@@ -187,6 +187,9 @@ fn scenario(fault: Fault) -> Option<Vec<DslOp>> {
         | Fault::OddBlockIsHole
         | Fault::CaseMatters
         | Fault::DiffMissesRenames
+        | Fault::RenameKeepsReadOnly
+        | Fault::ZerosAreClean
+        | Fault::EmptyVolumeKeepsEnd
         | Fault::UnlinkShowsBelow
         | Fault::WriteReachesOrigin
         | Fault::RollbackKeepsNewer

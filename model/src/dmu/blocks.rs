@@ -732,11 +732,13 @@ impl Blocks {
         self.size = self.size.max(end);
     }
 
-    /// Whether blocks of a range can be cloned only once they are on disk (`dmu_read_l0_bps`).
+    /// Whether blocks of a range can be cloned only once they are on disk (`dmu_read_l0_bps`); those of zeros are among
+    /// them, but for a planted fault.
     #[must_use]
-    pub fn is_dirty_within(&self, offset: u64, len: u64) -> bool {
+    pub fn is_dirty_within(&self, offset: u64, len: u64, zeros_count: bool) -> bool {
         let numbers = offset / self.block_size..(offset + len).div_ceil(self.block_size);
-        let zeros = self.pending.as_ref().map(|it| &it.zeros);
+        let pending = self.pending.as_ref().filter(|_| zeros_count);
+        let zeros = pending.map(|it| &it.zeros);
         let mut blocks = self.allocated.range(numbers.clone());
         blocks.any(|(_, block)| block.weight.is_none() && block.cloned.is_none())
             || zeros.is_some_and(|zeros| zeros.range(numbers).next().is_some())

@@ -74,9 +74,11 @@ impl State {
             pool.close_txg();
         }
         // All below it are told what their properties are (`dsl_prop_notify_all`).
-        for id in self.subtree(id) {
-            self.mounts.follow_property(id);
-            self.open_files.follow_property(id);
+        if !self.faulty(Fault::RenameKeepsReadOnly) {
+            for id in self.subtree(id) {
+                self.mounts.follow_property(id);
+                self.open_files.follow_property(id);
+            }
         }
         Ok(())
     }

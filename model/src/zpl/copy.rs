@@ -90,7 +90,8 @@ impl Part {
         }
         let source = blocks(state, self.from)?;
         // What is dirty has to be on disk before (`zfs_bclone_wait_dirty`).
-        if source.is_dirty_within(self.offset, self.len)
+        let zeros_count = !state.faulty(Fault::ZerosAreClean);
+        if source.is_dirty_within(self.offset, self.len, zeros_count)
             && let Some(pool) = state.pool_of_mut(self.from.0)
         {
             pool.close_txg();
