@@ -61,9 +61,7 @@ impl Explore {
             !interrupt.requested()
         });
         progress.finish();
-        let Some(found) = found else {
-            return Err(Failure::Interrupted("nothing is kept".to_owned()));
-        };
+        let found = found.ok_or_else(interrupted)?;
         for (violation, path) in found.violations.iter().take(10) {
             writeln!(context.out, "{violation}\n{}", explorer.sequence(path))?;
         }
@@ -87,15 +85,9 @@ impl Explore {
             found.situations.len(),
             found.violations.len(),
         )?;
-        Ok(if found.violations.is_empty() {
-            Exit::Agree
-        } else {
-            Exit::Diverge
-        })
+        Ok(exit(found.violations.len() as u64))
     }
-}
 
-impl Explore {
     /// Sequences at random.
     fn draw(&self, context: &mut Context<'_>, count: u64) -> Result<Exit, Failure> {
         let draws = Draws {
@@ -112,9 +104,7 @@ impl Explore {
             !interrupt.requested()
         });
         progress.finish();
-        let Some(found) = found else {
-            return Err(Failure::Interrupted("nothing is kept".to_owned()));
-        };
+        let found = found.ok_or_else(interrupted)?;
         for (violation, number) in &found.violations {
             let sequence = draws.sequence(*number);
             writeln!(context.out, "sequence {number}: {violation}\n{sequence}")?;
@@ -124,17 +114,21 @@ impl Explore {
             context.out,
             "{} sequences, {} operations, {} of them applied ({share} % successful), {} machines against sets of \
              blocks: {} violations",
-            found.sequences,
-            found.operations,
-            found.applied,
-            found.against_spec,
-            found.violations.len(),
+            found.sequences, found.operations, found.applied, found.against_spec, found.violated,
         )?;
-        Ok(if found.violations.is_empty() {
-            Exit::Agree
-        } else {
-            Exit::Diverge
-        })
+        Ok(exit(found.violated))
+    }
+}
+
+fn interrupted() -> Failure {
+    Failure::Interrupted("nothing is kept".to_owned())
+}
+
+fn exit(violations: u64) -> Exit {
+    if violations == 0 {
+        Exit::Agree
+    } else {
+        Exit::Diverge
     }
 }
 

@@ -38,7 +38,9 @@ pub struct Drawn {
     pub succeeded: u64,
     /// How many machines were held against sets of blocks.
     pub against_spec: u64,
-    /// What must hold and does not, with the number of the sequence that shows it; the first ones.
+    /// How many of all leave a machine of which something does not hold that must.
+    pub violated: u64,
+    /// The first of them: what does not hold, and the number of the sequence.
     pub violations: Vec<(Violation, u64)>,
 }
 
@@ -49,6 +51,7 @@ impl Drawn {
         self.applied += other.applied;
         self.succeeded += other.succeeded;
         self.against_spec += other.against_spec;
+        self.violated += other.violated;
         self.violations.extend(other.violations);
         self
     }
@@ -132,6 +135,7 @@ impl Draws {
                 holds = holds.and_then(|()| check_spec(&machine));
             }
             if let Err(violation) = holds {
+                drawn.violated += 1;
                 drawn.violations.push((violation, number));
             }
         }

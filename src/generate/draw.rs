@@ -1,26 +1,23 @@
 //! Drawing by lot.
 
-/// A stream of numbers from a seed: `SplitMix64`, the same on every machine.
+use ztwin_model::generate::Lots;
+
+/// A stream of numbers from a seed, the same on every machine.
 #[derive(Clone, Debug)]
 pub(super) struct Draw {
-    state: u64,
+    lots: Lots,
 }
 
 impl Draw {
     pub fn new(seed: u64) -> Self {
-        Draw { state: seed }
-    }
-
-    fn number(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        Draw {
+            lots: Lots::new(seed),
+        }
     }
 
     /// A number below `limit`; 0 if that is 0. The bias of the remainder does not matter here.
     pub fn below(&mut self, limit: u64) -> u64 {
-        self.number().checked_rem(limit).unwrap_or(0)
+        self.lots.number().checked_rem(limit).unwrap_or(0)
     }
 
     /// True `times` times `of`.

@@ -1,4 +1,4 @@
-//! A job in a guest with a daemon: what the environment chose, and what the job printed.
+//! A job in a guest: what the environment chose, and what the job printed.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use ztwin::guest::image::{Cache, Name, Spec};
 use ztwin::guest::wire::{Job, Stream};
 use ztwin_model::Release;
 
-/// The image that `ZTWIN_REAL_POOL=vm:NAME` names, which has this daemon.
+/// The image that `ZTWIN_REAL_POOL=vm:NAME` names, in whose name this stands: a daemon, or nothing.
 pub fn spec(daemon: &str) -> Spec {
     let pool = std::env::var("ZTWIN_REAL_POOL").expect("set ZTWIN_REAL_POOL=vm:NAME");
     let name = pool.strip_prefix("vm:").expect("ZTWIN_REAL_POOL=vm:NAME");

@@ -6,7 +6,7 @@ use super::World;
 use super::world::Place;
 use crate::dmu::data::Source;
 use crate::dsl::op::DslOp;
-use crate::dsl::properties::Key;
+use crate::dsl::properties::{Class, Key};
 use crate::dsl::property::{Property, Value};
 use crate::op::Op;
 use crate::spa::op::PoolOp;
@@ -169,7 +169,7 @@ impl World {
             ];
             for setting in settings {
                 let key = setting.0.clone();
-                let inherits = !matches!(setting.1, Value::Number(_));
+                let inherits = key.class() == Class::Inherited;
                 all.push(Op::Dataset(DslOp::Set {
                     name: name(),
                     settings: vec![setting],

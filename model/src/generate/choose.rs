@@ -8,7 +8,7 @@ use super::{Lot, World};
 use crate::dmu::{ObjectId, Objset, ROOT};
 use crate::dsl::dataset::{Dataset, DatasetId, Filesystem};
 use crate::dsl::op::DslOp;
-use crate::dsl::property::Value;
+use crate::dsl::properties::{Class, Key};
 use crate::machine::State;
 use crate::op::Op;
 use crate::spa::op::PoolOp;
@@ -432,8 +432,7 @@ impl Chooser<'_> {
 
     fn inherit(&mut self) -> Option<Op> {
         let place = self.place(|it, place| it.is_there(&place.name))?;
-        // Numbers below are limits, which are not inherited.
-        let inherits = |(_, value): &(_, Value)| !matches!(value, Value::Number(n) if *n > 1 << 20);
+        let inherits = |(key, _): &(Key, _)| key.class() == Class::Inherited;
         let settings = &self.world.settings;
         let setting = self
             .choices
