@@ -1,5 +1,8 @@
 //! What compression makes of a block: a hole, nothing but a block pointer, fewer sectors, or nothing.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use super::data::{Piece, Source, to_bytes};
 use super::storage::{Figure, Storage};
 use super::{gzip, lz4, zle};
@@ -7,7 +10,7 @@ use crate::fault::Fault;
 use crate::release::Release;
 
 /// How the blocks of a file are compressed (property `compression`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Compression {
     /// Not at all; zeros are stored, too.
     #[default]
@@ -118,28 +121,62 @@ pub(super) fn stored(
         return Figure::exact(size);
     }
     let room = room(size, how, on);
-    let bytes = || to_bytes(pieces);
-    let compressed = match (how, on.zstd) {
+    let smaller = match (how, on.zstd) {
         (Compression::Off | Compression::Empty, _) => return Figure::exact(size),
-        (Compression::Zle, _) => zle::size(&bytes(), room),
-        (Compression::Lz4, _) => lz4::size(&bytes(), room),
-        (Compression::Gzip(level), _) => gzip::size(&bytes(), level, room),
-        (Compression::Zstd(level), Some(zstd)) => {
-            zstd.size(&bytes(), level.into(), room, on.release)
-        }
-        (Compression::Lzjb | Compression::Zstd(_), _) => {
+        (Compression::Lzjb | Compression::Zstd(_), None) | (Compression::Lzjb, _) => {
             return Figure {
                 least: if embeds { 0 } else { on.unit().min(size) },
                 most: size,
             };
         }
+        (_, zstd) => smaller(pieces, how, room, zstd, on.release),
     };
-    Figure::exact(match compressed {
+    Figure::exact(match smaller {
         Some(bytes) if bytes <= EMBEDDED && embeds => {
             u64::from(on.faulty(Fault::EmbeddedIsCharged))
         }
         Some(bytes) => bytes.next_multiple_of(on.unit()).min(size),
         None => size,
+    })
+}
+
+/// The compressed size of a block, in bytes, if that is at most `room`.
+///
+/// What is drawn has few contents: each is compressed once.
+fn smaller(
+    pieces: &[Piece],
+    how: Compression,
+    room: u64,
+    zstd: Option<Zstd>,
+    release: Release,
+) -> Option<u64> {
+    /// So many are kept, of a few pieces each.
+    const KEPT: usize = 4096;
+    type Key = (Vec<Piece>, Compression, u64, bool, Release);
+    thread_local! {
+        static KNOWN: RefCell<HashMap<Key, Option<u64>>> = RefCell::default();
+    }
+    let compress = || {
+        let bytes = to_bytes(pieces);
+        match (how, zstd) {
+            (Compression::Zle, _) => zle::size(&bytes, room),
+            (Compression::Gzip(level), _) => gzip::size(&bytes, level, room),
+            (Compression::Zstd(level), Some(zstd)) => {
+                zstd.size(&bytes, level.into(), room, release)
+            }
+            _ => lz4::size(&bytes, room),
+        }
+    };
+    let is_short = |piece: &Piece| !matches!(piece.source, Source::Bytes(_));
+    if pieces.len() > 4 || !pieces.iter().all(is_short) {
+        return compress();
+    }
+    KNOWN.with_borrow_mut(|known| {
+        let key = (pieces.to_vec(), how, room, zstd.is_some(), release);
+        if known.len() == KEPT {
+            known.clear();
+        }
+        *known.entry(key).or_insert_with(compress)
     })
 }
 

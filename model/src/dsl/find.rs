@@ -11,23 +11,21 @@ impl State {
     /// bookmark such as `tank/a#b`.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<DatasetId> {
-        if let Some((filesystem, bookmark)) = name.split_once('#') {
-            let filesystem = self.filesystem(self.find(filesystem)?)?;
-            return filesystem.bookmarks.get(bookmark).copied();
-        }
-        let (path, snapshot) = match name.split_once('@') {
-            Some((path, snapshot)) => (path, Some(snapshot)),
-            None => (name, None),
-        };
-        let mut components = path.split('/');
+        let mark = name.bytes().position(|byte| matches!(byte, b'@' | b'#'));
+        let (path, rest) = name.split_at(mark.unwrap_or(name.len()));
+        let mut components = path.split(|it| it == '/');
         let pool = self.pools.get(components.next()?)?;
-        let mut id = pool.root;
+        let mut dataset = pool.dataset(pool.root)?;
         for component in components {
-            id = *pool.dataset(id)?.filesystem()?.children.get(component)?;
+            let below = dataset.filesystem()?.children.get(component)?;
+            dataset = pool.dataset(*below)?;
         }
-        match snapshot {
-            None => Some(id),
-            Some(snapshot) => pool.dataset(id)?.filesystem()?.snapshots.get(snapshot),
+        if let Some(bookmark) = rest.strip_prefix('#') {
+            dataset.filesystem()?.bookmarks.get(bookmark).copied()
+        } else if let Some(snapshot) = rest.strip_prefix('@') {
+            dataset.filesystem()?.snapshots.get(snapshot)
+        } else {
+            Some(dataset.id)
         }
     }
 

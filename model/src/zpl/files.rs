@@ -973,5 +973,6 @@ fn close(state: &mut State, handle: &Handle) -> Result {
     if waits && !state.open_files.has(id, object) {
         free(state, id, object)?;
     }
+    mounting::let_go(state, id);
     Ok(None)
 }

@@ -115,12 +115,18 @@ pub(super) fn unmount(state: &mut State, path: &str, how: Unmount) -> Found {
         return Err(Errno::EBUSY);
     }
     for id in state.mounts.detach(mount) {
-        if !state.mounts.is_mounted(id) {
-            settle(state, id);
-            state.read_again(id);
-        }
+        let_go(state, id);
     }
     Ok(None)
+}
+
+/// The superblock of a filesystem goes with its last mount and its last open file (`deactivate_super`).
+pub(super) fn let_go(state: &mut State, id: DatasetId) {
+    let lives = state.mounts.is_mounted(id) || state.open_files.on_dataset(id);
+    if !lives && state.filesystem(id).is_some() {
+        settle(state, id);
+        state.read_again(id);
+    }
 }
 
 /// What is dirty is committed to the intent log, and brought to disk (`zil_close`, `zfsvfs_teardown`). Where nothing
@@ -130,7 +136,7 @@ fn settle(state: &mut State, id: DatasetId) {
     let is_dirty = state
         .pool_of(id)
         .is_some_and(|pool| pool.dirty.contains_key(&id));
-    if state.filesystem(id).is_none() || !(is_dirty || logs) {
+    if !(is_dirty || logs) {
         return;
     }
     if is_dirty
