@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::input::{self, Selection};
 use super::progress::Progress;
-use super::results::{Form, Found};
+use super::results::{self, Form, Found};
 use super::{Context, Exit, Failure};
 use crate::compare::{Excused, Figures, Looks, Names, diff_trace};
 use crate::generate::Mix;
@@ -194,6 +194,10 @@ impl Diff {
                 "exact": figures.exact(),
                 "not_compared": by_class(&figures.excused),
             });
+        }
+        let known = results::known(found);
+        if !known.is_empty() {
+            document["known_divergences"] = serde_json::json!(known);
         }
         let pairs = sum(|it| it.report.pairs);
         if pairs > 0 {

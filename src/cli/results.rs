@@ -1,5 +1,6 @@
 //! What a subcommand found out about traces: as text, as JSON, and as JUnit XML.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -11,7 +12,7 @@ use super::input::Loaded;
 use super::junit::{self, Case};
 use super::show::Frame;
 use super::{Context, Exit, Failure};
-use crate::compare::{DifferentLine, Excused, Figures, Names, Report};
+use crate::compare::{DifferentLine, Excused, Figures, KNOWN, Names, Report};
 
 /// The form of the results.
 #[derive(Clone, Debug, Default, Args)]
@@ -99,6 +100,7 @@ impl Form {
             figures.add(&found.report.figures);
         }
         let steps: usize = found.iter().map(|it| it.report.steps).sum();
+        let known = known(found);
         let divergences: usize = found.iter().map(|it| it.report.divergences.len()).sum();
         if let Some(file) = &self.junit {
             let cases = found.iter().map(|found| {
@@ -124,6 +126,7 @@ impl Form {
                 "steps": steps,
                 "divergences": found.iter().flat_map(Found::json).collect::<Vec<_>>(),
                 "not_compared": by_class,
+                "known_divergences": known,
             });
             writeln!(context.out, "{document:#}")?;
         } else {
@@ -135,6 +138,14 @@ impl Form {
             }
             if excused.total() > 0 {
                 writeln!(context.out, "values not compared: {excused}")?;
+            }
+            for (mechanism, steps) in known {
+                let of = KNOWN.iter().find(|it| it.mechanism == mechanism);
+                let link = of.map_or("", |it| it.link);
+                writeln!(
+                    context.out,
+                    "known divergences: {steps} of {mechanism} ({link})"
+                )?;
             }
             writeln!(
                 context.out,
@@ -149,4 +160,13 @@ impl Form {
             Exit::Agree
         })
     }
+}
+
+/// How many steps differ for each reason that is known.
+pub fn known(found: &[Found<'_>]) -> BTreeMap<&'static str, u64> {
+    let mut sums = BTreeMap::new();
+    for mechanism in found.iter().flat_map(|it| &it.report.known) {
+        *sums.entry(*mechanism).or_insert(0) += 1;
+    }
+    sums
 }

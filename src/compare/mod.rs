@@ -5,6 +5,7 @@
 //! [`Picture`] shows to people.
 
 mod class;
+mod known;
 mod line;
 mod metadata;
 mod picture;
@@ -18,6 +19,7 @@ pub use class::{
     BETWEEN, CLASSES, Class, DURATION, Excused, FEATURE, GUID, HOST, METADATA, ORDER, SPACE, TIME,
     TXG, USAGE, VERSION,
 };
+pub use known::{KNOWN, Known, MOST};
 pub use picture::{Names, Picture};
 pub use replay::{
     Divergence, Figures, Looks, Report, check_on, check_trace, compare_recorded, diff_trace, play,

@@ -6,6 +6,7 @@ use std::fmt;
 use ztwin_model::Release;
 use ztwin_model::fault::Fault;
 
+use super::known::KNOWN;
 use super::{Comparer, Difference, Excused};
 use crate::pools::blobs::Blobs;
 use crate::pools::model::ModelPools;
@@ -23,6 +24,8 @@ pub struct Report {
     pub succeeded: usize,
     /// The steps that differ, in order.
     pub divergences: Vec<Divergence>,
+    /// For each step that differs for a reason that is known, in order, that reason ([`super::Known`]).
+    pub known: Vec<&'static str>,
     /// How many values were not compared.
     pub excused: Excused,
     /// What the listings of space figures told that [`diff_trace`] inserted.
@@ -90,6 +93,7 @@ impl Report {
             steps: 0,
             succeeded: 0,
             divergences: Vec::new(),
+            known: Vec::new(),
             excused: Excused::default(),
             figures: Figures::default(),
             pairs: 0,
@@ -157,7 +161,7 @@ pub fn compare_recorded(trace: &Trace, release: Release, printed: &[Printed]) ->
     for (i, (step, got)) in trace.steps().zip(printed).enumerate() {
         report.step(&mut comparer, (i, None), &step.expected(release), got);
     }
-    report
+    report.without_known(trace, KNOWN)
 }
 
 /// Replays a recorded trace on `pools` and compares each outcome with the recorded one of its release.
@@ -346,7 +350,7 @@ pub fn diff_trace(
             _ => {}
         }
     }
-    Ok(report)
+    Ok(report.without_known(trace, KNOWN))
 }
 
 /// How many clones stand in what `pointers` prints.

@@ -7,6 +7,7 @@
 //! [`Display`]: std::fmt::Display
 
 mod corpus;
+mod date;
 mod error;
 mod guard;
 mod outcome;
@@ -21,6 +22,7 @@ use ztwin_model::Release;
 use crate::pools::{Command, End};
 
 pub use corpus::CORPUS;
+pub use date::today;
 pub use error::TraceError;
 pub use guard::{Arm, Comparison, Condition, Guard, Operator};
 pub use outcome::{Expected, Placed};

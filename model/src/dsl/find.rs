@@ -13,7 +13,7 @@ impl State {
     pub fn find(&self, name: &str) -> Option<DatasetId> {
         let mark = name.bytes().position(|byte| matches!(byte, b'@' | b'#'));
         let (path, rest) = name.split_at(mark.unwrap_or(name.len()));
-        let mut components = path.split(|it| it == '/');
+        let mut components = path.split('/');
         let pool = self.pools.get(components.next()?)?;
         let mut dataset = pool.dataset(pool.root)?;
         for component in components {
