@@ -13,7 +13,7 @@ use quickcheck::{Arbitrary as _, Gen, QuickCheck};
 use store::Store;
 use ztwin_model::generate::proptest::sequences;
 use ztwin_model::generate::state_machine::Reference;
-use ztwin_model::generate::{Lots, Mix, Recipe, Sequence, World};
+use ztwin_model::generate::{Lots, Mix, Recipe, Sequence, Step, World};
 use ztwin_model::oracle::{Answer, System, compare};
 use ztwin_model::{Machine, Op, Release};
 
@@ -99,6 +99,36 @@ fn the_same_bytes_are_the_same_sequence_everywhere() {
         assert_eq!(again, recipe);
         assert_eq!(again.sequence(&world()).ops, from_seed.ops);
     }
+}
+
+/// What was done and answered can be kept in a log: operations as steps of traces.
+#[test]
+fn operations_and_answers_are_kept_as_data() {
+    let sequence = Sequence::from_seed(&world(), Mix::Files, Release::default(), 1, 20);
+    let steps: Vec<Step> = sequence.steps().collect();
+    let kept = serde_json::to_value(&steps).expect("JSON");
+    let texts: Vec<String> = serde_json::from_value(kept).expect("texts");
+    assert_eq!(texts[0], "vdev /v/a 1G");
+    assert!(
+        texts
+            .iter()
+            .zip(&steps)
+            .all(|(text, step)| *text == step.to_string())
+    );
+    for answer in [
+        Answer::Done,
+        Answer::Data(vec![0, 255]),
+        Answer::Refused,
+        Answer::Unsupported,
+    ] {
+        let kept = serde_json::to_string(&answer).expect("JSON");
+        assert_eq!(
+            serde_json::from_str::<Answer>(&kept).expect("the same"),
+            answer
+        );
+    }
+    let data = serde_json::to_string(&Answer::Data(vec![0, 255])).expect("JSON");
+    assert_eq!(data, r#"{"data":[0,255]}"#);
 }
 
 /// A strategy's values come from its runner alone, and get smaller until nothing is left.

@@ -17,6 +17,8 @@ use crate::zpl::op::FileResult;
 
 /// What a system answers to an operation, as far as it is compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum Answer {
     /// It is done.
     Done,

@@ -29,6 +29,14 @@ impl fmt::Display for Step {
     }
 }
 
+/// Its text: every version reads that, and so do people.
+#[cfg(feature = "serde")]
+impl serde::Serialize for Step {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// A word as it stands in a trace: in quotes where something in it means something else.
 fn quote(word: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:@=,+%".contains(&byte);
