@@ -55,6 +55,13 @@ fuzz-smoke *args:
 fuzz target="trace" seconds="60":
     cargo fuzz run --sanitizer none {{target}} -- -max_total_time={{seconds}}
 
+# What searches cost, beside stateright and fsx-rs; half an hour, the figures of docs/performance.md
+bench-searches:
+    cargo bench --bench searches
+    cargo bench --features faults --bench programs
+    cargo install --quiet --locked --root target/fsx --version 0.3.2 fsx
+    PATH="$PWD/target/fsx/bin:$PATH" cargo run --release --locked --quiet --manifest-path benches/others/Cargo.toml
+
 # Everything that must hold before a change lands; `just ci full` for three releases
 ci *args:
     .ci/run {{args}}
