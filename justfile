@@ -57,7 +57,7 @@ fuzz target="trace" seconds="60":
 
 # What searches cost, beside stateright and fsx-rs; half an hour, the figures of docs/performance.md
 bench-searches:
-    cargo bench --bench searches
+    cargo bench --bench searches -- --warm-up-time 1 --measurement-time 2
     cargo bench --features faults --bench programs
     cargo install --quiet --locked --root target/fsx --version 0.3.2 fsx
     PATH="$PWD/target/fsx/bin:$PATH" cargo run --release --locked --quiet --manifest-path benches/others/Cargo.toml
