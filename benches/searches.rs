@@ -130,8 +130,11 @@ fn one_thread() -> ThreadPool {
     builder.build().expect("a thread")
 }
 
-/// What is looked at in a sequence.
-const LOOKS: [(&str, fn(&Machine), fn(&Machine)); 4] = [
+/// Something that is looked at in a machine.
+type Look = fn(&Machine);
+
+/// What is looked at: the name, behind each operation, and at the end.
+const LOOKS: [(&str, Look, Look); 4] = [
     ("drawn and applied", |_| {}, |_| {}),
     ("and invariants at the end", |_| {}, holds),
     ("and invariants behind each operation", holds, holds),
@@ -169,7 +172,7 @@ fn sequences(criterion: &mut Criterion<CpuTime>) {
                 at_the_end(&machine);
             };
             group.bench_function(name, |bench| {
-                bench.iter(|| (0..SEQUENCES).for_each(sequence))
+                bench.iter(|| (0..SEQUENCES).for_each(sequence));
             });
         }
         let draws = Draws {
@@ -227,11 +230,13 @@ fn executions(criterion: &mut Criterion<CpuTime>) {
         let inputs = files.map(|it| fs::read(it.expect("an entry").path()).expect("a file"));
         let mut inputs: Vec<Vec<u8>> = inputs.collect();
         // As long as `fuzz/smoke.sh` lets them be, and in an order that depends on nothing.
-        inputs.iter_mut().for_each(|it| it.truncate(4096));
+        for input in &mut inputs {
+            input.truncate(4096);
+        }
         inputs.sort();
         group.throughput(Throughput::Elements(inputs.len() as u64));
         group.bench_function(target, |bench| {
-            bench.iter(|| inputs.iter().for_each(|it| run(it)))
+            bench.iter(|| inputs.iter().for_each(|it| run(it)));
         });
     }
     group.finish();

@@ -19,12 +19,12 @@ pub const KINDS: [(&str, u64); 3] = [("fsx-rs", 100_000), ("host", 100_000), ("m
 
 /// The most bytes of the file, and of an operation, as fsx-rs has it.
 const FILE: usize = 256 << 10;
-const MOST: u64 = 64 << 10;
+const MOST: usize = 64 << 10;
 
 /// A file somewhere.
 trait Store {
     fn write(&mut self, offset: u64, bytes: &[u8]);
-    fn read(&mut self, offset: u64, len: u64) -> Vec<u8>;
+    fn read(&mut self, offset: u64, len: usize) -> Vec<u8>;
     fn truncate(&mut self, size: u64);
     fn punch(&mut self, offset: u64, len: u64);
 }
@@ -34,8 +34,8 @@ impl Store for File {
         self.write_all_at(bytes, offset).expect("room");
     }
 
-    fn read(&mut self, offset: u64, len: u64) -> Vec<u8> {
-        let mut bytes = vec![0; usize::try_from(len).expect("it fits")];
+    fn read(&mut self, offset: u64, len: usize) -> Vec<u8> {
+        let mut bytes = vec![0; len];
         self.read_exact_at(&mut bytes, offset).expect("it is there");
         bytes
     }
@@ -95,7 +95,8 @@ impl Store for Modelled {
         });
     }
 
-    fn read(&mut self, offset: u64, len: u64) -> Vec<u8> {
+    fn read(&mut self, offset: u64, len: usize) -> Vec<u8> {
+        let len = len as u64;
         match self.apply(FileOp::Read {
             from: Self::target(),
             offset,
@@ -127,40 +128,35 @@ fn exercise(file: &mut dyn Store, count: u64) {
     let mut good: Vec<u8> = Vec::new();
     let mut numbers = Lots::new(1);
     for step in 0..count {
-        let mut below = |limit: u64| numbers.number() % limit.max(1);
+        let mut below = |limit: usize| {
+            let number = numbers.number() % limit.max(1) as u64;
+            usize::try_from(number).expect("less than the limit")
+        };
         let (kind, len) = (below(4), below(MOST + 1));
-        let place = below(if kind == 0 { FILE } else { good.len() } as u64);
-        let within =
-            |end: usize| usize::try_from(place).map_or(0..0, |it| it..end.min(it + len as usize));
+        let end = if kind == 0 { FILE } else { good.len() };
+        let start = below(end);
+        let range = start..end.min(start + len);
+        let offset = start as u64;
         match kind {
             0 => {
-                let range = within(FILE);
-                if good.len() < range.end {
-                    good.resize(range.end, 0);
-                }
-                good[range.clone()].fill(step as u8);
-                file.write(place, &good[range]);
+                good.resize(good.len().max(range.end), 0);
+                good[range.clone()].fill(step.to_le_bytes()[0]);
+                file.write(offset, &good[range]);
             }
             1 => {
-                let expected = &good[within(good.len())];
-                assert_eq!(
-                    file.read(place, expected.len() as u64),
-                    expected,
-                    "step {step}"
-                );
+                let expected = &good[range];
+                assert_eq!(file.read(offset, expected.len()), expected, "step {step}");
             }
             2 => {
-                let size = below(FILE as u64);
-                good.resize(size as usize, 0);
-                file.truncate(size);
+                good.resize(below(FILE), 0);
+                file.truncate(good.len() as u64);
             }
-            _ => {
-                let range = within(good.len());
-                if !range.is_empty() {
-                    good[range.clone()].fill(0);
-                    file.punch(place, range.len() as u64);
-                }
+            _ if !range.is_empty() => {
+                good[range.clone()].fill(0);
+                file.punch(offset, range.len() as u64);
             }
+            // A hole of no length is refused.
+            _ => {}
         }
     }
 }
