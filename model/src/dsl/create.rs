@@ -23,6 +23,10 @@ impl State {
         settings: &[(Key, Value)],
     ) -> Result {
         let parent = self.parent_for(name)?;
+        // `dmu_objset_create_check`; of a clone nobody asks.
+        if names::is_too_deep(name) {
+            return Err(Reason::TooLongOrDeep);
+        }
         // `zvol_check_volsize`, `zvol_check_volblocksize`
         if volume.is_some_and(|it| it.size == 0 || !it.size.is_multiple_of(it.block_size.max(1))) {
             return Err(Reason::InvalidArgument);
@@ -57,7 +61,6 @@ impl State {
         if self.dataset(parent).and_then(Dataset::volume).is_some() {
             return Err(Reason::ParentNotFilesystem);
         }
-        names::check_size(name)?;
         if self.find(name).is_some() {
             return Err(Reason::AlreadyExists);
         }

@@ -137,6 +137,8 @@ pub struct Snapshot {
     pub clones: Radix<DatasetId, ()>,
     /// User holds: the tag, and when it was placed.
     pub holds: BTreeMap<Arc<str>, u64>,
+    /// There was a hold at some time: the table of them stays (`ds_userrefs_obj`).
+    pub was_held: bool,
     /// It is destroyed as soon as no clone and no hold needs it.
     pub deferred: bool,
 }

@@ -6,7 +6,7 @@ use crate::dsl::op::Result;
 use crate::dsl::reason::Reason;
 use crate::machine::State;
 
-/// The longest tag, in bytes. ZFS lets 256 pass and panics.
+/// The longest tag, in bytes.
 const MAX_TAG: usize = 255;
 
 impl State {
@@ -22,7 +22,14 @@ impl State {
             };
             let refused = match self.snapshot(id) {
                 None => Reason::WrongType,
-                Some(_) if tag.len() > MAX_TAG => Reason::TagTooLong,
+                // It compares with a length that is one more than a table's name may have; a table finds that out
+                // when it is asked, but the first hold makes one, and that must not fail
+                // (`dsl_dataset_user_hold_check_one`).
+                Some(_) if tag.len() > MAX_TAG + 1 => Reason::TagTooLong,
+                Some(snapshot) if tag.len() > MAX_TAG && !snapshot.was_held => {
+                    return Err(Reason::KernelPanic);
+                }
+                Some(_) if tag.len() > MAX_TAG => Reason::TooLongOrDeep,
                 Some(snapshot) if snapshot.holds.contains_key(tag) => Reason::TagExists,
                 Some(_) => {
                     found.push(id);
@@ -40,6 +47,7 @@ impl State {
         for id in found {
             if let Some(snapshot) = self.snapshot_mut(id) {
                 snapshot.holds.insert(tag.into(), now);
+                snapshot.was_held = true;
             }
         }
         self.close_txg_named(&names[0]);

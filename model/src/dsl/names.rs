@@ -5,8 +5,11 @@ use crate::dsl::reason::Reason;
 /// The longest name, in bytes.
 pub const MAX_NAME: usize = 255;
 
-/// The most levels of filesystems below a pool's root.
-pub const MAX_NESTING: usize = 50;
+/// The longest name of a pool, in bytes: `$ORIGIN@$ORIGIN` has to fit below it.
+const MAX_POOL_NAME: usize = 239;
+
+/// A name has fewer levels than so many below the pool's root (`zfs_max_dataset_nesting`).
+const MAX_NESTING: usize = 50;
 
 /// What a name is expected to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,13 +31,6 @@ pub enum Expected {
 }
 
 impl Expected {
-    /// Whether it may be a filesystem.
-    #[must_use]
-    pub fn filesystem(self) -> bool {
-        use Expected::{Any, Dataset, Filesystem, FilesystemOrBookmark};
-        matches!(self, Filesystem | Dataset | FilesystemOrBookmark | Any)
-    }
-
     /// Whether it may be a snapshot.
     #[must_use]
     pub fn snapshot(self) -> bool {
@@ -89,13 +85,10 @@ pub fn nesting(name: &str) -> usize {
     name.split('@').next().unwrap_or(name).matches('/').count()
 }
 
-/// Whether the kernel takes a name of this length and depth.
-pub(crate) fn check_size(name: &str) -> Result<(), Reason> {
-    if name.len() > MAX_NAME || nesting(name) > MAX_NESTING {
-        Err(Reason::TooLongOrDeep)
-    } else {
-        Ok(())
-    }
+/// Whether a name has too many levels (`dataset_nestcheck`).
+#[must_use]
+pub fn is_too_deep(name: &str) -> bool {
+    nesting(name) >= MAX_NESTING
 }
 
 fn components(name: &str) -> Result<(), Reason> {
@@ -111,8 +104,7 @@ fn components(name: &str) -> Result<(), Reason> {
         let end = rest.find(['/', '@', '#']).unwrap_or(rest.len());
         let (component, after) = rest.split_at(end);
         if component.is_empty() {
-            let slash_before =
-                rest.len() < name.len() && name[..name.len() - rest.len()].ends_with('/');
+            let slash_before = name[..name.len() - rest.len()].ends_with('/');
             return Err(if after.is_empty() && slash_before {
                 Reason::TrailingSlash
             } else {
@@ -158,7 +150,7 @@ pub fn check_pool(name: &str) -> Result<(), Reason> {
 
 /// Checks the name of a pool that is looked for (`pool_namecheck`).
 pub fn check_pool_to_open(name: &str) -> Result<(), Reason> {
-    if name.len() > MAX_NAME {
+    if name.len() > MAX_POOL_NAME {
         return Err(Reason::NameTooLong);
     }
     if let Some(bad) = name.bytes().find(|&byte| !valid(byte) || byte == b'%') {

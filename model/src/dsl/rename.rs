@@ -83,8 +83,9 @@ impl State {
         Ok(())
     }
 
-    /// `dsl_valid_rename`: no name below may become too long or nested too deep.
+    /// `dsl_valid_rename`: no name below may become too long, and none deeper than it was may be too deep.
     fn check_names_below(&self, id: DatasetId, from: &str, to: &str) -> Result {
+        let deeper = names::nesting(to) > names::nesting(from);
         for below in self.subtree(id) {
             let name = self.name_of(below).unwrap_or_default();
             let renamed = format!("{to}{}", name.get(from.len()..).unwrap_or_default());
@@ -96,8 +97,8 @@ impl State {
                 .map(|snapshot| snapshot.component.len() + 1)
                 .max()
                 .unwrap_or(0);
-            names::check_size(&renamed)?;
-            if renamed.len() + longest > names::MAX_NAME {
+            let too_deep = deeper && names::is_too_deep(&renamed);
+            if too_deep || renamed.len() + longest > names::MAX_NAME {
                 return Err(Reason::TooLongOrDeep);
             }
         }
@@ -149,9 +150,6 @@ impl State {
             let name = self.name_of(id).unwrap_or_default();
             names::check_new(&format!("{name}@{to}"), Expected::Snapshot)?;
             let Some(snapshot) = self.find(&format!("{name}@{from}")) else {
-                if id == top && !recursive {
-                    return Err(Reason::NoSuchDataset);
-                }
                 continue;
             };
             if self.find(&format!("{name}@{to}")).is_some() {

@@ -257,7 +257,8 @@ pub fn size(text: &str) -> Result<u64, Reason> {
         clippy::cast_sign_loss,
         reason = "as C does it"
     )]
-    if bytes > u64::MAX as f64 {
+    // The nearest to `u64::MAX` is one more than it.
+    if bytes >= u64::MAX as f64 {
         Err(Reason::NumberTooLarge)
     } else {
         Ok(bytes as u64)

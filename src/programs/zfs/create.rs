@@ -211,9 +211,7 @@ impl Create {
         console: &mut Console<'_>,
         name: &str,
     ) -> Result<Result<(), Reason>, NotModelled> {
-        // `dataset_nestcheck` stops one level before the kernel does.
-        let deep = names::check_new(name, Expected::Filesystem).is_ok()
-            && names::nesting(name) >= names::MAX_NESTING;
+        let deep = names::check_new(name, Expected::Filesystem).is_ok() && names::is_too_deep(name);
         let checked = if deep {
             Err(Reason::NestedTooDeep)
         } else {
@@ -287,16 +285,11 @@ pub(super) fn check_new(console: &Console<'_>, name: &str) -> Result<(), Reason>
     Ok(())
 }
 
-/// `dataset_nestcheck`, which stops one level before the kernel does.
-fn is_too_deep(name: &str) -> bool {
-    names::nesting(name) >= names::MAX_NESTING
-}
-
 /// `zfs_create_ancestors`: makes and mounts each that is missing.
 pub(super) fn create_ancestors(console: &mut Console<'_>, name: &str) -> bool {
     let pool = names::pool(name);
     let heading = format!("cannot create '{name}'");
-    if is_too_deep(name) {
+    if names::is_too_deep(name) {
         console.refuse(&heading, &Reason::NestedTooDeep);
         return false;
     }
