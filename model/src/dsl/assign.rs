@@ -145,13 +145,12 @@ impl State {
     }
 
     /// Whether it has to be looked at closely what a change takes: a quota limits it, or it may be that the pool has no
-    /// space for it and for all that is dirty.
+    /// space for it and for all that is dirty. That it is not saves looking.
     pub(crate) fn is_tight(&mut self, id: DatasetId, change: Change) -> bool {
         let Some(pool) = self.pool_of(id) else {
             return false;
         };
-        let sector = 1 << pool.ashift;
-        let more = change.bytes.most.max(sector).saturating_add(BESIDES);
+        let more = change.bytes.most.saturating_add(BESIDES);
         let more = more.saturating_mul(INFLATION);
         let limit = pool.fillable(0).least;
         let used = self.used(pool.root).most;

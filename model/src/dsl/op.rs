@@ -204,7 +204,7 @@ impl DslOp {
             }
         };
         let freed = before.saturating_sub(used_by(state));
-        if let Some(pool) = state.pools.get_mut(pool).filter(|_| freed > 0) {
+        if let Some(pool) = state.pools.get_mut(pool) {
             let pool = Arc::make_mut(pool);
             pool.freed[0] = pool.freed[0].saturating_add(freed);
         }

@@ -180,14 +180,8 @@ impl State {
     pub fn recordsize(&self, id: DatasetId) -> u64 {
         match self.property(id, Property::Recordsize).0 {
             Value::Number(bytes) => bytes,
-            Value::Word(_) | Value::Text(_) => 128 << 10,
+            Value::Word(_) | Value::Text(_) => OLD_MAX_BLOCK,
         }
-    }
-
-    /// `compression`: whether blocks are compressed at all, so that zeros become holes.
-    #[must_use]
-    pub fn compresses(&self, id: DatasetId) -> bool {
-        self.property(id, Property::Compression).0 != Value::Word("off")
     }
 
     /// How the blocks of a file are stored that is written now (`dmu_write_policy`).

@@ -12,6 +12,10 @@ pub const FILESYSTEM: Kinds = 1;
 pub const SNAPSHOT: Kinds = 2;
 /// For volumes.
 pub const VOLUME: Kinds = 4;
+/// For what can be written.
+const HEADS: Kinds = FILESYSTEM | VOLUME;
+/// For all of them.
+const EVERY: Kinds = HEADS | SNAPSHOT;
 
 /// How a property gets its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -228,27 +232,19 @@ const HIDDEN: [Hidden; 13] = {
         Hidden { name, class, kinds }
     }
     [
-        hidden("name", Class::Status, FILESYSTEM | SNAPSHOT | VOLUME),
-        hidden(
-            "inconsistent",
-            Class::Status,
-            FILESYSTEM | SNAPSHOT | VOLUME,
-        ),
+        hidden("name", Class::Status, EVERY),
+        hidden("inconsistent", Class::Status, EVERY),
         hidden("iscsioptions", Class::Inherited, VOLUME),
-        hidden("ivsetguid", Class::Status, FILESYSTEM | SNAPSHOT | VOLUME),
-        hidden("keyguid", Class::Status, FILESYSTEM | SNAPSHOT | VOLUME),
+        hidden("ivsetguid", Class::Status, EVERY),
+        hidden("keyguid", Class::Status, EVERY),
         hidden("numclones", Class::Status, SNAPSHOT),
-        hidden("pbkdf2salt", Class::Once, FILESYSTEM | VOLUME),
-        hidden("prevsnap", Class::Status, FILESYSTEM | VOLUME),
-        hidden("redacted", Class::Status, FILESYSTEM | SNAPSHOT | VOLUME),
-        hidden("remaptxg", Class::Status, FILESYSTEM | SNAPSHOT | VOLUME),
+        hidden("pbkdf2salt", Class::Once, HEADS),
+        hidden("prevsnap", Class::Status, HEADS),
+        hidden("redacted", Class::Status, EVERY),
+        hidden("remaptxg", Class::Status, EVERY),
         hidden("stmf_sbd_lu", Class::Inherited, VOLUME),
-        hidden("unique", Class::Status, FILESYSTEM | SNAPSHOT | VOLUME),
-        hidden(
-            "useraccounting",
-            Class::Status,
-            FILESYSTEM | SNAPSHOT | VOLUME,
-        ),
+        hidden("unique", Class::Status, EVERY),
+        hidden("useraccounting", Class::Status, EVERY),
     ]
 };
 

@@ -458,10 +458,7 @@ impl Space {
             account.referenced -= weight;
         }
         // `dsl_bookmark_block_killed`
-        let marks = self.dir(id).bookmarks.values();
-        if marks
-            .clone()
-            .any(|it| it.txg >= previous_txg && birth <= it.txg)
+        if !self.dir(id).bookmarks.is_empty()
             && let Some(dir) = self.dir_mut(id)
         {
             for mark in dir.bookmarks.values_mut() {
