@@ -47,6 +47,10 @@ explore *args:
 faults:
     cargo test --release --features faults --test faults_found -- --ignored --nocapture
 
+# Mutants of the model's rules, each built and tested; a day for all of them (docs/mutants.md; needs cargo-mutants)
+mutants files="model/src/dsl/**" *args:
+    cargo mutants -f '{{files}}' {{args}}
+
 # Build all fuzz targets and run each for a moment
 fuzz-smoke *args:
     fuzz/smoke.sh {{args}}
