@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::journal::{self, Call, Entry, Kind, Micros, Place, Record, Trees};
 use super::mounts::{self, What};
+use super::still::Still;
 use super::{Error, HOME, look};
 
 /// Subcommands of `zfs` and `zpool` after which no tree can be another one.
@@ -39,10 +40,12 @@ struct State {
     mounts: BTreeSet<(Micros, u32)>,
 }
 
-/// Holds the lock for as long as it lives: one event at a time.
+/// Holds the lock for as long as it lives, and, where a trace is recorded, the session: one event at a time.
 struct Recorder {
     home: PathBuf,
     state: State,
+    /// Goes before the lock does.
+    _still: Option<Still>,
     _lock: File,
 }
 
@@ -59,9 +62,15 @@ impl Recorder {
                 .map_err(Error::io(format!("reading {}", path.display())))?,
             Err(_) => State::default(),
         };
+        let still = if state.open {
+            Some(Still::hold()?)
+        } else {
+            None
+        };
         Ok(Recorder {
             home,
             state,
+            _still: still,
             _lock: lock,
         })
     }
@@ -103,8 +112,7 @@ impl Recorder {
         Ok(touched)
     }
 
-    /// What the session has changed in datasets since the last event, and until when: mounts while this
-    /// looks, by others, belong with what they lead to, which the next event sees.
+    /// What the session has changed in datasets since the last event, and until when.
     fn before(&mut self) -> Result<(Micros, Trees), Error> {
         let at = now();
         let mounted = look::mounted()?;
@@ -370,6 +378,19 @@ pub fn end() -> Result<(), Error> {
     let (at, before) = recorder.before()?;
     recorder.state.open = false;
     recorder.close(&Record::End { at, before })
+}
+
+/// Writes down that the recorder itself has failed: its session is worth nothing, whatever the driver
+/// makes of it.
+pub fn spoil(error: &Error) {
+    // It is said on standard error, too.
+    let _ = fs::write(Path::new(HOME).join("failed"), error.to_string());
+}
+
+/// What failed of the recorder, if anything did.
+pub fn spoilt() -> Option<Error> {
+    let text = fs::read_to_string(Path::new(HOME).join("failed")).ok()?;
+    Some(Error::Session(format!("the recorder failed: {text}")))
 }
 
 /// What the outcomes come from.

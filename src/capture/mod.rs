@@ -3,7 +3,8 @@
 //! A session (a script that runs Docker, say) is run where ZFS is, in a mount namespace of its own in
 //! which `zfs` and `zpool` are replaced by this program. What it records, in order:
 //!
-//! - every call of `zfs` and `zpool`: words, both streams, exit code ([`call`]; a lock serialises them);
+//! - every call of `zfs` and `zpool`: words, both streams, exit code ([`call`]; a lock serialises them, and the
+//!   rest of the session stands [`still`] while one runs);
 //! - every `mount(2)` and `umount2(2)` of ZFS, which drivers call themselves ([`mounts`], by `strace`);
 //! - what changed in the datasets since the last call: before each call every dataset that was mounted
 //!   in between is looked at ([`look`]) and compared with the last known tree; the file steps that lead
@@ -20,6 +21,7 @@ pub mod journal;
 pub mod look;
 pub mod mounts;
 pub mod session;
+pub mod still;
 pub mod story;
 
 /// Where the recorder keeps its files while a session runs. Mounts below it are its own.

@@ -85,7 +85,7 @@ pub fn inside(work: &Path, command: &[String]) -> Result<u8, Error> {
     strace.env("LC_ALL", "C").env("TZ", "UTC");
     let code = status("strace", &mut strace)?;
     call::end()?;
-    Ok(code)
+    call::spoilt().map_or(Ok(code), Err)
 }
 
 /// How to start this program: by its loader where an agent was brought with one.

@@ -1,6 +1,7 @@
 //! From the record of a session to traces.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use super::data::Names;
@@ -81,6 +82,15 @@ struct Mount {
     dataset: String,
     point: String,
     read_only: bool,
+    /// How many of the steps since the last call stand before it.
+    since: usize,
+}
+
+/// A step between two calls.
+struct Told {
+    at: Micros,
+    words: Vec<String>,
+    error: Option<String>,
 }
 
 /// What is told so far.
@@ -217,13 +227,17 @@ impl Teller<'_> {
         Some(vec!["chmod".to_owned(), format!("{mode:04o}"), root])
     }
 
-    /// Tells what happened since the last call: mounts and unmounts, and before the last unmount of a
-    /// dataset, or behind them all, what changed in it.
+    /// Tells what happened since the last call: mounts and unmounts, and among them what changed in datasets,
+    /// by the times of their files.
     fn between(&mut self, at: Micros, before: &Trees) -> Result<(), Error> {
-        let mut told: Vec<(Vec<String>, Option<String>)> = Vec::new();
-        // The places in `told` at which a dataset was last unmounted, and last unmounted as writable.
+        let mut told: Vec<Told> = Vec::new();
+        // From where to where in `told` each dataset was mounted, and could be written.
+        let mut spans: BTreeMap<String, Vec<RangeInclusive<usize>>> = BTreeMap::new();
+        // The places in `told` at which a dataset was last unmounted.
         let mut last: BTreeMap<String, usize> = BTreeMap::new();
-        let mut writable: BTreeMap<String, usize> = BTreeMap::new();
+        for mount in &mut self.mounts {
+            mount.since = 0;
+        }
         while let Some(event) = self
             .events
             .get(self.next)
@@ -244,6 +258,7 @@ impl Teller<'_> {
                             dataset: source.clone(),
                             point: target.clone(),
                             read_only: *read_only,
+                            since: told.len() + usize::from(!by_call),
                         });
                     }
                     let mut words = vec!["mount"];
@@ -266,7 +281,8 @@ impl Teller<'_> {
                     if event.error.is_none() {
                         let mount = self.mounts.remove(index);
                         if !mount.read_only {
-                            writable.insert(mount.dataset.clone(), told.len());
+                            let spans = spans.entry(mount.dataset.clone()).or_default();
+                            spans.push(mount.since..=told.len());
                         }
                         last.insert(mount.dataset, told.len());
                     }
@@ -292,26 +308,39 @@ impl Teller<'_> {
                 }
             };
             if !by_call {
-                told.push((words, event.error));
+                told.push(Told {
+                    at: event.at,
+                    words,
+                    error: event.error,
+                });
             }
+        }
+        for mount in self.mounts.iter().filter(|mount| !mount.read_only) {
+            let spans = spans.entry(mount.dataset.clone()).or_default();
+            spans.push(mount.since..=told.len());
         }
         // Where in `told` each dataset's changes stand.
         let mut changes: BTreeMap<usize, Vec<Vec<String>>> = BTreeMap::new();
         let mut trees = std::mem::take(&mut self.early);
         trees.extend(before.clone());
         for (dataset, tree) in &trees {
-            let mut here = self.mounts.iter().filter(|mount| mount.dataset == *dataset);
-            let place = if here.clone().any(|mount| !mount.read_only) {
-                Some(told.len())
-            } else {
-                // The root of a read-only mount can have changed only before.
-                let here = here.next().map(|_| told.len());
-                writable
-                    .get(dataset)
-                    .or(last.get(dataset))
-                    .copied()
-                    .or(here)
+            // Not before it was last changed, by the file that says so.
+            let changed = tree.iter().map(|entry| entry.changed).max();
+            let behind = |place: usize| {
+                let next = told.get(place).map(|next| i128::from(next.at) * 1000);
+                next.is_none_or(|next| Some(next) > changed.map(i128::from))
             };
+            let spans = spans.get(dataset).map_or(&[][..], Vec::as_slice);
+            let places = spans.iter().cloned().flatten();
+            let place = places.clone().filter(|&place| behind(place)).min();
+            // The root of a read-only mount can have changed only before.
+            let mut here = self.mounts.iter().filter(|mount| mount.dataset == *dataset);
+            let read_only = || {
+                last.get(dataset)
+                    .copied()
+                    .or(here.next().map(|_| told.len()))
+            };
+            let place = place.or(places.max()).or_else(read_only);
             let Some(place) = place else {
                 self.early.insert(dataset.clone(), tree.clone());
                 continue;
@@ -322,7 +351,7 @@ impl Teller<'_> {
             changes.entry(place).or_default().extend(steps);
             self.known.insert(dataset.clone(), tree.clone());
         }
-        for (index, (words, error)) in told.into_iter().enumerate() {
+        for (index, Told { words, error, .. }) in told.into_iter().enumerate() {
             for words in changes.remove(&index).unwrap_or_default() {
                 self.step(words, b"", b"", 0);
             }
@@ -392,6 +421,15 @@ mod tests {
         }
     }
 
+    fn place() -> Place {
+        Place {
+            openzfs: "2.3.9".into(),
+            linux: "6.12".into(),
+            system: "trixie".into(),
+            date: "2026-11-21".into(),
+        }
+    }
+
     fn call(started: Micros, words: &[&str]) -> Call {
         Call {
             started,
@@ -408,6 +446,7 @@ mod tests {
         let mut changed = root.clone();
         changed[0].mode = 0o555;
         changed.push(entry("/d", Kind::Directory, 2));
+        changed[1].changed = 42_000;
         let mut create = call(10, &["zpool", "create", "t", "/v/a"]);
         create.files.insert("/v/a".into(), 1 << 30);
         create.after.insert("t".into(), root.clone());
@@ -420,18 +459,12 @@ mod tests {
         list.before.insert("t/x".into(), changed.clone());
         let mut all = changed.clone();
         all.push(entry("/e", Kind::Directory, 3));
-        let place = Place {
-            openzfs: "2.3.9".into(),
-            linux: "6.12".into(),
-            system: "trixie".into(),
-            date: "2026-11-21".into(),
-        };
         let records = [
             Record::Story {
                 at: 5,
                 name: "s".into(),
                 text: "A story.".into(),
-                place,
+                place: place(),
             },
             Record::Call(create),
             Record::Call(clone),
@@ -491,6 +524,71 @@ A story.
   $ mkdir t/x:/e
 ";
         assert_eq!(traces["s"].to_string(), expected);
+    }
+
+    #[test]
+    fn changes_stand_among_the_unmounts_of_others_by_their_times() {
+        let root = vec![entry("/", Kind::Directory, 34)];
+        let with = |path: &str, changed: i64| {
+            let mut tree = root.clone();
+            tree.push(entry(path, Kind::Directory, 2));
+            tree[1].changed = changed;
+            tree
+        };
+        let mut create = call(10, &["zfs", "create", "t/x"]);
+        create.after.insert("t/x".into(), root.clone());
+        create.after.insert("t/y".into(), root.clone());
+        create.after.insert("t/z".into(), root.clone());
+        let records = [
+            Record::Story {
+                at: 5,
+                name: "s".into(),
+                text: "A.".into(),
+                place: place(),
+            },
+            Record::Call(create),
+            Record::End {
+                at: 90,
+                before: Trees::from([
+                    // Between the unmounts of the others.
+                    ("t/x".into(), with("/x", 55_000)),
+                    // While it was mounted for the first time.
+                    ("t/y".into(), with("/y", 35_000)),
+                    // By somebody who sees it although it is unmounted.
+                    ("t/z".into(), with("/z", 85_000)),
+                ]),
+            },
+        ];
+        let events = vec![
+            event(20, 7, mount("t/x", "/x", false)),
+            event(30, 7, mount("t/y", "/y", false)),
+            event(40, 7, unmount("/y")),
+            event(50, 7, mount("t/z", "/z", false)),
+            event(60, 7, unmount("/z")),
+            event(70, 7, mount("t/y", "/y", false)),
+            event(80, 7, unmount("/y")),
+        ];
+        let mut names = Names::default();
+        let traces = traces(Path::new("/nowhere"), &records, events, &mut names).unwrap();
+        let text = traces["s"].to_string();
+        let steps: Vec<&str> = text
+            .lines()
+            .filter_map(|it| it.strip_prefix("  $ "))
+            .collect();
+        let expected = [
+            "zfs create t/x",
+            "mount t/x /x",
+            "mount t/y /y",
+            "mkdir t/y:/y",
+            "umount -l /y",
+            "mount t/z /z",
+            "mkdir t/x:/x",
+            "mkdir t/z:/z",
+            "umount -l /z",
+            "mount t/y /y",
+            "umount -l /y",
+        ];
+        assert_eq!(steps, expected);
     }
 
     #[test]

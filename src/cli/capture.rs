@@ -299,13 +299,14 @@ impl Words {
             return Exit::Usage.code();
         };
         let done = |done: Result<(), capture::Error>| done.map(|()| 0);
-        say(match (program.as_str(), words) {
+        let code = match (program.as_str(), words) {
             ("zfs" | "zpool", _) => capture::call::run(program, words),
             ("story", [name, text @ ..]) => done(capture::call::story(name, &text.join(" "))),
             ("note", _) => done(capture::call::note(&words.join(" "))),
             ("end", []) => done(capture::call::end()),
             _ => return Exit::Usage.code(),
-        })
+        };
+        say(code.inspect_err(capture::call::spoil))
     }
 }
 
