@@ -63,6 +63,8 @@ struct Replay<S> {
     root: &'static str,
     session: S,
     left: VecDeque<Recorded>,
+    /// Several operations may be under way at a time.
+    side_by_side: bool,
     /// Commands that a driver ran, and that were found in the record.
     foretold: usize,
 }
@@ -106,6 +108,7 @@ fn replay(path: &Path, driver: &'static str, root: &'static str) -> Replay<impl 
         driver,
         root,
         session: ModelPools::new(trace.releases()[0], blobs).session(),
+        side_by_side: String::from_utf8_lossy(&text).contains(", at the same time."),
         left,
         foretold: 0,
     }
@@ -129,13 +132,21 @@ fn is_start(recorded: &Recorded, root: &str) -> bool {
         || matches!(recorded.words()[..], ["zfs", "list", "-Hp", .., dataset] if dataset == root)
 }
 
-/// The version that a record is of, as the driver's step names it.
-fn version(path: &Path, versions: &[(&str, &'static str)]) -> &'static str {
+/// The versions that a record is of, as the driver's step names them: the one that made it, and those of
+/// which it says that they did the same. `all` has the daemon's and the driver's version.
+fn versions(path: &Path, daemon: &str, all: &[(&str, &'static str)]) -> Vec<&'static str> {
     let text = fs::read_to_string(path).unwrap();
-    let found = versions.iter().find(|(told, _)| text.contains(told));
+    let is_of = |version: &str| {
+        let start = format!("{daemon} {version}");
+        let same = |line: &str| {
+            line.starts_with(&start) && line.ends_with("ran the same commands in this session.")
+        };
+        text.contains(&format!("from {start}")) || text.lines().any(same)
+    };
+    let found = all.iter().filter(|(version, _)| is_of(version));
+    let found: Vec<_> = found.map(|&(_, drivers)| drivers).collect();
+    assert!(!found.is_empty(), "{}: of no version", path.display());
     found
-        .unwrap_or_else(|| panic!("{}: of no version", path.display()))
-        .1
 }
 
 impl<S: Session> Replay<S> {
@@ -151,6 +162,10 @@ impl<S: Session> Replay<S> {
     /// Takes the next step that is no driver's.
     fn play(&mut self) {
         let recorded = self.left.pop_front().unwrap();
+        // Of operations that went on side by side, nothing is left over.
+        let layer = format!("{}/", self.root);
+        let is_left = recorded.is_drivers() && recorded.line().contains(&layer);
+        assert!(!self.side_by_side || !is_left, "{}", recorded.line());
         self.run(&recorded.words());
     }
 
@@ -185,15 +200,23 @@ impl<S: Session> Replay<S> {
             String::from_utf8_lossy(&printed.err)
         );
         for expected in commands(&told) {
-            let recorded = self.take();
+            let recorded = self.take(expected);
             assert_eq!(recorded.line(), expected, "by {words:?}");
             self.foretold += 1;
         }
         told
     }
 
-    /// Takes the next recorded command of a driver.
-    fn take(&mut self) -> Recorded {
+    /// Takes the next recorded command of a driver; where operations go on side by side, the next one that
+    /// is the expected one.
+    fn take(&mut self, expected: &str) -> Recorded {
+        let is_it = |it: &Recorded| it.is_drivers() && it.line() == expected;
+        if self.side_by_side
+            && let Some(at) = self.left.iter().take(CREATION).position(is_it)
+            && let Some(recorded) = self.left.remove(at)
+        {
+            return recorded;
+        }
         loop {
             let next = self.left.front().expect("the record ends too early");
             if next.is_drivers() {
@@ -430,37 +453,38 @@ fn is_clock(snapshot: &str) -> bool {
     clock.is_some_and(|clock| !clock.is_empty() && clock.bytes().all(|it| it.is_ascii_digit()))
 }
 
+/// How many commands of all sessions of a daemon are a driver's, of each version that they are of.
+fn foretold(
+    directory: &str,
+    daemon: &str,
+    all: &[(&str, &'static str)],
+    play: impl Fn(&Path, &str) -> usize,
+) -> usize {
+    let paths = traces(directory);
+    let of = paths.iter().flat_map(|path| {
+        let versions = versions(path, daemon, all).into_iter();
+        versions.map(move |version| (path, format!("version={version}")))
+    });
+    of.map(|(path, version)| play(path, &version)).sum()
+}
+
 #[test]
 fn dockerd_ran_what_the_driver_runs() {
-    let versions = [
-        ("from dockerd 20.10", "version=20.10"),
-        ("from dockerd 26.1", "version=26.1"),
-    ];
-    let foretold: usize = traces("docker")
-        .iter()
-        .map(|path| {
-            let version = version(path, &versions);
-            let init = ["init", "tank/docker", version, "go-zfs=3.0"];
-            replay(path, "docker", "tank/docker").graph(&init)
-        })
-        .sum();
+    let all = [("20.10", "20.10"), ("26.1", "26.1")];
+    let foretold = foretold("docker", "dockerd", &all, |path, version| {
+        let init = ["init", "tank/docker", version, "go-zfs=3.0"];
+        replay(path, "docker", "tank/docker").graph(&init)
+    });
     assert!(foretold > 140, "only {foretold} commands were a driver's");
 }
 
 #[test]
 fn containerd_ran_what_the_snapshotter_runs() {
-    let versions = [
-        ("from containerd 1.6", "version=1.6"),
-        ("from containerd 1.7", "version=1.7"),
-    ];
-    let foretold: usize = traces("containerd")
-        .iter()
-        .map(|path| {
-            let version = version(path, &versions);
-            let init = ["init", "tank/containerd", version, "go-zfs=3.0"];
-            replay(path, "containerd", "tank/containerd").snapshots(&init)
-        })
-        .sum();
+    let all = [("1.6", "1.6"), ("1.7", "1.7")];
+    let foretold = foretold("containerd", "containerd", &all, |path, version| {
+        let init = ["init", "tank/containerd", version, "go-zfs=3.0"];
+        replay(path, "containerd", "tank/containerd").snapshots(&init)
+    });
     assert!(
         foretold > 50,
         "only {foretold} commands were the snapshotter's"
@@ -469,18 +493,11 @@ fn containerd_ran_what_the_snapshotter_runs() {
 
 #[test]
 fn podman_ran_what_the_driver_runs() {
-    let versions = [
-        ("from podman 4.3", "version=1.43"),
-        ("from podman 5.4", "version=1.57"),
-    ];
-    let foretold: usize = traces("podman")
-        .iter()
-        .map(|path| {
-            let version = version(path, &versions);
-            let init = ["init", "tank/storage", version, "go-zfs=3.0"];
-            replay(path, "storage", "tank/storage").graph(&init)
-        })
-        .sum();
+    let all = [("4.3", "1.43"), ("5.4", "1.57")];
+    let foretold = foretold("podman", "podman", &all, |path, version| {
+        let init = ["init", "tank/storage", version, "go-zfs=3.0"];
+        replay(path, "storage", "tank/storage").graph(&init)
+    });
     assert!(foretold > 50, "only {foretold} commands were a driver's");
 }
 
