@@ -15,6 +15,12 @@ refused() {
     [ "$code" != 0 ] || { echo "expected a failure of: $*" >&2; exit 1; }
 }
 
+# Debian 12's image has these of busybox only.
+command -v mount > /dev/null || {
+    mount() { busybox mount "$@"; }
+    umount() { busybox umount "$@"; }
+}
+
 # Waits for a condition, at most a minute.
 await() {
     for _ in $(seq 300); do

@@ -21,13 +21,16 @@ Recorded from containerd $version with its zfs snapshotter; \`snapshots\` is \`c
     mkdir -p /run/containerd-session
     zfs create -o mountpoint=$root/io.containerd.snapshotter.v1.zfs tank/containerd
     mountpoint -q /sys/fs/cgroup || mount -t cgroup2 cgroup2 /sys/fs/cgroup
+    # Shells differ in what quotes are in ${...} in a document.
+    without='"io.containerd.snapshotter.v1.overlayfs", '
+    without=${overlayfs-$without}
     cat > /run/containerd-session/config.toml <<X
 version = 2
 root = "$root"
 state = "/run/containerd-session/state"
-disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.snapshotter.v1.btrfs",
+disabled_plugins = [$without"io.containerd.grpc.v1.cri", "io.containerd.snapshotter.v1.btrfs",
   "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.blockfile",
-  "io.containerd.snapshotter.v1.aufs"${overlayfs-, "io.containerd.snapshotter.v1.overlayfs"}]
+  "io.containerd.snapshotter.v1.aufs"]
 [grpc]
 address = "$socket"
 [plugins."io.containerd.gc.v1.scheduler"]
@@ -94,6 +97,8 @@ act() {
 finish() {
     end
     ended
-    awk '$3 == "zfs" { print $2 }' /proc/mounts | grep -v '^/tank' | sort -r | xargs -r umount -l
+    for point in $(awk '$3 == "zfs" { print $2 }' /proc/mounts | grep -v '^/tank' | sort -r); do
+        umount -l "$point"
+    done
     zpool destroy -f tank
 }
