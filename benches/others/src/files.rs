@@ -64,7 +64,9 @@ impl Modelled {
             options: MountOptions::default(),
             beside: false,
         });
+        // A write makes it, and it begins with nothing in it.
         file.write(0, b"x");
+        file.truncate(0);
         file
     }
 
@@ -145,7 +147,7 @@ fn exercise(file: &mut dyn Store, count: u64) {
             }
             1 => {
                 let expected = &good[range];
-                assert_eq!(file.read(offset, expected.len()), expected, "step {step}");
+                assert!(file.read(offset, expected.len()) == expected, "step {step}");
             }
             2 => {
                 good.resize(below(FILE), 0);
