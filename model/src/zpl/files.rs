@@ -970,7 +970,9 @@ fn close(state: &mut State, handle: &Handle) -> Result {
     let file = state.open_files.remove(handle).ok_or(Errno::EBADF)?;
     let (id, object) = (file.dataset, file.object);
     let waits = objset(state, id).is_ok_and(|objset| objset.is_queued(object));
-    if waits && !state.open_files.has(id, object) {
+    // On what is read-only by now it waits on, for the next mount (`zfs_zinactive`).
+    let is_kept = file.read_only || state.is_readonly(id);
+    if waits && !is_kept && !state.open_files.has(id, object) {
         free(state, id, object)?;
     }
     mounting::let_go(state, id);
