@@ -125,7 +125,10 @@ pub(crate) fn discard(state: &mut State, name: &str, offset: u64, len: u64) -> R
         (offset, end)
     } else {
         let start = offset.next_multiple_of(block_size);
-        (start, end / block_size * block_size)
+        let whole = end / block_size * block_size;
+        let kept = start.saturating_add(end - offset).min(size);
+        let is_kept = start < whole && state.faulty(Fault::DiscardKeepsLength);
+        (start, if is_kept { kept } else { whole })
     };
     if start >= end {
         state.close_txg_at(id);

@@ -95,6 +95,20 @@ fn defer(name: &str) -> DslOp {
     }
 }
 
+fn destroy(name: &str) -> DslOp {
+    DslOp::DestroySnapshots {
+        names: names(&[name]),
+        defer: false,
+    }
+}
+
+fn hold(name: &str) -> DslOp {
+    DslOp::Hold {
+        names: names(&[name]),
+        tag: "keep".into(),
+    }
+}
+
 fn scenario(fault: Fault) -> Option<Vec<DslOp>> {
     let rename = |from: &str, to: &str| DslOp::Rename {
         from: from.into(),
@@ -160,6 +174,15 @@ fn scenario(fault: Fault) -> Option<Vec<DslOp>> {
                 name: "tank/d".into(),
             },
         ],
+        Fault::LastCloneTakesOrigin => vec![
+            clone("tank/c", "tank/a@2"),
+            DslOp::Destroy {
+                name: "tank/c".into(),
+            },
+        ],
+        Fault::HoldsKeepNothing => vec![hold("tank/a@1"), destroy("tank/a@1")],
+        Fault::ClonesKeepNothing => vec![clone("tank/c", "tank/a@2"), destroy("tank/a@2")],
+        Fault::RenameGoesBelowVolumes => vec![volume(8192), rename("tank/a", "tank/v/a")],
         Fault::PromoteLeavesBookmarks => vec![
             bookmark("tank/a#b", "tank/a@1"),
             clone("tank/c", "tank/a@2"),
@@ -232,7 +255,36 @@ fn scenario(fault: Fault) -> Option<Vec<DslOp>> {
         | Fault::PunchTouchesHoles
         | Fault::RefusedSizeIsHidden
         | Fault::SharingSavesNothing
-        | Fault::VolumeIsReadOnce => return None,
+        | Fault::VolumeIsReadOnce
+        | Fault::ReadOnlyLosesUnlinked
+        | Fault::MissingIsDestroyed
+        | Fault::MissingSnapshotsAreDestroyed
+        | Fault::RecursionTakesClones
+        | Fault::SnapshotsAreNoChildren
+        | Fault::DestroyDetachesAll
+        | Fault::DeferralReachesMounted
+        | Fault::PromoteKeepsLivelist
+        | Fault::UnlinkAsksQuota
+        | Fault::SameSizeIsNoChange
+        | Fault::ControlIsNotCounted
+        | Fault::DirtyIsClean
+        | Fault::EndIsNoHole
+        | Fault::ReflinkStopsAtDirty
+        | Fault::RaidzReservesPlainly
+        | Fault::MountedOnlyOnce
+        | Fault::LastPropertyRemounts
+        | Fault::InlineIsNotRemoved
+        | Fault::RemovalMakesDirectory
+        | Fault::TemporaryIgnoresUmask
+        | Fault::ListsSnapshotsOfTop
+        | Fault::VolumesHideBookmarks
+        | Fault::CanmountOffReachesChildren
+        | Fault::VolumesReserveNoMore
+        | Fault::SnapshotsHideVolsize
+        | Fault::UsualBlockSizeIsHidden
+        | Fault::DiscardKeepsLength
+        | Fault::AtimeOfParentIsIgnored
+        | Fault::DiffMissesMoves => return None,
     })
 }
 
@@ -247,5 +299,5 @@ fn each_fault_shows() {
             shown += 1;
         }
     }
-    assert_eq!(shown, 13);
+    assert_eq!(shown, 17);
 }

@@ -5,6 +5,7 @@ use ztwin_model::Release;
 use ztwin_model::dsl::dataset::DatasetId;
 use ztwin_model::dsl::properties::{Key, Property, Source, Value};
 use ztwin_model::dsl::reason::Reason;
+use ztwin_model::fault::Fault;
 use ztwin_model::machine::State;
 use ztwin_model::outcome::{Errno, Outcome};
 use ztwin_model::spa::Pool;
@@ -108,6 +109,11 @@ impl Console<'_> {
     /// changes is one of them.
     pub fn remount(&mut self, id: DatasetId, changed: &[Key]) -> bool {
         let name = self.name(id);
+        let changed = if self.state().faulty(Fault::LastPropertyRemounts) {
+            &changed[changed.len().saturating_sub(1)..]
+        } else {
+            changed
+        };
         let with_option: Vec<Property> = changed
             .iter()
             .filter_map(|key| match key {

@@ -303,6 +303,16 @@ impl Blocks {
         self.allocated.iter()
     }
 
+    /// As if what is not on disk yet were not there (a planted fault).
+    pub(crate) fn on_disk(&self) -> Blocks {
+        let mut on_disk = self.clone();
+        let all = self.allocated.iter();
+        for (number, _) in all.filter(|(_, block)| block.weight.is_none()) {
+            on_disk.allocated.remove(&number);
+        }
+        on_disk
+    }
+
     /// The indirect blocks: the level of each, the number of the first block below it, and its birth.
     pub fn indirect(&self) -> impl Iterator<Item = (u32, u64, u64)> {
         let first = |place: Place| *indirect::below(place.level, place.number).start();

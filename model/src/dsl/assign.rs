@@ -114,6 +114,10 @@ impl State {
         change: Change,
     ) -> std::result::Result<(), Failure> {
         let limited = self.is_limited(id);
+        let change = Change {
+            frees: change.frees && !self.faulty(Fault::UnlinkAsksQuota),
+            ..change
+        };
         if !self.is_tight(id, change) {
             return Ok(());
         }

@@ -47,8 +47,10 @@ impl State {
             above.children.remove(names::component(name));
         }
         if let Some(origin) = origin {
+            let takes_origin = self.faulty(Fault::LastCloneTakesOrigin);
             if let Some(snapshot) = self.snapshot_mut(origin) {
                 snapshot.clones.remove(&id);
+                snapshot.deferred |= takes_origin;
             }
             self.reap(origin);
         }
@@ -69,11 +71,15 @@ impl State {
             };
             // A mount is a long hold, which forbids the deferred form too
             // (`dsl_destroy_snapshot_check_impl`).
-            if self.holds(id) {
+            if self.holds(id) && !(defer && self.faulty(Fault::DeferralReachesMounted)) {
                 refused.push((name.clone(), Reason::Busy));
-            } else if !defer && !snapshot.holds.is_empty() {
+            } else if !defer && !snapshot.holds.is_empty() && !self.faulty(Fault::HoldsKeepNothing)
+            {
                 refused.push((name.clone(), Reason::Held(name.clone())));
-            } else if !defer && !snapshot.clones.is_empty() {
+            } else if !defer
+                && !snapshot.clones.is_empty()
+                && !self.faulty(Fault::ClonesKeepNothing)
+            {
                 refused.push((name.clone(), Reason::Cloned));
             } else {
                 found.push(id);

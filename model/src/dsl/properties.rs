@@ -272,7 +272,8 @@ impl State {
     #[must_use]
     pub fn control_links(&self, id: DatasetId) -> u64 {
         let visible = self.property(id, Property::Snapdir).0 == Value::Word("visible");
-        u64::from(visible && self.filesystem(id).is_some())
+        let is_counted = visible && !self.faulty(Fault::ControlIsNotCounted);
+        u64::from(is_counted && self.filesystem(id).is_some())
     }
 
     /// `readonly`: whether the files may not be changed. Those of a snapshot never may, nor those in a pool that

@@ -28,7 +28,9 @@ impl State {
             return Err(Reason::NoSuchPool(names::pool(to).into()));
         }
         let parent = self.find(above).ok_or(Reason::NoParent)?;
-        if self.dataset(parent).and_then(Dataset::volume).is_some() {
+        if self.dataset(parent).and_then(Dataset::volume).is_some()
+            && !self.faulty(Fault::RenameGoesBelowVolumes)
+        {
             return Err(Reason::ParentNotFilesystem);
         }
         if names::pool(from) != names::pool(to) {

@@ -1,7 +1,7 @@
 //! Quotas and reservations, and what is left below them. Where figures are known within bounds, so is the answer.
 
 use crate::dmu::storage::Figure;
-use crate::dsl::dataset::DatasetId;
+use crate::dsl::dataset::{Dataset, DatasetId};
 use crate::dsl::op::Result;
 use crate::dsl::properties::Key;
 use crate::dsl::property::{Property, Value};
@@ -152,6 +152,9 @@ impl State {
             Fits::of(more, room)
         };
         match property {
+            Property::Reservation | Property::Refreservation if self.exceeds_volume(id, bytes) => {
+                Fits::No
+            }
             Property::Quota => quota(Property::Reservation, self.used(id)),
             Property::Refquota => quota(Property::Refreservation, self.referenced(id)),
             Property::Reservation => {
@@ -161,6 +164,12 @@ impl State {
             }
             _ => reserve(self.unique(id), Property::Refquota, self.room(id, None)),
         }
+    }
+
+    /// Whether more is reserved for a volume than it can hold (a planted fault).
+    fn exceeds_volume(&self, id: DatasetId, bytes: u64) -> bool {
+        let volume = self.dataset(id).and_then(Dataset::volume);
+        self.faulty(Fault::VolumesReserveNoMore) && volume.is_some_and(|it| bytes > it.size)
     }
 
     /// Whether what is made below `parent` can have these quotas and reservations. They are set when it is

@@ -8,6 +8,7 @@
 use crate::dmu::ObjectId;
 use crate::dsl::assign::Change;
 use crate::dsl::dataset::DatasetId;
+use crate::dsl::properties::Source;
 use crate::dsl::property::{Property, Value};
 use crate::fault::Fault;
 use crate::machine::State;
@@ -56,6 +57,8 @@ impl State {
         // ZFS asks the property of files, Linux the mount of all.
         let is_file = matches!(znode.body, Body::File(_));
         let seldom = || is_file && was_read && is_on(Property::Relatime);
-        !self.is_readonly(id) && is_on(Property::Atime) && !seldom()
+        let is_from_above = matches!(self.property(id, Property::Atime).1, Source::Inherited(_));
+        let is_ignored = is_from_above && self.faulty(Fault::AtimeOfParentIsIgnored);
+        !self.is_readonly(id) && (is_on(Property::Atime) || is_ignored) && !seldom()
     }
 }

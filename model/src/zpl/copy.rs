@@ -120,6 +120,20 @@ impl Part {
         Ok(())
     }
 
+    /// The part of it before the first block that is dirty (a planted fault).
+    fn clean(&self, state: &State) -> Found<Part> {
+        let source = blocks(state, self.from)?;
+        let size = source.block_size();
+        let mut clean = *self;
+        clean.len = 0;
+        while clean.len < self.len && !source.is_dirty_within(clean.offset + clean.len, size, true)
+        {
+            clean.len += size;
+        }
+        clean.len = clean.len.min(self.len);
+        Ok(clean)
+    }
+
     fn copy(&self, state: &mut State) -> Result<()> {
         let pieces = blocks(state, self.from)?.read(self.offset, self.len);
         let mut at = self.at;
@@ -219,6 +233,13 @@ pub(super) fn reflink(state: &mut State, from: &At, to: &At) -> Result {
     if part.overlaps() || !part.can_be_cloned(state)? {
         return Err(Errno::EINVAL.into());
     }
-    part.clone_blocks(state)?;
+    let part = if state.faulty(Fault::ReflinkStopsAtDirty) {
+        part.clean(state)?
+    } else {
+        part
+    };
+    if part.len > 0 {
+        part.clone_blocks(state)?;
+    }
     Ok(None)
 }

@@ -971,7 +971,8 @@ fn close(state: &mut State, handle: &Handle) -> Result {
     let (id, object) = (file.dataset, file.object);
     let waits = objset(state, id).is_ok_and(|objset| objset.is_queued(object));
     // On what is read-only by now it waits on, for the next mount (`zfs_zinactive`).
-    let is_kept = file.read_only || state.is_readonly(id);
+    let is_kept =
+        (file.read_only || state.is_readonly(id)) && !state.faulty(Fault::ReadOnlyLosesUnlinked);
     if waits && !is_kept && !state.open_files.has(id, object) {
         free(state, id, object)?;
     }

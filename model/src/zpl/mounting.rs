@@ -41,10 +41,12 @@ pub(super) fn mount(
     {
         return Err(Errno::EBUSY.into());
     }
+    let is_once = state.faulty(Fault::MountedOnlyOnce) && state.mounts.is_mounted(id);
     if state
         .mounts
         .at(path)
         .is_some_and(|there| there.dataset == id)
+        || is_once
     {
         return Err(Errno::EBUSY.into());
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::dmu::{Blocks, ObjectId};
 use crate::dsl::assign::Change;
 use crate::dsl::dataset::DatasetId;
+use crate::fault::Fault;
 use crate::machine::State;
 use crate::outcome::Errno;
 use crate::zpl::files::{
@@ -245,7 +246,12 @@ fn make_temporary(state: &mut State, at: &At, how: Opening) -> Result<(Reached, 
     reached.may_change()?;
     state.may_create(id, directory)?;
     state.assign(id, Change::tables(2))?;
-    let object = allocate(state, id, directory, Body::File(Blocks::default()), MODE)?;
+    let mode = if state.faulty(Fault::TemporaryIgnoresUmask) {
+        0o666
+    } else {
+        MODE
+    };
+    let object = allocate(state, id, directory, Body::File(Blocks::default()), mode)?;
     znode_mut(state, id, object)?.links = 0;
     objset_mut(state, id)?.queue(object);
     Ok((reached, object))

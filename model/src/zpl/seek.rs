@@ -23,13 +23,16 @@ pub(super) fn seek(state: &mut State, file: &Target, offset: u64, hole: bool) ->
         Body::File(_) => {}
         _ => return Err(Failure::NotModelled("holes of what is no file")),
     }
-    if objset(state, id)?.is_dirty_object(object) {
+    let dirty_is_clean = state.faulty(Fault::DirtyIsClean);
+    if objset(state, id)?.is_dirty_object(object) && !dirty_is_clean {
         state.close_txg_at(id);
         state.write_closed();
     }
     let Body::File(blocks) = &znode(state, id, object)?.body else {
         return Err(Errno::EIO.into());
     };
+    let on_disk = dirty_is_clean.then(|| blocks.on_disk());
+    let blocks = on_disk.as_ref().unwrap_or(blocks);
     let size = blocks.block_size();
     let is_odd = !size.is_power_of_two() && !state.faulty(Fault::OddBlockIsHole);
     let found = if is_odd {
@@ -45,6 +48,8 @@ pub(super) fn seek(state: &mut State, file: &Target, offset: u64, hole: bool) ->
     } else {
         first_data(blocks, offset)
     };
+    let at_end = hole && found == Some(blocks.size());
+    let found = found.filter(|_| !(at_end && state.faulty(Fault::EndIsNoHole)));
     let found = found.ok_or(Errno::ENXIO)?;
     Ok(Some(FileResult::Count(found)))
 }

@@ -1,6 +1,7 @@
 //! Changing what a file is besides its content: mode, owner, times and size (`notify_change`, `zfs_setattr`).
 
 use crate::dsl::assign::Change;
+use crate::fault::Fault;
 use crate::machine::State;
 use crate::outcome::Errno;
 use crate::zpl::files::{MAX_SIZE, aim, aim_open, frees, objset_mut, terms, znode, znode_mut};
@@ -105,6 +106,10 @@ pub(super) fn truncate(state: &mut State, file: &Target, size: u64) -> Result {
         return Err(Errno::EINVAL.into());
     }
     reached.may_change()?;
+    let is_same = znode(state, reached.dataset, object)?.size() == size;
+    if is_same && !is_open(state, file) && state.faulty(Fault::SameSizeIsNoChange) {
+        return Ok(None);
+    }
     cut(state, reached.dataset, object, size)
 }
 

@@ -7,6 +7,7 @@ use crate::dmu::data::Piece;
 use crate::dmu::{Blocks, ObjectId, Objset};
 use crate::dsl::dataset::DatasetId;
 use crate::dsl::property::{Property, Value};
+use crate::fault::Fault;
 use crate::machine::State;
 use crate::outcome::Errno;
 use crate::release::Release;
@@ -305,11 +306,15 @@ fn remove_from_object(
 ) -> Result<bool> {
     check_limits(state, id)?;
     let file = znode(state, id, object)?;
-    if inline(file, name).is_some() {
+    let is_kept = kept(state, id) == Kept::InDirectory && state.faulty(Fault::InlineIsNotRemoved);
+    if inline(file, name).is_some() && !is_kept {
         remove_inline(state, id, object, name)?;
         return Ok(true);
     }
     let Some((directory, _)) = in_directory(objset(state, id)?, file, name) else {
+        if state.faulty(Fault::RemovalMakesDirectory) {
+            make_directory(state, id, object)?;
+        }
         return Ok(false);
     };
     remove_from(state, id, directory, name)?;

@@ -5,6 +5,7 @@ use ztwin_model::Release;
 use ztwin_model::dsl::dataset::{Dataset, DatasetId};
 use ztwin_model::dsl::properties::{Property, Source, Value};
 use ztwin_model::dsl::property::{Class, Hidden, Kind, SNAPSHOT};
+use ztwin_model::fault::Fault;
 
 use crate::compare::SPACE;
 use crate::programs::args;
@@ -369,7 +370,17 @@ impl Console<'_> {
         let for_head = head.is_none_or(|head| {
             property.kinds() == SNAPSHOT || property.is_for(head.kinds(), self.release())
         });
-        if !for_head || !property.is_for(dataset.kinds(), self.release()) {
+        let is_hidden = match property {
+            Property::Volsize => {
+                dataset.is_snapshot() && self.state().faulty(Fault::SnapshotsHideVolsize)
+            }
+            Property::Volblocksize => {
+                self.state().property(id, property).1 == Source::Default
+                    && self.state().faulty(Fault::UsualBlockSizeIsHidden)
+            }
+            _ => false,
+        };
+        if !for_head || is_hidden || !property.is_for(dataset.kinds(), self.release()) {
             return none;
         }
         if property.class() == Class::Status {

@@ -181,6 +181,7 @@ impl Create {
         }
         if !self.sparse && !self.properties.is_text("refreservation") {
             let pool = console.state().pools.get(pool);
+            let pool = pool.filter(|_| !volume::is_plain(console));
             let kept =
                 volume::reservation(pool.map(|it| &**it), size, block_size, console.release());
             self.properties.put("refreservation", kept);

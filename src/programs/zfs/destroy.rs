@@ -78,6 +78,9 @@ impl Destroy {
         if self.failed {
             return Ok(1);
         }
+        if found.is_empty() && console.state().faulty(Fault::MissingSnapshotsAreDestroyed) {
+            return Ok(0);
+        }
         if found.is_empty() {
             console.complain("could not find any snapshots to destroy; check snapshot names.");
             return Ok(1);
@@ -203,6 +206,10 @@ impl Destroy {
         } else {
             Expected::Filesystem
         };
+        let is_missing = console.state().find(target).is_none();
+        if is_missing && console.state().faulty(Fault::MissingIsDestroyed) {
+            return Ok(0);
+        }
         let Some(id) = console.open(target, expected) else {
             return Ok(1);
         };
@@ -252,7 +259,15 @@ impl Destroy {
         let in_the_way: Vec<_> = names
             .filter(|name| is_below(name, target) != self.recurse)
             .collect();
-        if in_the_way.is_empty() {
+        let planted = if self.recurse {
+            Fault::RecursionTakesClones
+        } else {
+            Fault::SnapshotsAreNoChildren
+        };
+        let snapshots = in_the_way.iter().filter(|name| name.contains('@')).count();
+        let is_planted = console.state().faulty(planted)
+            && (self.recurse || snapshots == dependents.found.len());
+        if in_the_way.is_empty() || is_planted {
             return true;
         }
         let (what, flag) = if self.recurse {
@@ -286,8 +301,10 @@ impl Destroy {
             self.batch.push(name.as_str().into());
             return true;
         }
+        let everywhere = console.state().faulty(Fault::DestroyDetachesAll);
         let done = self.flush(console, false)
             && console.unmount(dataset.id, self.force)
+            && (!everywhere || unmount_everywhere(console, dataset.id, self.force))
             && destroy(console, dataset.id, name);
         if !done && self.recurse {
             self.failed = true;
@@ -319,6 +336,12 @@ impl Destroy {
             }
         }
     }
+}
+
+/// Takes off all mounts of a filesystem (a planted fault).
+fn unmount_everywhere(console: &mut Console<'_>, id: DatasetId, force: bool) -> bool {
+    let count = console.state().mounts.of(id).count();
+    (0..count).all(|_| console.unmount(id, force))
 }
 
 /// `zfs_destroy` of a filesystem, with its mountpoint.
@@ -375,7 +398,7 @@ fn select(console: &Console<'_>, id: DatasetId, part: &str) -> Option<Vec<Datase
 /// `destroy_check_dependent` for a snapshot: lists its clones.
 fn check_clones(console: &mut Console<'_>, snapshot: DatasetId) -> bool {
     let dependents = console.dependents(snapshot);
-    if dependents.found.is_empty() {
+    if dependents.found.is_empty() || console.state().faulty(Fault::ClonesKeepNothing) {
         return true;
     }
     let name = console.name(snapshot);

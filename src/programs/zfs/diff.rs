@@ -188,9 +188,13 @@ fn show_between(console: &mut Console<'_>, sides: &Sides, made: Option<&str>, fo
         console.complain("   Not an earlier snapshot from the same fs");
         return Ok(1);
     }
+    let misses_moves = console.state().faulty(Fault::DiffMissesMoves);
     let misses_renames = console.state().faulty(Fault::DiffMissesRenames);
     for mut difference in compared(console, from_id, to_id)? {
-        if misses_renames && matches!(difference.what, What::Renamed(_)) {
+        let last = |path: &str| path.rsplit('/').next().map(str::to_owned);
+        if let What::Renamed(to) = &difference.what
+            && (misses_renames || misses_moves && last(to) == last(&difference.path))
+        {
             difference.what = What::Modified;
         }
         let line = line(&difference, &place, form);

@@ -4,6 +4,7 @@ use ztwin_model::Release;
 use ztwin_model::dsl::dataset::DatasetId;
 use ztwin_model::dsl::names::Expected;
 use ztwin_model::dsl::reason::Reason;
+use ztwin_model::fault::Fault;
 use ztwin_model::outcome::Outcome;
 use ztwin_model::spa::Pool;
 use ztwin_model::zpl::op::{At, FileKind, FileOp, FileResult, Target};
@@ -114,7 +115,8 @@ pub(super) fn walk(
     });
     // Snapshots or bookmarks of an operand are met without `-r` when nothing else is asked for.
     let mut walk = *walk;
-    if types.is_of_operands() && !walk.recursive && !operands.is_empty() {
+    let is_named = !operands.is_empty() || console.state().faulty(Fault::ListsSnapshotsOfTop);
+    if types.is_of_operands() && !walk.recursive && is_named {
         walk.recursive = true;
         walk.depth = Some(1);
     }
@@ -155,7 +157,8 @@ pub(super) fn walk(
             continue;
         };
         let fits = if console.is_volume(id) {
-            let below = walk.recursive && (types.snapshots || types.bookmarks);
+            let hides = console.state().faulty(Fault::VolumesHideBookmarks);
+            let below = walk.recursive && (types.snapshots || types.bookmarks && !hides);
             types.volumes || below
         } else {
             filesystems

@@ -8,6 +8,7 @@ use ztwin_model::dsl::properties::{Key, Property, Value};
 use ztwin_model::dsl::reason::Reason;
 use ztwin_model::dsl::room::Fits;
 use ztwin_model::dsl::value::Target;
+use ztwin_model::fault::Fault;
 
 use super::{iterate, volume};
 
@@ -132,7 +133,8 @@ fn set(
             Key::Native(Property::Canmount)
                 if !stay_mounted
                     && *value == Value::Word("off")
-                    && console.state().mounts.is_mounted(id) =>
+                    && (console.state().mounts.is_mounted(id)
+                        || console.state().faulty(Fault::CanmountOffReachesChildren)) =>
             {
                 Changelist::of_mountpoint(console, id, Property::Canmount)
             }

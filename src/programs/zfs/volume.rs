@@ -118,12 +118,18 @@ fn on_raidz(pool: &Pool, blocks: u64, block_size: u64, release: Release) -> Opti
     sizes.max().filter(|&size| size > 0)
 }
 
+/// Whether what a volume keeps is the same on all vdevs (a planted fault).
+pub(super) fn is_plain(console: &Console<'_>) -> bool {
+    console.state().faulty(Fault::RaidzReservesPlainly)
+}
+
 /// What an existing volume, or a clone of one, keeps when `refreservation` is `auto`, at a size.
 fn automatic(console: &Console<'_>, id: DatasetId, size: u64) -> u64 {
     let state = console.state();
     let volume = state.dataset(id).and_then(Dataset::volume);
     let block_size = volume.map_or(0, |it| it.block_size);
-    reservation(state.pool_of(id), size, block_size, console.release())
+    let pool = state.pool_of(id).filter(|_| !is_plain(console));
+    reservation(pool, size, block_size, console.release())
 }
 
 /// The number that a property is to have.

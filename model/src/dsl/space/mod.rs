@@ -534,10 +534,14 @@ impl Space {
                 moved.home = id;
             }
         }
+        let keeps = self.faulty(Fault::PromoteKeepsLivelist);
         // What it takes over is its own or its snapshots' now; and the other way round.
         let mut bookmarks = BTreeMap::new();
         self.change(home, |_, dir| {
-            dir.head = dir.head + dir.snapshots - charged - of_home;
+            // Of a clone of a clone.
+            if !(above_txg > 0 && keeps) {
+                dir.head = dir.head + dir.snapshots - charged - of_home;
+            }
             dir.snapshots = of_home;
             dir.origin_txg = txg;
             let all = std::mem::take(&mut dir.bookmarks).into_iter();
