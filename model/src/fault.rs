@@ -176,8 +176,8 @@ pub enum Fault {
     ReflinkStopsAtDirty,
     /// A volume on raidz reserves what it would elsewhere (illumos 9318, openzfs#8973).
     RaidzReservesPlainly,
-    /// A filesystem can be renamed to below a volume (openzfs#8181).
-    RenameGoesBelowVolumes,
+    /// A volume can have children (openzfs#8181).
+    VolumesHaveChildren,
     /// What is mounted cannot be mounted once more (openzfs#5796, openzfs#7207).
     MountedOnlyOnce,
     /// Of several properties that are set at once only the last reaches the mount (openzfs#15000).
@@ -296,7 +296,7 @@ impl Fault {
         Fault::EndIsNoHole,
         Fault::ReflinkStopsAtDirty,
         Fault::RaidzReservesPlainly,
-        Fault::RenameGoesBelowVolumes,
+        Fault::VolumesHaveChildren,
         Fault::MountedOnlyOnce,
         Fault::LastPropertyRemounts,
         Fault::InlineIsNotRemoved,

@@ -182,7 +182,7 @@ fn scenario(fault: Fault) -> Option<Vec<DslOp>> {
         ],
         Fault::HoldsKeepNothing => vec![hold("tank/a@1"), destroy("tank/a@1")],
         Fault::ClonesKeepNothing => vec![clone("tank/c", "tank/a@2"), destroy("tank/a@2")],
-        Fault::RenameGoesBelowVolumes => vec![volume(8192), rename("tank/a", "tank/v/a")],
+        Fault::VolumesHaveChildren => vec![volume(8192), rename("tank/a", "tank/v/a")],
         Fault::PromoteLeavesBookmarks => vec![
             bookmark("tank/a#b", "tank/a@1"),
             clone("tank/c", "tank/a@2"),

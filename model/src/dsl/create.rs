@@ -12,6 +12,7 @@ use crate::dsl::properties::Key;
 use crate::dsl::property::{Property, Value};
 use crate::dsl::reason::Reason;
 use crate::dsl::room::Fits;
+use crate::fault::Fault;
 use crate::machine::State;
 
 impl State {
@@ -58,7 +59,9 @@ impl State {
             return Err(Reason::NoSuchPool(pool.into()));
         }
         let parent = self.find(above).ok_or(Reason::NoParent)?;
-        if self.dataset(parent).and_then(Dataset::volume).is_some() {
+        if self.dataset(parent).and_then(Dataset::volume).is_some()
+            && !self.faulty(Fault::VolumesHaveChildren)
+        {
             return Err(Reason::ParentNotFilesystem);
         }
         if self.find(name).is_some() {

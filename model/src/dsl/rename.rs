@@ -29,7 +29,7 @@ impl State {
         }
         let parent = self.find(above).ok_or(Reason::NoParent)?;
         if self.dataset(parent).and_then(Dataset::volume).is_some()
-            && !self.faulty(Fault::RenameGoesBelowVolumes)
+            && !self.faulty(Fault::VolumesHaveChildren)
         {
             return Err(Reason::ParentNotFilesystem);
         }

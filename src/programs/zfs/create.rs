@@ -6,6 +6,7 @@ use ztwin_model::dsl::op::DslOp;
 use ztwin_model::dsl::properties::{FILESYSTEM, Key, Property, VOLUME, Value};
 use ztwin_model::dsl::reason::Reason;
 use ztwin_model::dsl::value::{self, Target};
+use ztwin_model::fault::Fault;
 
 use super::volume;
 use crate::programs::args::{self, Given};
@@ -280,7 +281,7 @@ pub(super) fn check_new(console: &Console<'_>, name: &str) -> Result<(), Reason>
         return Err(Reason::NoSuchPool(pool.into()));
     }
     let parent = console.state().find(parent).ok_or(Reason::NoParent)?;
-    if console.is_volume(parent) {
+    if console.is_volume(parent) && !console.state().faulty(Fault::VolumesHaveChildren) {
         return Err(Reason::ParentNotFilesystem);
     }
     Ok(())

@@ -340,8 +340,9 @@ impl Destroy {
 
 /// Takes off all mounts of a filesystem (a planted fault).
 fn unmount_everywhere(console: &mut Console<'_>, id: DatasetId, force: bool) -> bool {
-    let count = console.state().mounts.of(id).count();
-    (0..count).all(|_| console.unmount(id, force))
+    let mounts = console.state().mounts.of(id);
+    let paths: Vec<String> = mounts.map(|it| it.path.clone()).collect();
+    paths.iter().all(|path| console.unmount_path(path, force))
 }
 
 /// `zfs_destroy` of a filesystem, with its mountpoint.
