@@ -83,8 +83,8 @@ fn main() -> ExitCode {
         ..Search::default()
     };
     match search.run(Snapshotter::new) {
-        Ok(()) => {
-            println!("{} sequences, and no difference", search.sequences);
+        Ok(compared) => {
+            println!("no difference: {compared}");
             ExitCode::SUCCESS
         }
         Err(found) => {

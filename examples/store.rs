@@ -8,8 +8,7 @@ mod store;
 use ztwin_model::oracle::{Divergence, Search};
 
 fn main() -> Result<(), Box<Divergence>> {
-    let search = Search::default();
-    search.run(|| store::Store::new(false))?;
-    println!("{} sequences, and no difference", search.sequences);
+    let compared = Search::default().run(|| store::Store::new(false))?;
+    println!("no difference: {compared}");
     Ok(())
 }

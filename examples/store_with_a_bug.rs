@@ -9,7 +9,7 @@ use ztwin_model::oracle::Search;
 
 fn main() {
     match Search::default().run(|| store::Store::new(true)) {
-        Ok(()) => println!("the bug was not found"),
+        Ok(compared) => println!("the bug was not found: {compared}"),
         Err(found) => println!("{found}"),
     }
 }

@@ -38,6 +38,7 @@ fn proptest_finds_a_bug_and_makes_it_small() {
     let of = |forgets_clones| {
         move |sequence: Sequence| {
             compare(&sequence, &mut Store::new(forgets_clones))
+                .map(drop)
                 .map_err(|found| TestCaseError::fail(found.to_string()))
         }
     };

@@ -8,8 +8,10 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use store::Store;
+use ztwin_model::Op;
+use ztwin_model::dsl::op::DslOp;
 use ztwin_model::generate::{Mix, Sequence};
-use ztwin_model::oracle::{Difference, Search, compare};
+use ztwin_model::oracle::{Answer, Difference, Search, System, compare};
 
 #[test]
 fn a_store_that_is_right_shows_no_difference() {
@@ -19,7 +21,11 @@ fn a_store_that_is_right_shows_no_difference() {
             ..Search::default()
         };
         let found = search.run(|| Store::new(false));
-        assert!(found.is_ok(), "{mix:?}\n{}", found.unwrap_err());
+        let compared = found.unwrap_or_else(|found| panic!("{mix:?}\n{found}"));
+        assert_eq!(compared.sequences, 1000);
+        assert_eq!(compared.operations + compared.left_out, 20_000);
+        // What is left out proves nothing.
+        assert!(compared.operations > 8000, "{mix:?}: {compared}");
     }
 }
 
@@ -38,6 +44,28 @@ fn a_bug_is_found_and_becomes_small() {
     let again = compare(&again, &mut Store::new(true)).unwrap_err();
     assert_eq!(again.signature(), found.signature());
     assert!(compare(&again.sequence, &mut Store::new(false)).is_ok());
+}
+
+/// A store that panics at the third snapshot.
+struct Panics(Store, usize);
+
+impl System for Panics {
+    fn apply(&mut self, op: &Op) -> Answer {
+        self.1 += usize::from(matches!(op, Op::Dataset(DslOp::Snapshot { .. })));
+        assert!(self.1 < 3, "three snapshots");
+        self.0.apply(op)
+    }
+}
+
+#[test]
+fn a_panic_is_found_and_becomes_small() {
+    let new = || Panics(Store::new(false), 0);
+    let found = Search::default().run(new).unwrap_err();
+    assert_eq!(found.sequence.ops.len(), 3, "{found}");
+    assert!(
+        found.to_string().contains("+ the system: panicked"),
+        "{found}"
+    );
 }
 
 /// What Cargo built beside this test.

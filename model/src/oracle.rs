@@ -4,6 +4,7 @@
 //! look for a sequence of operations after which the two differ. What it finds is small, and prints as a trace.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::dmu::data::to_bytes;
@@ -26,8 +27,10 @@ pub enum Answer {
     Data(Vec<u8>),
     /// It is refused, and nothing changed.
     Refused,
-    /// The system has nothing like it: the operation is left out, on both sides.
+    /// The system has nothing like it, and nothing changed: the operation is left out, on both sides.
     Unsupported,
+    /// The system panicked. No system says so itself.
+    Panicked,
 }
 
 impl fmt::Display for Answer {
@@ -42,6 +45,7 @@ impl fmt::Display for Answer {
             }
             Answer::Refused => f.write_str("refused"),
             Answer::Unsupported => f.write_str("unsupported"),
+            Answer::Panicked => f.write_str("panicked"),
         }
     }
 }
@@ -107,6 +111,7 @@ impl Answer {
             Answer::Data(_) => "data",
             Answer::Refused => "refused",
             Answer::Unsupported => "unsupported",
+            Answer::Panicked => "panicked",
         }
     }
 }
@@ -173,22 +178,55 @@ fn datasets(state: &State) -> Vec<String> {
     names
 }
 
-/// Runs a sequence on the model and on a system, up to the first difference.
-pub fn compare(sequence: &Sequence, system: &mut impl System) -> Result<(), Divergence> {
+/// How much was compared without a difference.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Compared {
+    /// Sequences of operations.
+    pub sequences: u64,
+    /// Operations that both did, or refused.
+    pub operations: u64,
+    /// Operations that one of the two has not, and that were left out.
+    pub left_out: u64,
+}
+
+impl fmt::Display for Compared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Compared {
+            sequences,
+            operations,
+            left_out,
+        } = self;
+        write!(
+            f,
+            "{sequences} sequences, {operations} operations compared, {left_out} left out"
+        )
+    }
+}
+
+/// Runs a sequence on the model and on a system, up to the first difference. A panic of the system is one.
+pub fn compare(sequence: &Sequence, system: &mut impl System) -> Result<Compared, Divergence> {
+    let mut compared = Compared {
+        sequences: 1,
+        ..Compared::default()
+    };
     let mut machine = sequence.world.machine(sequence.release);
     let mut done = Vec::new();
     for op in &sequence.ops {
         let before: Machine = machine.clone();
         let expected = answer(apply(&mut machine, op));
-        if expected == Answer::Unsupported {
-            machine = before;
-            continue;
-        }
-        let got = system.apply(op);
+        let got = if expected == Answer::Unsupported {
+            Answer::Unsupported
+        } else {
+            // What it leaves behind is not looked at any more.
+            let got = catch_unwind(AssertUnwindSafe(|| system.apply(op)));
+            got.unwrap_or(Answer::Panicked)
+        };
         if got == Answer::Unsupported {
             machine = before;
+            compared.left_out += 1;
             continue;
         }
+        compared.operations += 1;
         done.push(op.clone());
         let differs = |difference| Divergence {
             sequence: Sequence {
@@ -209,7 +247,7 @@ pub fn compare(sequence: &Sequence, system: &mut impl System) -> Result<(), Dive
             }
         }
     }
-    Ok(())
+    Ok(compared)
 }
 
 /// A search for a sequence of operations after which a system differs from ZFS.
@@ -248,17 +286,25 @@ const BUDGET: u32 = 2000;
 
 impl Search {
     /// Looks for a difference, each time on a new system, and makes what it finds small.
-    pub fn run<S: System>(&self, mut new: impl FnMut() -> S) -> Result<(), Box<Divergence>> {
+    pub fn run<S: System>(&self, mut new: impl FnMut() -> S) -> Result<Compared, Box<Divergence>> {
+        let mut compared = Compared::default();
         for seed in self.seed..self.seed.saturating_add(self.sequences) {
             let (world, mix, release) = (&self.world, self.mix, self.release);
             let sequence = Sequence::from_seed(world, mix, release, seed, self.length);
-            if let Err(found) = compare(&sequence, &mut new()) {
-                let mut small = smaller(&found, &mut new);
-                small.seed = Some(seed);
-                return Err(Box::new(small));
+            match compare(&sequence, &mut new()) {
+                Ok(of_one) => {
+                    compared.sequences += of_one.sequences;
+                    compared.operations += of_one.operations;
+                    compared.left_out += of_one.left_out;
+                }
+                Err(found) => {
+                    let mut small = smaller(&found, &mut new);
+                    small.seed = Some(seed);
+                    return Err(Box::new(small));
+                }
             }
         }
-        Ok(())
+        Ok(compared)
     }
 }
 
