@@ -152,7 +152,7 @@ pub enum Fault {
     SnapshotsAreNoChildren,
     /// `destroy` takes off every mount of a filesystem, as drivers counted on (moby#16112, lxd#4656, lxd#11168).
     DestroyDetachesAll,
-    /// A held snapshot is destroyed, as tools counted on (zrepl#712, zfs_autobackup#58).
+    /// A held snapshot is destroyed, as tools counted on (zrepl#712, zfs-autobackup#58).
     HoldsKeepNothing,
     /// A snapshot with clones is destroyed, as tools counted on (zfs-localpv#236, gluster#4690).
     ClonesKeepNothing,
