@@ -164,6 +164,11 @@ impl Sequence {
                 state,
             };
             if let Some(line) = rule(&mut world) {
+                let line = if world.draw.chance(1, 15) {
+                    world.through_control(&line)
+                } else {
+                    line
+                };
                 let is_program = line.starts_with('z');
                 return Some(command(if is_program { "" } else { process }, &line));
             }
@@ -273,6 +278,34 @@ impl<'a> World<'a> {
             return Some(handle.clone());
         }
         self.at(is)
+    }
+
+    /// The same step with paths that go through the control directory.
+    fn through_control(&mut self, line: &str) -> String {
+        let words = line.split(' ').map(|word| match word.split_once(":/") {
+            Some((dataset, path)) => self.controlled(dataset, path),
+            None => word.to_owned(),
+        });
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    /// A path in the control directory of a filesystem, or below it in a snapshot.
+    fn controlled(&mut self, dataset: &str, path: &str) -> String {
+        let (filesystem, snapshot) = match dataset.split_once('@') {
+            Some((filesystem, snapshot)) => (filesystem, Some(snapshot)),
+            None => (dataset, self.draw.one(&SNAPSHOTS).copied()),
+        };
+        let snapshot = snapshot.unwrap_or("s1");
+        let below = match self.draw.below(10) {
+            0 => "/.zfs".to_owned(),
+            1 => "/.zfs/snapshot".to_owned(),
+            2 => "/.zfs/shares".to_owned(),
+            3 => "/.zfs/new".to_owned(),
+            4 | 5 => format!("/.zfs/snapshot/{snapshot}"),
+            _ if path.is_empty() => format!("/.zfs/snapshot/{snapshot}"),
+            _ => format!("/.zfs/snapshot/{snapshot}/{path}"),
+        };
+        format!("{filesystem}:{below}")
     }
 
     fn handles(&self) -> Vec<String> {
@@ -528,6 +561,12 @@ impl<'a> World<'a> {
             0 | 1 => format!("zfs snapshot tank/a@{snapshot}"),
             2 if there => format!("zfs clone tank/a@{snapshot} tank/c"),
             3 => "zfs destroy tank/c".to_owned(),
+            4 if there && self.draw.chance(1, 2) => {
+                format!(
+                    "zfs rename tank/a@{snapshot} tank/a@{}",
+                    self.draw.one(&SNAPSHOTS)?
+                )
+            }
             4 => format!("zfs destroy tank/a@{snapshot}"),
             5 => {
                 let filesystem = *self.draw.one(&FILESYSTEMS)?;

@@ -7,6 +7,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -61,6 +62,9 @@ const PARAMETERS: [(&str, &str); 10] = [
     // A failed assertion of ZFS ends the guest with a panic; by default it hangs the one thread.
     ("/sys/module/spl/parameters/spl_panic_halt", "1"),
 ];
+
+/// What `mount -t zfs -n DATASET PATH` comes to: the helper of ZFS does it, and its exit code is what counts.
+const MOUNT: &str = "#!/bin/sh\nexec /usr/sbin/mount.zfs -n \"$4\" \"$5\"\n";
 
 /// The environment of everything in the guest.
 const ENVIRONMENT: [(&str, &str); 5] = [
@@ -151,6 +155,12 @@ fn prepare() -> io::Result<()> {
     ] {
         let _ = fs::remove_file(link);
         std::os::unix::fs::symlink(to, link)?;
+    }
+    // ZFS calls them for the snapshots below `.zfs`; an image of bookworm has none.
+    if !Path::new("/usr/bin/mount").exists() {
+        fs::write("/usr/bin/mount", MOUNT)?;
+        fs::set_permissions("/usr/bin/mount", fs::Permissions::from_mode(0o755))?;
+        std::os::unix::fs::symlink("/usr/bin/busybox", "/usr/bin/umount")?;
     }
     fs::create_dir_all("/etc/zfs")?;
     fs::write("/proc/sys/kernel/hostname", "guest")?;

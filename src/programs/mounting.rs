@@ -476,7 +476,18 @@ impl Changelist {
     }
 
     /// `changelist_gather` for a rename, or to unmount it: what is mounted at it and below it.
-    pub fn of_mounted(console: &Console<'_>, id: DatasetId, force: bool) -> Self {
+    pub fn of_mounted(console: &mut Console<'_>, id: DatasetId, force: bool) -> Self {
+        // Until 2.1 it takes mounted snapshots for filesystems (`zfs_iter_mounted`).
+        if console.release() == Release::V2_1 {
+            let (top, state) = (console.name(id), console.state());
+            let all = state.mounts.iter().map(|mount| console.name(mount.dataset));
+            let rest = |name: &str| name.strip_prefix(&top).map(str::to_owned);
+            let is_inside = |name: &String| rest(name).is_some_and(|it| it.starts_with(['/', '@']));
+            let all: Vec<String> = all.filter(|it| it.contains('@') && is_inside(it)).collect();
+            for name in all {
+                console.refuse(&format!("cannot open '{name}'"), &Reason::SnapshotDelimiter);
+            }
+        }
         let mut found = console.state().subtree(id);
         found.retain(|&below| below != id && console.state().mounts.is_mounted(below));
         let mut changes = Self::new(console, id, found, false, force);

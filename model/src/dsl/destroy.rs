@@ -20,6 +20,16 @@ impl State {
         let Some(parent) = filesystem.parent else {
             return Err(Reason::Busy);
         };
+        // `zfs_destroy_unmount_origin`
+        let origin = filesystem
+            .origin
+            .filter(|it| self.snapshot(*it).is_some_and(|it| it.deferred));
+        if let Some(origin) = origin {
+            self.unmount_automatic(origin);
+        }
+        let Some(filesystem) = self.filesystem(id) else {
+            return Err(Reason::WrongType);
+        };
         if self.holds(id) {
             return Err(Reason::Busy);
         }
@@ -59,6 +69,13 @@ impl State {
 
     /// `dsl_destroy_snapshot_check`: a snapshot with holds or clones can only be deferred.
     pub(crate) fn destroy_snapshots(&mut self, names: &[Arc<str>], defer: bool) -> Result {
+        for id in names
+            .iter()
+            .filter_map(|name| self.find(name))
+            .collect::<Vec<_>>()
+        {
+            self.unmount_automatic(id);
+        }
         let mut found = Vec::new();
         let mut refused = Vec::new();
         for name in names {

@@ -16,6 +16,11 @@ impl State {
         let clone = self.find(name).ok_or(Reason::NoSuchDataset)?;
         let origin = self.origin_of(clone).ok_or(Reason::NotAClone)?;
         let home = self.snapshot(origin).map(|it| it.filesystem);
+        // `zfs_ioc_promote`
+        let all = home.and_then(|home| Some(self.filesystem(home)?.snapshots.clone()));
+        for id in all.iter().flat_map(|all| all.iter()) {
+            self.unmount_automatic(id);
+        }
         let (Some(home), Some(target)) = (home, self.filesystem(clone)) else {
             return Err(Reason::NotAClone);
         };
@@ -39,10 +44,14 @@ impl State {
             .filter_map(|id| self.dataset(id))
             .map(|it| (it.creation_txg, it.component.clone(), it.id))
             .collect();
+        // Only the sync task looks at mounts, names and for space (`dsl_dataset_promote_check`).
+        if moved.iter().any(|(.., id)| self.holds(*id)) {
+            self.close_txg_at(clone);
+            return Err(Reason::Busy);
+        }
         // The newest first (`snaplist_make`).
         let mut components = moved.iter().rev().map(|(_, component, _)| component);
         let longest = components.clone().map(|it| it.len()).max().unwrap_or(0);
-        // Only the sync task looks at names and for space (`dsl_dataset_promote_check`).
         if name.len() + 1 + longest > names::MAX_NAME {
             self.close_txg_at(clone);
             return Err(Reason::TooLongOrDeep);

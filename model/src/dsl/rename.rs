@@ -147,6 +147,13 @@ impl State {
         } else {
             vec![top]
         };
+        // `recursive_unmount`
+        for id in &filesystems {
+            let named = self.filesystem(*id).and_then(|it| it.snapshots.get(from));
+            if let Some(snapshot) = named {
+                self.unmount_automatic(snapshot);
+            }
+        }
         let mut renamed = Vec::new();
         for id in filesystems {
             let name = self.name_of(id).unwrap_or_default();

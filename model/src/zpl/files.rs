@@ -13,6 +13,7 @@ use crate::fault::Fault;
 use crate::machine::State;
 use crate::outcome::Errno;
 use crate::release::Release;
+use crate::zpl::control;
 use crate::zpl::copy;
 use crate::zpl::fold::Folding;
 use crate::zpl::mount::MountId;
@@ -25,7 +26,7 @@ use crate::zpl::rename;
 use crate::zpl::seek;
 use crate::zpl::setattr;
 use crate::zpl::telling;
-use crate::zpl::walk::{Name, Walk};
+use crate::zpl::walk::{Name, Trail, Walk};
 use crate::zpl::xattr;
 use crate::zpl::znode::{Body, Special, Znode};
 use crate::zvol;
@@ -57,10 +58,6 @@ pub(super) fn not_modelled(op: &FileOp, state: &State) -> Option<&'static str> {
         let found = state.find(&at.dataset);
         found.is_some_and(|id| !Folding::of(state, id).knows(&at.path))
     };
-    let is_control = |at: &&At| at.path.split('/').find(|it| !it.is_empty()) == Some(".zfs");
-    if op.paths().iter().any(is_control) {
-        return Some("the control directory .zfs; name snapshots as DATASET@SNAPSHOT:/PATH");
-    }
     if op.paths().iter().any(folds) {
         return Some("which names with these letters are the same");
     }
@@ -101,6 +98,14 @@ pub(super) fn not_modelled(op: &FileOp, state: &State) -> Option<&'static str> {
         return Some("a file that could not be extended, and tells another size than it has");
     }
     match op {
+        FileOp::Mount { path, .. }
+        | FileOp::MakeMountpoint { path }
+        | FileOp::RemoveMountpoint { path }
+        | FileOp::Unmount { path, .. }
+            if control::is_below(state, path) =>
+        {
+            Some("a mountpoint in a control directory")
+        }
         FileOp::Rename {
             from,
             how: Renaming::Replace,
@@ -360,25 +365,27 @@ pub(crate) fn terms(state: &State, id: DatasetId) -> Terms {
     }
 }
 
-/// Follows a path in the reached tree, and tells which links it followed.
+/// Follows a path in the reached tree, and tells what it met.
 pub(super) fn look<T>(
     state: &State,
     reached: Reached,
     follow: impl FnOnce(&Walk<'_>) -> Found<T>,
-) -> Found<(Found<T>, Vec<ObjectId>)> {
+) -> Found<(Found<T>, Trail)> {
     let crosses = |directory| {
         reached
             .mount
             .is_some_and(|through| state.mounts.crosses(through, directory))
     };
+    let dataset = state.dataset(reached.dataset).ok_or(Errno::ENOENT)?;
     let walk = Walk {
-        objset: objset(state, reached.dataset)?,
+        objset: &dataset.objset,
         crosses: &crosses,
         folding: Folding::of(state, reached.dataset),
         user: &state.user,
-        followed: RefCell::default(),
+        has_control: !dataset.is_snapshot(),
+        trail: RefCell::default(),
     };
-    Ok((follow(&walk), walk.followed.into_inner()))
+    Ok((follow(&walk), walk.trail.into_inner()))
 }
 
 /// Follows a path in the reached tree.
@@ -387,8 +394,8 @@ pub(super) fn walk<T>(
     reached: Reached,
     follow: impl FnOnce(&Walk<'_>) -> Found<T>,
 ) -> Found<T> {
-    let (found, followed) = look(state, reached, follow)?;
-    for link in followed {
+    let (found, trail) = look(state, reached, follow)?;
+    for link in trail.followed {
         state.was_read(reached.dataset, reached.mount, link);
     }
     found

@@ -1,6 +1,7 @@
 //! Files and directories: POSIX operations and their errors.
 
 mod access;
+mod control;
 mod copy;
 pub mod diff;
 pub mod files;

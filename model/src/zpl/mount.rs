@@ -47,6 +47,8 @@ pub struct Mount {
     pub beside: Option<u64>,
     /// The mount it stands on, with the directory there that it covers; none outside.
     pub on: Option<(MountId, ObjectId)>,
+    /// Of a snapshot that ZFS mounted below `.zfs`: the full name that it had then (`se_name`).
+    pub automatic: Option<Arc<str>>,
 }
 
 /// The options of a mount that properties speak of too. `zfs get` believes them (`get_numeric_property`).
@@ -162,6 +164,10 @@ pub struct Mounts {
     standing: Radix<MountId, Radix<ObjectId, Set>>,
     /// The datasets whose superblock follows the property `readonly`, whatever their mounts were told.
     following: BTreeSet<DatasetId>,
+    /// What was looked up in the control directories of mounted filesystems, by the name from there.
+    seen: Radix<DatasetId, Names<Option<ObjectId>>>,
+    /// The snapshots that ZFS mounted by itself, as long as they are mounted anywhere (`zfs_snapshots_by_objsetid`).
+    automatic: BTreeSet<DatasetId>,
     next: u64,
 }
 
@@ -287,6 +293,87 @@ impl Mounts {
         standing.is_some_and(|standing| standing.contains_key(&directory))
     }
 
+    /// The topmost mount on this directory as seen through this mount.
+    #[must_use]
+    pub fn on(&self, through: MountId, directory: ObjectId) -> Option<&Mount> {
+        let standing = self.standing.get(&through)?;
+        self.those(standing.get(&directory)).last()
+    }
+
+    /// Those on this one that ZFS mounted by itself.
+    pub(super) fn automatic_on(&self, below: MountId) -> Vec<MountId> {
+        let standing = self.standing.get(&below).into_iter();
+        let all = standing.flat_map(Radix::values);
+        let all = all.flat_map(|set| self.those(Some(set)));
+        let all = all.filter(|mount| mount.automatic.is_some());
+        all.map(|mount| mount.id).collect()
+    }
+
+    /// ZFS made this mount by itself, of a snapshot of that name.
+    pub(super) fn is_automatic(&mut self, id: MountId, name: Arc<str>) {
+        if let Some(mount) = self.table.get_mut(&id) {
+            self.automatic.insert(mount.dataset);
+            Arc::make_mut(mount).automatic = Some(name);
+        }
+    }
+
+    /// Whether ZFS takes a snapshot for one that it has mounted: it does not notice the end of its own mount before that
+    /// of the last one.
+    pub(super) fn is_taken_for_automatic(&self, snapshot: DatasetId) -> bool {
+        self.automatic.contains(&snapshot)
+    }
+
+    /// The directory of a dataset that something may be mounted on has another name.
+    pub(super) fn rename_standing(&mut self, dataset: DatasetId, directory: ObjectId, name: &str) {
+        let all = self
+            .of(dataset)
+            .filter_map(|below| self.on(below.id, directory));
+        let all: Vec<Mount> = all.cloned().collect();
+        for mut mount in all {
+            self.find_by(&mount, false);
+            let end = mount.path.rfind('/').map_or(0, |end| end + 1);
+            mount.path.replace_range(end.., name);
+            self.find_by(&mount, true);
+            self.table.insert(mount.id, Arc::new(mount));
+        }
+    }
+
+    /// What Linux remembers of a name in the control directory of a filesystem: the number of what it found there, or
+    /// that it found nothing.
+    pub(super) fn seen(&self, filesystem: DatasetId, name: &str) -> Option<Option<ObjectId>> {
+        self.seen.get(&filesystem)?.get(name).copied()
+    }
+
+    /// Linux remembers that.
+    pub(super) fn see(&mut self, filesystem: DatasetId, name: Arc<str>, found: Option<ObjectId>) {
+        let mut names = self.seen.get(&filesystem).cloned().unwrap_or_default();
+        names.insert(name, found);
+        self.seen.insert(filesystem, names);
+    }
+
+    /// Linux forgets the names of this object. Tells whether there was one.
+    pub(super) fn unsee(&mut self, filesystem: DatasetId, object: ObjectId) -> bool {
+        let Some(mut names) = self.seen.get(&filesystem).cloned() else {
+            return false;
+        };
+        let old = names.iter().filter(|(_, found)| **found == Some(object));
+        let old: Vec<Arc<str>> = old.map(|(name, _)| name.clone()).collect();
+        for name in &old {
+            names.remove(name);
+        }
+        self.seen.insert(filesystem, names);
+        !old.is_empty()
+    }
+
+    /// Linux forgets what it did not find (`z_rollback_time` in `zpl_revalidate`).
+    pub(crate) fn forget_missing(&mut self, filesystem: DatasetId) {
+        if let Some(names) = self.seen.get(&filesystem) {
+            let found = names.iter().filter(|(_, found)| found.is_some());
+            let found = found.map(|(name, found)| (name.clone(), *found)).collect();
+            self.seen.insert(filesystem, found);
+        }
+    }
+
     /// Adds a mount; the rules were checked before.
     pub(crate) fn add(
         &mut self,
@@ -306,6 +393,7 @@ impl Mounts {
             was_read_only: options.read_only,
             beside,
             on,
+            automatic: None,
         });
         self.find_by(&mount, true);
         self.table.insert(id, mount);
@@ -386,6 +474,8 @@ impl Mounts {
         for dataset in &datasets {
             if !self.is_mounted(*dataset) {
                 self.following.remove(dataset);
+                self.seen.remove(dataset);
+                self.automatic.remove(dataset);
             }
         }
         datasets

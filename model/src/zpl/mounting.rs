@@ -113,13 +113,26 @@ pub(super) fn unmount(state: &mut State, path: &str, how: Unmount) -> Found {
         Unmount::Force => !state.faulty(Fault::ForceClosesFiles),
         Unmount::Lazy => false,
     };
+    if asks {
+        // Snapshots that ZFS mounted below it go first, also when it stays itself (`shrink_submounts`).
+        for idle in state.mounts.automatic_on(mount) {
+            if !state.mounts.is_busy(idle, &state.open_files) {
+                take_off(state, idle);
+            }
+        }
+    }
     if asks && state.mounts.is_busy(mount, &state.open_files) {
         return Err(Errno::EBUSY);
     }
+    take_off(state, mount);
+    Ok(None)
+}
+
+/// Takes a mount off, with all that stand on it.
+pub(super) fn take_off(state: &mut State, mount: MountId) {
     for id in state.mounts.detach(mount) {
         let_go(state, id);
     }
-    Ok(None)
 }
 
 /// The superblock of a filesystem goes with its last mount and its last open file (`deactivate_super`).

@@ -7,6 +7,7 @@ use crate::dmu::storage::Figure;
 use crate::layer::Tree;
 use crate::machine::State;
 use crate::outcome::{Errno, Outcome};
+use crate::zpl::control;
 use crate::zpl::files;
 use crate::zpl::mount::MountOptions;
 use crate::zpl::open::Handle;
@@ -540,11 +541,10 @@ impl FileKind {
     }
 }
 
-impl FileOp {
-    /// The file that it is about, where that may be one that is open.
-    #[must_use]
-    pub fn target(&self) -> Option<&Target> {
-        match self {
+/// The file that an operation is about, where that may be one that is open.
+macro_rules! target {
+    ($op:expr) => {
+        match $op {
             FileOp::Write { to: file, .. }
             | FileOp::Read { from: file, .. }
             | FileOp::Link { from: file, .. }
@@ -559,21 +559,13 @@ impl FileOp {
             | FileOp::Punch { file, .. } => Some(file),
             _ => None,
         }
-    }
+    };
+}
 
-    /// The paths that it names.
-    #[must_use]
-    pub fn paths(&self) -> Vec<&At> {
-        let mut paths = self.other_paths();
-        if let Some(Target::Path(at)) = self.target() {
-            paths.insert(0, at);
-        }
-        paths
-    }
-
-    /// Those that can be nothing but paths.
-    fn other_paths(&self) -> Vec<&At> {
-        match self {
+/// The paths of an operation that can be nothing but paths.
+macro_rules! other_paths {
+    ($op:expr) => {
+        match $op {
             FileOp::MakeDirectory { at }
             | FileOp::RemoveDirectory { at }
             | FileOp::Unlink { at }
@@ -599,10 +591,46 @@ impl FileOp {
             FileOp::Link { to, .. } => vec![to],
             _ => Vec::new(),
         }
+    };
+}
+
+impl FileOp {
+    /// The file that it is about, where that may be one that is open.
+    #[must_use]
+    pub fn target(&self) -> Option<&Target> {
+        target!(self)
+    }
+
+    /// The paths that it names.
+    #[must_use]
+    pub fn paths(&self) -> Vec<&At> {
+        let mut paths = other_paths!(self);
+        if let Some(Target::Path(at)) = self.target() {
+            paths.insert(0, at);
+        }
+        paths
+    }
+
+    /// The same with other paths, in the order of [`FileOp::paths`].
+    pub(super) fn with_paths(&self, paths: Vec<At>) -> FileOp {
+        let mut op = self.clone();
+        let mut paths = paths.into_iter();
+        if let Some(Target::Path(at)) = target!(&mut op)
+            && let Some(path) = paths.next()
+        {
+            *at = path;
+        }
+        for (at, path) in other_paths!(&mut op).into_iter().zip(paths) {
+            *at = path;
+        }
+        op
     }
 
     pub(crate) fn apply(&self, state: &mut State) -> Outcome {
-        if let Some(what) = files::not_modelled(self, state) {
+        let ended = control::apply_open(self, state);
+        if ended.is_none()
+            && let Some(what) = files::not_modelled(self, state)
+        {
             return Outcome::NotModelled(what);
         }
         // Where it is tight something may have changed before it is known that nobody knows.
@@ -615,7 +643,13 @@ impl FileOp {
             _ => state.may_be_tight(0),
         };
         let before = may_be_tight.then(|| state.clone());
-        match files::apply(self, state) {
+        let mut ended = ended.unwrap_or_else(|| files::apply(self, state));
+        if matches!(ended, Err(Failure::Errno(Errno::ENOENT)))
+            && let Some(below) = control::apply(self, state)
+        {
+            ended = below;
+        }
+        match ended {
             Ok(None) => Outcome::Done,
             Ok(Some(result)) => Outcome::File(result),
             Err(Failure::Errno(errno)) => Outcome::Failed(errno),

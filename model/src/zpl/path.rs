@@ -75,7 +75,8 @@ impl State {
             crosses: &|_| false,
             folding: Folding::of(self, mount.dataset),
             user: &Credentials::default(),
-            followed: RefCell::default(),
+            has_control: false,
+            trail: RefCell::default(),
         };
         let object = walk.find_link(place.inside)?;
         Ok(match dataset.objset.get(object).map(|znode| &znode.body) {

@@ -106,15 +106,21 @@ pub(super) fn stat_filesystem(state: &mut State, at: &At) -> Result {
 
 pub(super) fn compare(state: &mut State, one: &At, other: &At) -> Result {
     let (one, other) = (find_link(state, one)?, find_link(state, other)?);
-    Ok(Some(FileResult::Identity(
-        if one.0.dataset != other.0.dataset {
-            Identity::OtherDataset
-        } else if one.1 != other.1 {
-            Identity::OtherFile
-        } else {
-            Identity::Same
-        },
+    Ok(Some(identity(
+        (one.0.dataset, one.1),
+        (other.0.dataset, other.1),
     )))
+}
+
+/// What two devices and numbers of files say.
+pub(super) fn identity(one: (DatasetId, ObjectId), other: (DatasetId, ObjectId)) -> FileResult {
+    FileResult::Identity(if one.0 != other.0 {
+        Identity::OtherDataset
+    } else if one.1 != other.1 {
+        Identity::OtherFile
+    } else {
+        Identity::Same
+    })
 }
 
 /// Of what a walk meets it reads directories and links; files are opened such that this does not count

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 
 use crate::dmu::{ObjectId, Objset, ROOT};
 use crate::outcome::Errno;
+use crate::zpl::control;
 use crate::zpl::fold::Folding;
 use crate::zpl::permission::{Credentials, EXECUTE, may_follow};
 use crate::zpl::znode::Body;
@@ -27,8 +28,19 @@ pub(super) struct Walk<'a> {
     pub folding: Folding,
     /// Who goes there.
     pub user: &'a Credentials,
+    /// Whether there is a control directory in the root: a path that leads there ends with `ENOENT`.
+    pub has_control: bool,
+    /// What was met on the way.
+    pub trail: RefCell<Trail>,
+}
+
+/// What a walk met.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Trail {
     /// The symbolic links that were followed: to follow one is to read it (`pick_link`).
-    pub followed: RefCell<Vec<ObjectId>>,
+    pub followed: Vec<ObjectId>,
+    /// The rest of a path that led into the control directory.
+    pub control: Option<Vec<String>>,
 }
 
 /// The end of a path.
@@ -104,6 +116,11 @@ impl Walk<'_> {
                 }
                 _ => {}
             }
+            if self.has_control && directory == ROOT && component == control::NAME {
+                let rest = rest.iter().rev().map(|it| (*it).to_owned());
+                self.trail.borrow_mut().control = Some(rest.collect());
+                return Err(Errno::ENOENT);
+            }
             let last = rest.is_empty();
             let component = &*self.stored(directory, component);
             let found = self.lookup(directory, component)?;
@@ -120,7 +137,7 @@ impl Walk<'_> {
                     if last {
                         may_follow(self.user, self.objset, directory, id)?;
                     }
-                    self.followed.borrow_mut().push(id);
+                    self.trail.borrow_mut().followed.push(id);
                     if target.starts_with('/') {
                         directory = ROOT;
                     }

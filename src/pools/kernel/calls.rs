@@ -41,8 +41,12 @@ const BENEATH: ResolveFlags = ResolveFlags::IN_ROOT.union(ResolveFlags::NO_XDEV)
 /// What every file is opened with that is opened for real: a FIFO makes nobody wait.
 const PLAIN: OFlags = OFlags::CLOEXEC.union(OFlags::NONBLOCK);
 
-/// The parameter of the ZFS module that closes transaction groups by time.
-const TXG_TIMEOUT: &str = "/sys/module/zfs/parameters/zfs_txg_timeout";
+/// Parameters of the ZFS module, and what they are during a trace: transaction groups are not closed by time, and
+/// what was mounted below `.zfs` is not unmounted by it.
+const PARAMETERS: [(&str, &str); 2] = [
+    ("/sys/module/zfs/parameters/zfs_txg_timeout", "3600"),
+    ("/sys/module/zfs/parameters/zfs_expire_snapshot", "0"),
+];
 
 /// How much is read or written by one system call, in bytes.
 const CHUNK: usize = CALL;
@@ -118,8 +122,8 @@ pub(super) struct KernelArm {
     steps: Vec<(i64, i64)>,
     /// Where ZFS may have made directories to mount on; nothing was there before.
     places: BTreeSet<String>,
-    /// What [`TXG_TIMEOUT`] was.
-    txg_timeout: Option<String>,
+    /// What those of [`PARAMETERS`] were that were changed.
+    parameters: Vec<(&'static str, String)>,
 }
 
 impl KernelArm {
@@ -132,9 +136,11 @@ impl KernelArm {
             String::new()
         };
         rustix::process::umask(Mode::from_raw_mode(0o022));
-        let before = std::fs::read_to_string(TXG_TIMEOUT).ok();
-        // Where it cannot be written, transaction groups close by time as well.
-        let changed = std::fs::write(TXG_TIMEOUT, "3600").is_ok();
+        // Where one cannot be written it stays.
+        let parameters = PARAMETERS.iter().filter_map(|(path, value)| {
+            let before = std::fs::read_to_string(path).ok()?;
+            std::fs::write(path, value).ok().map(|()| (*path, before))
+        });
         Ok(KernelArm {
             release,
             limit: options.limit,
@@ -151,7 +157,7 @@ impl KernelArm {
             roots: BTreeMap::new(),
             steps: Vec::new(),
             places: BTreeSet::new(),
-            txg_timeout: before.filter(|_| changed),
+            parameters: parameters.collect(),
         })
     }
 
@@ -331,10 +337,41 @@ impl KernelArm {
         })))
     }
 
+    /// The root that a path starts from, and the rest of the path.
+    fn start<'a>(&self, at: &'a At) -> Result<(OwnedFd, &'a str)> {
+        self.enter(self.reach(&at.dataset)?, &at.path)
+    }
+
+    /// A path that goes on behind a snapshot's directory starts at the root of what ZFS mounts there.
+    fn enter<'a>(&self, root: OwnedFd, path: &'a str) -> Result<(OwnedFd, &'a str)> {
+        let Some((directory, rest)) = in_snapshot(path) else {
+            return Ok((root, path));
+        };
+        if self.private {
+            let what =
+                "ZFS mounts snapshots below .zfs outside of this mount namespace: use a guest";
+            return Err(unavailable(what).into());
+        }
+        if rest.is_empty() {
+            return Ok((root, path));
+        }
+        let root = open_in(&root, directory, OFlags::PATH | OFlags::DIRECTORY)?;
+        Ok((root, rest))
+    }
+
+    /// The same for a walk, which goes into a snapshot at the end of the path too.
+    fn start_walk<'a>(&self, at: &'a At) -> Result<(OwnedFd, &'a str)> {
+        let (root, path) = self.start(at)?;
+        match in_snapshot(&at.path) {
+            Some((_, "")) => Ok((open_in(&root, path, OFlags::PATH | OFlags::DIRECTORY)?, "/")),
+            _ => Ok((root, path)),
+        }
+    }
+
     /// Opens a file by path.
     fn open(&self, at: &At, flags: OFlags) -> Result<OwnedFd> {
-        let root = self.reach(&at.dataset)?;
-        open_in(&root, &at.path, flags)
+        let (root, path) = self.start(at)?;
+        open_in(&root, path, flags)
     }
 
     /// The device of a volume, open.
@@ -353,10 +390,10 @@ impl KernelArm {
         match op {
             FileOp::Write { to, offset, data } => match to {
                 Target::Path(at) => {
-                    let root = self.reach(&at.dataset)?;
+                    let (root, path) = self.start(at)?;
                     let flags = OFlags::WRONLY | OFlags::CREATE | PLAIN;
                     let mode = Mode::from_raw_mode(0o644);
-                    let file = openat2(&root, &*at.path, flags, mode, BENEATH)?;
+                    let file = openat2(&root, path, flags, mode, beneath(path))?;
                     write(&File::from(file), *offset, data)
                 }
                 Target::Open(handle) => write(self.handle(handle)?, *offset, data),
@@ -598,11 +635,11 @@ impl KernelArm {
             }
             FileOp::Tree { at } => {
                 // What is mounted further down is not crossed into, but the top itself may not be one.
-                let root = self.reach(&at.dataset)?;
-                drop(open_in(&root, &at.path, OFlags::PATH | OFlags::NOFOLLOW)?);
+                let (root, path) = self.start_walk(at)?;
+                drop(open_in(&root, path, OFlags::PATH | OFlags::NOFOLLOW)?);
                 let root = mounts::alone(&root)?;
                 let mut entries = Vec::new();
-                walk(&root, &at.path, &mut |mut entry, file| {
+                walk(&root, path, &mut |mut entry, file| {
                     if let Some(file) = file {
                         let bytes = read_all(&file)?;
                         let len = bytes.len() as u64;
@@ -621,13 +658,13 @@ impl KernelArm {
                 if self.handles.contains_key(handle) {
                     return Err(Errno::EXIST.into());
                 }
-                let root = self.reach(&at.dataset)?;
+                let (root, path) = self.start(at)?;
                 let mode = if how.create || how.temporary {
                     Mode::from_raw_mode(0o644)
                 } else {
                     Mode::empty()
                 };
-                let file = openat2(&root, &*at.path, flags(*how), mode, BENEATH)?;
+                let file = openat2(&root, path, flags(*how), mode, beneath(path))?;
                 self.handles.insert(handle.clone(), file.into());
                 Ok(None)
             }
@@ -686,13 +723,14 @@ impl KernelArm {
     /// The directory that a path's last name is in, and that name; for a dataset's root there is no
     /// name, and every call that needs one ends in `root`.
     fn parent<'a>(&self, at: &'a At, root: Errno) -> Result<(OwnedFd, &'a str)> {
-        let top = self.reach(&at.dataset)?;
-        parent_in(&top, &at.path)?.ok_or(Problem::Errno(root))
+        let (top, path) = self.start(at)?;
+        parent_in(&top, path)?.ok_or(Problem::Errno(root))
     }
 
     fn rename(&self, from: &At, to: &At, how: Renaming) -> Result {
         let source = self.reach(&from.dataset)?;
-        let old = parent_in(&source, &from.path)?;
+        let (top, path) = self.enter(source.try_clone()?, &from.path)?;
+        let old = parent_in(&top, path)?;
         if let Some((directory, _)) = &old {
             // The way to the old name, the right to search its directory included, comes before that to the new one.
             rustix::fs::statat(directory, ".", AtFlags::SYMLINK_NOFOLLOW)?;
@@ -702,9 +740,10 @@ impl KernelArm {
             self.reach(&to.dataset)?
         } else {
             // Through the same mount: a snapshot is mounted anew each time it is reached.
-            source.try_clone()?
+            source
         };
-        let new = parent_in(&target, &to.path)?;
+        let (target, path) = self.enter(target, &to.path)?;
+        let new = parent_in(&target, path)?;
         if crosses && (old.is_none() || new.is_none()) {
             return Err(Errno::XDEV.into());
         }
@@ -730,29 +769,31 @@ impl KernelArm {
             Target::Path(at) => at,
             other => {
                 let file = self.look_at(other, OFlags::PATH)?;
-                let target = self.reach(&to.dataset)?;
-                let (new, name) = parent_in(&target, &to.path)?.ok_or(Errno::EXIST)?;
+                let (target, path) = self.start(to)?;
+                let (new, name) = parent_in(&target, path)?.ok_or(Errno::EXIST)?;
                 let follow = AtFlags::SYMLINK_FOLLOW;
                 rustix::fs::linkat(CWD, by_number(&file), new, name, follow)?;
                 return Ok(None);
             }
         };
         let source = self.reach(&from.dataset)?;
-        let old = parent_in(&source, &from.path)?;
+        let (top, path) = self.enter(source.try_clone()?, &from.path)?;
+        let old = parent_in(&top, path)?;
         if let Some((directory, name)) = &old {
             // The file is looked up before the new name.
             rustix::fs::statat(directory, *name, AtFlags::SYMLINK_NOFOLLOW)?;
         }
         let target = if from.dataset == to.dataset {
             // Through the same mount: a snapshot is mounted anew each time it is reached.
-            source.try_clone()?
+            source
         } else {
             self.reach(&to.dataset)?
         };
-        let (new, new_name) = parent_in(&target, &to.path)?.ok_or(Errno::EXIST)?;
+        let (target, path) = self.enter(target, &to.path)?;
+        let (new, new_name) = parent_in(&target, path)?.ok_or(Errno::EXIST)?;
         match old {
             Some((old, name)) => rustix::fs::linkat(old, name, new, new_name, AtFlags::empty())?,
-            None => rustix::fs::linkat(source, "", new, new_name, AtFlags::EMPTY_PATH)?,
+            None => rustix::fs::linkat(top, "", new, new_name, AtFlags::EMPTY_PATH)?,
         }
         Ok(None)
     }
@@ -774,13 +815,13 @@ impl KernelArm {
     }
 
     fn blocks(&self, at: &At) -> Result {
-        let root = self.reach(&at.dataset)?;
-        drop(open_in(&root, &at.path, OFlags::PATH | OFlags::NOFOLLOW)?);
+        let (root, path) = self.start_walk(at)?;
+        drop(open_in(&root, path, OFlags::PATH | OFlags::NOFOLLOW)?);
         let pool = at.dataset.split(['/', '@']).next().unwrap_or_default();
         // Until then the kernel tells what was on disk before.
         child::must("zpool", &["sync", pool], self.limit)?;
         let mut files = Vec::new();
-        walk(&mounts::alone(&root)?, &at.path, &mut |entry, file| {
+        walk(&mounts::alone(&root)?, path, &mut |entry, file| {
             if let Some(file) = file {
                 let told = rustix::fs::fstat(&file)?;
                 files.push(OnDisk {
@@ -801,7 +842,12 @@ impl KernelArm {
         if !self.owns(snapshot) || !shared::exists(snapshot, self.limit)? {
             return Err(Errno::NOENT.into());
         }
-        let Some(chain) = shared::chain(&at.dataset, snapshot, self.limit)? else {
+        let below = in_snapshot(&at.path).map(|(directory, _)| &directory[SNAPSHOTS.len()..]);
+        let dataset = match below {
+            Some(name) => &format!("{}@{name}", at.dataset),
+            None => &*at.dataset,
+        };
+        let Some(chain) = shared::chain(dataset, snapshot, self.limit)? else {
             return Err(Errno::XDEV.into());
         };
         if kind(&told) != Some(FileKind::File) {
@@ -824,6 +870,25 @@ fn plain(flags: OFlags) -> OFlags {
     }
 }
 
+/// Where a filesystem has its snapshots.
+const SNAPSHOTS: &str = "/.zfs/snapshot/";
+
+/// A path that leads to a snapshot's directory, divided behind that.
+fn in_snapshot(path: &str) -> Option<(&str, &str)> {
+    let name = path.strip_prefix(SNAPSHOTS)?;
+    let end = name.find('/').unwrap_or(name.len());
+    let is_name = !matches!(&name[..end], "" | "." | "..");
+    is_name.then(|| path.split_at(SNAPSHOTS.len() + end))
+}
+
+/// How a path is followed. Its end may be a snapshot's directory, on which ZFS mounts the snapshot.
+fn beneath(path: &str) -> ResolveFlags {
+    match in_snapshot(path) {
+        Some((_, "")) => ResolveFlags::IN_ROOT,
+        _ => BENEATH,
+    }
+}
+
 /// Opens a file beneath a root.
 fn open_in(root: &OwnedFd, path: &str, flags: OFlags) -> Result<OwnedFd> {
     Ok(openat2(
@@ -831,7 +896,7 @@ fn open_in(root: &OwnedFd, path: &str, flags: OFlags) -> Result<OwnedFd> {
         path,
         flags | plain(flags),
         Mode::empty(),
-        BENEATH,
+        beneath(path),
     )?)
 }
 
@@ -1287,9 +1352,9 @@ impl Drop for KernelArm {
         if let Err(error) = self.clean_up() {
             eprintln!("ztwin: {error}; the next run tries again");
         }
-        if let Some(before) = &self.txg_timeout {
+        for (path, before) in &self.parameters {
             // It was writable before; if it no longer is, there is nobody to tell.
-            let _ = std::fs::write(TXG_TIMEOUT, before.trim());
+            let _ = std::fs::write(path, before.trim());
         }
     }
 }

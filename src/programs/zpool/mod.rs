@@ -179,7 +179,11 @@ fn disable_datasets(
             "the end of a pool with autotrim, which OpenZFS 2.1 never comes to".to_owned(),
         ));
     }
-    let inside: BTreeSet<DatasetId> = console.state().subtree(root).into_iter().collect();
+    // Snapshots too, but those of the pool's root (`zpool_disable_datasets`).
+    let filesystems = console.state().subtree(root);
+    let snapshots = filesystems.iter().filter(|&&id| id != root);
+    let snapshots = snapshots.flat_map(|&id| console.snapshots(id));
+    let inside: BTreeSet<DatasetId> = filesystems.iter().copied().chain(snapshots).collect();
     let mounts = console.state().mounts.iter();
     let mut mounts: Vec<(String, DatasetId)> = mounts
         .filter(|mount| inside.contains(&mount.dataset))
