@@ -1,6 +1,6 @@
 //! Promoting a clone (`dsl_dataset_promote_check`, `dsl_dataset_promote_sync`).
 
-use crate::dsl::dataset::{DatasetId, Kind};
+use crate::dsl::dataset::{DatasetId, Kind, Snapshots};
 use crate::dsl::names::{self, Expected};
 use crate::dsl::op::Result;
 use crate::dsl::reason::Reason;
@@ -18,7 +18,7 @@ impl State {
         let home = self.snapshot(origin).map(|it| it.filesystem);
         // `zfs_ioc_promote`
         let all = home.and_then(|home| Some(self.filesystem(home)?.snapshots.clone()));
-        for id in all.iter().flat_map(|all| all.iter()) {
+        for id in all.iter().flat_map(Snapshots::iter) {
             self.unmount_automatic(id);
         }
         let (Some(home), Some(target)) = (home, self.filesystem(clone)) else {

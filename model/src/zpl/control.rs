@@ -24,6 +24,7 @@ use crate::zpl::open::{Handle, OpenFile};
 use crate::zpl::permission::{EXECUTE, READ, STICKY, WRITE};
 use crate::zpl::telling;
 use crate::zpl::walk::MAX_LINKS;
+use crate::zpl::znode::Znode;
 
 /// Its name, in the root directory of a filesystem and nowhere else.
 pub(super) const NAME: &str = ".zfs";
@@ -301,7 +302,6 @@ impl Place {
             (None, _) => (NAME.into(), Node::Top),
             (Some(Node::Top), "snapshot") => (name.into(), Node::Snapshots),
             (Some(Node::Top), "shares") => (name.into(), Node::Shares),
-            (Some(Node::Top), _) => return Ok(None),
             (Some(Node::Snapshots), _) => return snapshot(state, id, name),
             // Nobody makes the directory of shares (`zfsctl_shares_lookup`).
             (Some(Node::Shares), _) => return Err(Errno::EOPNOTSUPP.into()),
@@ -309,15 +309,14 @@ impl Place {
             (Some(Node::Snapshot(_)), _) if name.len() > MAX_NAME => {
                 return Err(Errno::ENAMETOOLONG.into());
             }
-            (Some(Node::Snapshot(_)), _) => return Ok(None),
+            (Some(Node::Top | Node::Snapshot(_)), _) => return Ok(None),
         };
-        let found = match state.mounts.seen(id, &key) {
-            Some(seen) => seen,
-            None => {
-                let found = (!is_disabled).then(|| fixed.object());
-                state.mounts.see(id, key, found);
-                found
-            }
+        let found = if let Some(seen) = state.mounts.seen(id, &key) {
+            seen
+        } else {
+            let found = (!is_disabled).then(|| fixed.object());
+            state.mounts.see(id, key, found);
+            found
         };
         Ok(found.map(|_| fixed))
     }
@@ -669,7 +668,7 @@ fn rename(state: &mut State, from: Spot, to: Spot, how: Renaming) -> Result {
     }
     let is_directory = |state: &State, object| match Node::of(object) {
         Some(_) => Ok(true),
-        None => znode(state, id, object).map(|it| it.is_directory()),
+        None => znode(state, id, object).map(Znode::is_directory),
     };
     old.may_delete(state, object)?;
     let moves = is_directory(state, object)?;

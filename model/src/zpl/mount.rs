@@ -340,6 +340,10 @@ impl Mounts {
 
     /// What Linux remembers of a name in the control directory of a filesystem: the number of what it found there, or
     /// that it found nothing.
+    #[allow(
+        clippy::option_option,
+        reason = "to have found nothing is not the same as not to have looked"
+    )]
     pub(super) fn seen(&self, filesystem: DatasetId, name: &str) -> Option<Option<ObjectId>> {
         self.seen.get(&filesystem)?.get(name).copied()
     }
