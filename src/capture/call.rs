@@ -388,6 +388,7 @@ pub fn spoil(error: &Error) {
 }
 
 /// What failed of the recorder, if anything did.
+#[must_use]
 pub fn spoilt() -> Option<Error> {
     let text = fs::read_to_string(Path::new(HOME).join("failed")).ok()?;
     Some(Error::Session(format!("the recorder failed: {text}")))

@@ -325,10 +325,10 @@ impl Teller<'_> {
         trees.extend(before.clone());
         for (dataset, tree) in &trees {
             // Not before it was last changed, by the file that says so.
-            let changed = tree.iter().map(|entry| entry.changed).max();
+            let latest = tree.iter().map(|entry| entry.changed).max();
             let behind = |place: usize| {
                 let next = told.get(place).map(|next| i128::from(next.at) * 1000);
-                next.is_none_or(|next| Some(next) > changed.map(i128::from))
+                next.is_none_or(|next| Some(next) > latest.map(i128::from))
             };
             let spans = spans.get(dataset).map_or(&[][..], Vec::as_slice);
             let places = spans.iter().cloned().flatten();

@@ -375,7 +375,9 @@ fn automount(
     let Some(snapshot) = state.find(&format!("{home}@{name}")) else {
         return Ok(None);
     };
-    if state.mounts.is_taken_for_automatic(snapshot) {
+    // Until 2.1 its own way of mounting is a writable one, which what is mounted already is not.
+    let is_other = state.release < Release::V2_3 && state.mounts.is_mounted(snapshot);
+    if is_other || state.mounts.is_taken_for_automatic(snapshot) {
         // Linux asks for it again and again.
         return Err(Errno::ELOOP.into());
     }

@@ -7,11 +7,12 @@ use crate::dsl::property::{Property, Value};
 use crate::fault::Fault;
 use crate::machine::State;
 use crate::outcome::Errno;
+use crate::release::Release;
 use crate::zpl::files::{
     Found, Reached, create, drop_link, free, leave, look, objset, objset_mut, walk, znode,
 };
 use crate::zpl::mount::{MountId, MountOptions};
-use crate::zpl::op::{Result, Unmount};
+use crate::zpl::op::{Failure, Result, Unmount};
 use crate::zpl::walk::Name;
 use crate::zpl::znode::Body;
 
@@ -40,6 +41,16 @@ pub(super) fn mount(
         && !state.faulty(Fault::MountsDiffer)
     {
         return Err(Errno::EBUSY.into());
+    }
+    if is_snapshot && state.release < Release::V2_3 && state.mounts.is_taken_for_automatic(id) {
+        // As with the automatic mount of one that is mounted.
+        return Err(if options.read_only {
+            Failure::NotModelled(
+                "a read-only mount of a snapshot that is mounted below .zfs, until 2.1",
+            )
+        } else {
+            Errno::EBUSY.into()
+        });
     }
     let is_once = state.faulty(Fault::MountedOnlyOnce) && state.mounts.is_mounted(id);
     if state
