@@ -5,20 +5,24 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ztwin_model::dmu::Volume;
+use ztwin_model::dmu::data::Source;
 use ztwin_model::dsl::op::DslOp;
 use ztwin_model::dsl::properties::{Key, Property, Value};
 use ztwin_model::dsl::reason::Reason;
 use ztwin_model::dsl::value::{Target, parse};
+use ztwin_model::outcome::Errno;
 use ztwin_model::spa::op::PoolOp;
 use ztwin_model::spa::{Shape, Vdev};
-use ztwin_model::zpl::op::FileOp;
+use ztwin_model::zpl::mount::MountOptions;
+use ztwin_model::zpl::op::{At, FileOp, Target as FileTarget};
 use ztwin_model::{Machine, Op, Outcome, Release};
 
-fn machine() -> Machine {
+/// A pool on a device of so many bytes.
+fn machine(size: u64) -> Machine {
     let mut machine = Machine::new(Release::V2_3);
     let vdev = FileOp::MakeVdev {
         path: "/v/a".into(),
-        size: 1 << 30,
+        size,
     };
     let pool = PoolOp::Create {
         name: "tank".into(),
@@ -52,7 +56,7 @@ fn snapshot(name: &str) -> DslOp {
 
 /// All but the last are done; how that one ends.
 fn last(ops: &[DslOp]) -> Outcome {
-    let mut machine = machine();
+    let mut machine = machine(1 << 30);
     let (last, first) = ops.split_last().expect("an operation");
     for op in first {
         assert_eq!(machine.apply(&Op::Dataset(op.clone())), Outcome::Done);
@@ -82,6 +86,21 @@ fn a_rollback_is_to_the_last_snapshot() {
         DslOp::Rollback { to: first.clone() },
     ];
     assert_eq!(last(&ops), Outcome::Refused(Reason::NewerSnapshot(first)));
+}
+
+/// `dsl_dataset_user_hold_check_one`: the first hold, too, takes a tag of 255.
+#[test]
+fn the_longest_tag_has_255_characters() {
+    let name: Arc<str> = "tank@s".into();
+    let hold = |length| DslOp::Hold {
+        names: vec![name.clone()],
+        tag: "t".repeat(length).into(),
+    };
+    let outcome = |length| last(&[snapshot(&name), hold(length)]);
+    assert_eq!(outcome(255), Outcome::Done);
+    assert_eq!(outcome(256), Outcome::Refused(Reason::KernelPanic));
+    let refused = vec![(name.clone(), Reason::TagTooLong)];
+    assert_eq!(outcome(257), Outcome::Refused(Reason::Snapshots(refused)));
 }
 
 /// `zvol_check_volsize`
@@ -118,6 +137,66 @@ fn a_quota_is_no_less_than_what_is_taken_nor_a_reservation_more_than_there_is() 
         let outcome = last(&[set(property, bytes)]);
         assert_eq!(outcome, Outcome::Refused(reason), "{property:?}");
     }
+}
+
+/// Makes `tank/a`, and mounts it.
+fn make_mounted(machine: &mut Machine, settings: Vec<(Key, Value)>) {
+    let filesystem = DslOp::Create {
+        name: "tank/a".into(),
+        volume: None,
+        settings,
+    };
+    let mount = FileOp::Mount {
+        dataset: "tank/a".into(),
+        path: "/mnt/a".into(),
+        options: MountOptions::plain(false),
+        beside: false,
+    };
+    assert_eq!(machine.apply(&Op::Dataset(filesystem)), Outcome::Done);
+    assert_eq!(machine.apply(&Op::File(mount)), Outcome::Done);
+}
+
+/// Writes a file after the other into `tank/a` until there is no space. Whether nobody knew in the end if there is.
+fn fill(mut machine: Machine, quota: Option<u64>, bytes: u64) -> bool {
+    let quota = quota.map(|quota| (Key::Native(Property::Quota), Value::Number(quota)));
+    make_mounted(&mut machine, quota.into_iter().collect());
+    for file in 0.. {
+        let write = FileOp::Write {
+            to: FileTarget::Path(At {
+                dataset: "tank/a".into(),
+                path: format!("/{file}").into(),
+            }),
+            offset: 0,
+            data: Source::Random(file).piece(bytes),
+        };
+        let before = format!("{:?}", machine.state());
+        match machine.apply(&Op::File(write)) {
+            Outcome::Done => {}
+            Outcome::NotModelled(_) => {
+                assert_eq!(before, format!("{:?}", machine.state()));
+                return true;
+            }
+            Outcome::Failed(Errno::EDQUOT | Errno::ENOSPC) => return false,
+            other => panic!("{other:?}"),
+        }
+    }
+    false
+}
+
+/// Where nobody knows whether there is space, nothing of what was tried stays: near a quota, and to the end of a pool.
+#[test]
+fn what_is_not_known_changes_nothing() {
+    let quota = |step: &u64| {
+        let machine = machine(1 << 30);
+        fill(machine, Some((2 << 20) + step * 9000), 700_000)
+    };
+    let size = |step: &u64| {
+        let machine = machine((64 << 20) + (step << 19));
+        fill(machine, None, 3_000_000)
+    };
+    let unknown = [(0..40).filter(quota).count(), (0..12).filter(size).count()];
+    println!("{unknown:?} of 40 and 12");
+    assert!(unknown.iter().all(|&it| it > 0), "{unknown:?}");
 }
 
 /// Under these values files or space follow rules that are not modelled: nothing is invented.
