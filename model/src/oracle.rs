@@ -3,18 +3,24 @@
 //! Whoever has a driver, a fake or a storage engine of his own implements [`System`] for it and lets [`Search`]
 //! look for a sequence of operations after which the two differ. What it finds is small, and prints as a trace.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::dmu::data::to_bytes;
+use crate::dsl::dataset::DatasetId;
+use crate::dsl::op::DslOp;
+use crate::generate::choose::lookup;
 use crate::generate::shrink::{shrink, simpler};
 use crate::generate::{Mix, Sequence, Step, World, apply};
 use crate::machine::{Machine, State};
 use crate::op::Op;
 use crate::outcome::Outcome;
 use crate::release::Release;
-use crate::zpl::op::FileResult;
+use crate::zpl::mount::MountOptions;
+use crate::zpl::op::{At, FileOp, FileResult, Target};
+use crate::zpl::znode::Body;
 
 /// What a system answers to an operation, as far as it is compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -203,35 +209,39 @@ impl fmt::Display for Compared {
     }
 }
 
-/// Runs a sequence on the model and on a system, up to the first difference. A panic of the system is one.
-pub fn compare(sequence: &Sequence, system: &mut impl System) -> Result<Compared, Divergence> {
-    let mut compared = Compared {
-        sequences: 1,
-        ..Compared::default()
-    };
-    let mut machine = sequence.world.machine(sequence.release);
-    let mut done = Vec::new();
-    for op in &sequence.ops {
-        let before: Machine = machine.clone();
-        let expected = answer(apply(&mut machine, op));
+/// The model and a system side by side.
+struct Pair<'a, S> {
+    sequence: &'a Sequence,
+    machine: Machine,
+    system: &'a mut S,
+    /// What both did.
+    done: Vec<Op>,
+    compared: Compared,
+}
+
+impl<S: System> Pair<'_, S> {
+    /// Does one operation on both. Whether it was done.
+    fn apply(&mut self, op: &Op) -> Result<bool, Divergence> {
+        let before = self.machine.clone();
+        let expected = answer(apply(&mut self.machine, op));
         let got = if expected == Answer::Unsupported {
             Answer::Unsupported
         } else {
             // What it leaves behind is not looked at any more.
-            let got = catch_unwind(AssertUnwindSafe(|| system.apply(op)));
+            let got = catch_unwind(AssertUnwindSafe(|| self.system.apply(op)));
             got.unwrap_or(Answer::Panicked)
         };
         if got == Answer::Unsupported {
-            machine = before;
-            compared.left_out += 1;
-            continue;
+            self.machine = before;
+            self.compared.left_out += 1;
+            return Ok(false);
         }
-        compared.operations += 1;
-        done.push(op.clone());
+        self.compared.operations += 1;
+        self.done.push(op.clone());
         let differs = |difference| Divergence {
             sequence: Sequence {
-                ops: done.clone(),
-                ..sequence.clone()
+                ops: self.done.clone(),
+                ..self.sequence.clone()
             },
             difference,
             seed: None,
@@ -239,15 +249,104 @@ pub fn compare(sequence: &Sequence, system: &mut impl System) -> Result<Compared
         if got != expected {
             return Err(differs(Difference::Answer { expected, got }));
         }
-        if let Some(mut got) = system.datasets() {
+        if let Some(mut got) = self.system.datasets() {
             got.sort();
-            let expected = datasets(machine.state());
+            let expected = datasets(self.machine.state());
             if got != expected {
                 return Err(differs(Difference::Datasets { expected, got }));
             }
         }
+        Ok(got != Answer::Refused)
     }
-    Ok(compared)
+}
+
+/// What reads the files of a filesystem or snapshot, under the name of `dataset`.
+fn reads(world: &World, state: &State, of: DatasetId, dataset: &Arc<str>) -> Vec<Op> {
+    let paths = world.places.iter().flat_map(|place| &place.files);
+    let paths: BTreeSet<&Arc<str>> = paths.map(|at| &at.path).collect();
+    let objset = state.dataset(of).map(|it| &it.objset);
+    let size = |path: &str| {
+        let znode = objset?.get(lookup(objset?, path)?)?;
+        matches!(znode.body, Body::File(_)).then(|| znode.size())
+    };
+    let read = |path: &Arc<str>| {
+        let at = At {
+            dataset: dataset.clone(),
+            path: path.clone(),
+        };
+        Some(Op::File(FileOp::Read {
+            from: Target::Path(at),
+            offset: 0,
+            len: size(path)?,
+        }))
+    };
+    paths.into_iter().filter_map(read).collect()
+}
+
+/// What reads all that a sequence has left: the files of what is mounted, and those of each snapshot through a clone.
+/// What comes after an operation of a list that was not done is not done either.
+fn looks(world: &World, state: &State) -> Vec<Vec<Op>> {
+    let (mut mounted, mut cloned) = (Vec::new(), Vec::new());
+    for name in datasets(state) {
+        let name: Arc<str> = name.into();
+        let Some(id) = state.find(&name) else {
+            continue;
+        };
+        if state.snapshot(id).is_none() {
+            if state.mounts.is_mounted(id) {
+                mounted.push(reads(world, state, id, &name));
+            }
+            continue;
+        }
+        let clone: Arc<str> = format!("{}/look{}", world.pool, cloned.len()).into();
+        let reads = reads(world, state, id, &clone);
+        if reads.is_empty() {
+            continue;
+        }
+        let mut ops = vec![
+            Op::Dataset(DslOp::Clone {
+                name: clone.clone(),
+                origin: name,
+                settings: Vec::new(),
+            }),
+            Op::File(FileOp::Mount {
+                path: format!("/mnt/look{}", cloned.len()).into(),
+                dataset: clone,
+                options: MountOptions::plain(false),
+                beside: false,
+            }),
+        ];
+        ops.extend(reads);
+        cloned.push(ops);
+    }
+    mounted.append(&mut cloned);
+    mounted
+}
+
+/// Runs a sequence on the model and on a system, up to the first difference, and reads at its end all that is left of it.
+/// A panic of the system is a difference.
+pub fn compare(sequence: &Sequence, system: &mut impl System) -> Result<Compared, Divergence> {
+    let mut pair = Pair {
+        sequence,
+        machine: sequence.world.machine(sequence.release),
+        system,
+        done: Vec::new(),
+        compared: Compared {
+            sequences: 1,
+            ..Compared::default()
+        },
+    };
+    for op in &sequence.ops {
+        pair.apply(op)?;
+    }
+    for ops in looks(&sequence.world, pair.machine.state()) {
+        for op in ops {
+            if !pair.apply(&op)? {
+                break;
+            }
+        }
+    }
+    Ok(pair.compared)
 }
 
 /// A search for a sequence of operations after which a system differs from ZFS.

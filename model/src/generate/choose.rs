@@ -225,7 +225,7 @@ impl<'a> Chooser<'a> {
 }
 
 /// The object at a path, if it is there.
-fn lookup(objset: &Objset, path: &str) -> Option<ObjectId> {
+pub(crate) fn lookup(objset: &Objset, path: &str) -> Option<ObjectId> {
     let mut names = path.split('/').filter(|name| !name.is_empty());
     names.try_fold(ROOT, |directory, name| match &objset.get(directory)?.body {
         Body::Directory { entries, .. } => entries.get(name).copied(),

@@ -12,7 +12,7 @@ mod alphabet;
 #[cfg(feature = "arbitrary")]
 mod arbitrary;
 pub mod canonical;
-mod choose;
+pub(crate) mod choose;
 mod command;
 pub mod invariants;
 mod lot;

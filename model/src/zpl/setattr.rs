@@ -16,7 +16,8 @@ pub(super) fn set_mode(state: &mut State, file: &Target, mode: u32) -> Result {
     reached.may_change()?;
     let id = reached.dataset;
     state.must_own(id, object)?;
-    state.assign(id, Change::tables(0))?;
+    // Rights may take another layout of attributes (`dmu_tx_hold_sa`).
+    state.assign(id, Change::tables(2))?;
     let (now, user) = (state.now, state.user.clone());
     let znode = znode_mut(state, id, object)?;
     let mut mode = mode & 0o7777;
