@@ -69,13 +69,7 @@ impl State {
 
     /// `dsl_destroy_snapshot_check`: a snapshot with holds or clones can only be deferred.
     pub(crate) fn destroy_snapshots(&mut self, names: &[Arc<str>], defer: bool) -> Result {
-        for id in names
-            .iter()
-            .filter_map(|name| self.find(name))
-            .collect::<Vec<_>>()
-        {
-            self.unmount_automatic(id);
-        }
+        self.unmount_automatic_of(names);
         let mut found = Vec::new();
         let mut refused = Vec::new();
         for name in names {

@@ -56,13 +56,7 @@ impl State {
 
     /// Releases those that have the tag; the last hold of a deferred snapshot destroys it.
     pub(crate) fn release(&mut self, names: &[Arc<str>], tag: &str) -> Result {
-        for id in names
-            .iter()
-            .filter_map(|name| self.find(name))
-            .collect::<Vec<_>>()
-        {
-            self.unmount_automatic(id);
-        }
+        self.unmount_automatic_of(names);
         let mut found = Vec::new();
         let mut missing = Reason::NoSuchDataset;
         for name in names {

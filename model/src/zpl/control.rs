@@ -120,6 +120,15 @@ enum End {
 }
 
 impl State {
+    /// As [`State::unmount_automatic`], each of the snapshots with these names.
+    pub(crate) fn unmount_automatic_of(&mut self, names: &[Arc<str>]) {
+        for name in names {
+            if let Some(id) = self.find(name) {
+                self.unmount_automatic(id);
+            }
+        }
+    }
+
     /// Takes a snapshot off its directory below `.zfs`, if it is mounted there by that name and nothing in it is
     /// open (`zfs_unmount_snap`, `zfsctl_snapshot_unmount`). Other mounts of it stay.
     pub(crate) fn unmount_automatic(&mut self, snapshot: DatasetId) {
@@ -375,7 +384,7 @@ fn automount(
     let Some(snapshot) = state.find(&format!("{home}@{name}")) else {
         return Ok(None);
     };
-    // Until 2.1 its own way of mounting is a writable one, which what is mounted already is not.
+    // It does not ask to be read-only, which until 2.1 a mount beside another one has to (`zpl_mount_impl`).
     let is_other = state.release < Release::V2_3 && state.mounts.is_mounted(snapshot);
     if is_other || state.mounts.is_taken_for_automatic(snapshot) {
         // Linux asks for it again and again.

@@ -12,13 +12,13 @@ use crate::zpl::files::{
     Found, Reached, create, drop_link, free, leave, look, objset, objset_mut, walk, znode,
 };
 use crate::zpl::mount::{MountId, MountOptions};
-use crate::zpl::op::{Failure, Result, Unmount};
+use crate::zpl::op::{Result, Unmount};
 use crate::zpl::walk::Name;
 use crate::zpl::znode::Body;
 
 /// `zpl_mount`, `zfs_domount`. All mounts of a filesystem have one superblock, so they must agree with it
-/// whether it is read-only, which property `readonly` makes it too; a snapshot's always is and takes
-/// both. What was told when it was mounted holds until its properties are told anew. A second mount at the same place is refused by Linux (`graft_tree`).
+/// whether it is read-only, which property `readonly` makes it too; a snapshot's always is, and since 2.3 takes
+/// both (`zpl_mount_impl`). What was told when it was mounted holds until its properties are told anew. A second mount at the same place is refused by Linux (`graft_tree`).
 pub(super) fn mount(
     state: &mut State,
     name: &str,
@@ -36,21 +36,11 @@ pub(super) fn mount(
     let superblock = state.mounts.superblock_read_only(id);
     let superblock = superblock.or_else(|| state.open_files.read_only(id));
     if let Some(superblock) = superblock
-        && !is_snapshot
+        && (!is_snapshot || state.release < Release::V2_3)
         && options.read_only != (superblock || state.is_readonly(id))
         && !state.faulty(Fault::MountsDiffer)
     {
         return Err(Errno::EBUSY.into());
-    }
-    if is_snapshot && state.release < Release::V2_3 && state.mounts.is_taken_for_automatic(id) {
-        // As with the automatic mount of one that is mounted.
-        return Err(if options.read_only {
-            Failure::NotModelled(
-                "a read-only mount of a snapshot that is mounted below .zfs, until 2.1",
-            )
-        } else {
-            Errno::EBUSY.into()
-        });
     }
     let is_once = state.faulty(Fault::MountedOnlyOnce) && state.mounts.is_mounted(id);
     if state
