@@ -10,7 +10,7 @@ struct Theme {
     steps: &'static [&'static str],
 }
 
-const THEMES: [Theme; 12] = [
+const THEMES: [Theme; 15] = [
     // Volumes: their data, their size, what is reserved for them.
     Theme {
         setup: &[
@@ -245,31 +245,89 @@ const THEMES: [Theme; 12] = [
             "open i tank/a:/f rw",
             "close h",
             "close i",
-            "write h 0 10 $",
             "write i 0 10 $",
             "write tank/a:/f 0 100K $",
+            "unlink tank/a:/f",
             "zfs set readonly=on tank/a",
             "zfs set readonly=off tank/a",
             "umount /mnt/a",
             "umount -f /mnt/a",
             "umount -l /mnt/a",
             "mount tank/a /mnt/a",
-            "mount tank/a /mnt/b",
-            "mount -o ro tank/a /mnt/b",
-            "umount -l /mnt/b",
             "zfs rename tank/a tank/b",
             "zfs rename tank/b tank/a",
             "zfs destroy tank/a",
-            "zfs destroy -f tank/a",
             "zfs create tank/a",
+            "state -v",
+        ],
+    },
+    // The same in two places, and snapshots that are mounted.
+    Theme {
+        setup: &[
+            "vdev /v/a 1G",
+            "zpool create tank /v/a",
+            "zfs create tank/a",
+            "write tank/a:/f 0 10 data=text:1",
+        ],
+        steps: &[
+            "mount tank/a /mnt/a",
+            "mount tank/a /mnt/b",
+            "mount -o ro tank/a /mnt/b",
+            "umount /mnt/a",
+            "umount -l /mnt/b",
+            "umount -l /tank/a",
+            "zfs mount tank/a",
+            "zfs unmount tank/a",
+            "zfs set mountpoint=legacy tank/a",
+            "zfs inherit mountpoint tank/a",
+            "zfs set readonly=on tank/a",
+            "zfs set readonly=off tank/a",
+            "zfs rename tank/a tank/b",
+            "zfs rename tank/b tank/a",
+            "open h tank/a:/f r",
+            "close h",
             "zfs snapshot tank/a@s",
             "mount tank/a@s /mnt/s",
             "umount /mnt/s",
             "zfs destroy tank/a@s",
             "zfs destroy -d tank/a@s",
+            "zfs destroy tank/a",
+            "zfs destroy -f tank/a",
             "zfs destroy -r tank/a",
-            "unlink tank/a:/f",
+            "zfs create tank/a",
+            "write tank/a:/f 0 10 $",
             "state -v",
+        ],
+    },
+    // Clones of clones, and what each is charged for.
+    Theme {
+        setup: &[
+            "vdev /v/a 1G",
+            "zpool create tank /v/a",
+            "zfs create tank/a",
+            "write tank/a:/f 0 100K data=random:1",
+            "zfs snapshot tank/a@s",
+            "zfs clone tank/a@s tank/b",
+        ],
+        steps: &[
+            "write / 0 # $",
+            "write / 0 # $",
+            "unlink /",
+            "zfs snapshot @",
+            "zfs snapshot @",
+            "zfs clone @ %",
+            "zfs clone @ %",
+            "zfs promote %",
+            "zfs promote %",
+            "zfs destroy @",
+            "zfs destroy -r %",
+            "zfs rollback @",
+            "zfs rollback -r @",
+            "zfs rename tank/c tank/a",
+            "zfs bookmark tank/a@s tank/a#s",
+            "zfs bookmark tank/b@t tank/b#t",
+            "zfs list -H -t bookmark -o name -r tank",
+            "zfs list -Hp -t all -o name,used,refer,origin,written",
         ],
     },
     // What is told before it is done, and what has no room.
@@ -280,7 +338,7 @@ const THEMES: [Theme; 12] = [
             "zfs create tank/a",
             "zfs snapshot tank/a@s",
             "zfs clone tank/a@s tank/b",
-            "zfs create -o refquota=200K tank/c",
+            "zfs create -o refquota=160K tank/c",
         ],
         steps: &[
             "zfs destroy -nv tank/a",
@@ -313,6 +371,7 @@ const THEMES: [Theme; 12] = [
             "zpool create tank /v/a",
             "zfs create -o recordsize=16K tank/a",
             "zfs create -o compression=off tank/b",
+            "zfs create tank/c",
         ],
         steps: &[
             "write / # # $",
@@ -365,6 +424,33 @@ const THEMES: [Theme; 12] = [
             "zpool list -Hp -o name,allocated,dedupratio",
         ],
     },
+    // One volume, written and discarded again and again.
+    Theme {
+        setup: &[
+            "vdev /v/a 1G",
+            "zpool create tank /v/a",
+            "zfs create -V 1M -b 8K tank/v",
+        ],
+        steps: &[
+            "write V 0 16K $",
+            "write V 0 16K $",
+            "write V 8K 8K $",
+            "punch V 0 16K",
+            "punch V 8K 8K",
+            "punch V 0 #",
+            "read V 0 64K",
+            "zfs set volsize=8K V",
+            "zfs set volsize=1M V",
+            "zfs set compression=off V",
+            "zfs set compression=lz4 V",
+            "zfs set copies=2 V",
+            "zfs snapshot V@s",
+            "zfs destroy V@s",
+            "zfs rollback V@s",
+            "zpool sync",
+            "zfs list -Hp -t all -o name,used,refer,written",
+        ],
+    },
     // Mounts by properties, and what their options become.
     Theme {
         setup: &[
@@ -407,26 +493,33 @@ const THEMES: [Theme; 12] = [
 const FILESYSTEMS: [&str; 3] = ["tank/a", "tank/b", "tank/c"];
 const SNAPSHOTS: [&str; 2] = ["s", "t"];
 const FILES: [&str; 2] = ["/f", "/g"];
-const SIZES: [&str; 7] = ["0", "1", "512", "4K", "8K", "100K", "128K"];
+const SIZES: [&str; 9] = ["0", "1", "512", "3K", "4K", "8K", "16K", "100K", "128K"];
 const DATA: [&str; 4] = ["data=random:1", "data=random:2", "data=zero", "data=text:1"];
 
 /// A sequence that is being drawn.
 pub(super) struct Sequence {
     draw: Draw,
     setup: std::slice::Iter<'static, &'static str>,
-    steps: &'static [&'static str],
+    steps: Vec<&'static str>,
     left: usize,
 }
 
 impl Sequence {
-    /// The themes take turns by the seed.
-    pub fn new(draw: Draw, seed: u64, length: usize) -> Self {
+    /// The themes take turns by the seed. Half of the sequences have only half of the steps of their theme, so that in one
+    /// or another nothing undoes what a few of them lead to.
+    pub fn new(mut draw: Draw, seed: u64, length: usize) -> Self {
         let index = usize::try_from(seed % THEMES.len() as u64).unwrap_or(0);
         let theme = &THEMES[index];
+        let steps = theme.steps.iter().copied();
+        let has_all = draw.chance(1, 2);
+        let mut steps: Vec<&str> = steps.filter(|_| has_all || draw.chance(1, 2)).collect();
+        // What was there at first can come again.
+        let is_pool = |line: &&str| line.starts_with("vdev") || line.starts_with("zpool");
+        steps.extend(theme.setup.iter().copied().filter(|it| !is_pool(it)));
         Sequence {
             draw,
             setup: theme.setup.iter(),
-            steps: theme.steps,
+            steps,
             left: length,
         }
     }
@@ -437,7 +530,7 @@ impl Sequence {
             return Some(self.step(line));
         }
         self.left = self.left.checked_sub(1)?;
-        let line = *self.draw.one(self.steps)?;
+        let line = *self.draw.one(&self.steps)?;
         Some(self.step(line))
     }
 

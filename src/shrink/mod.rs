@@ -3,9 +3,8 @@
 //! What stays is the [`Signature`] of the first step that differs. A candidate is run on the model first: where the
 //! model no longer ends in the same kind of outcome, the pool, which is a thousand times slower, is not asked.
 
+mod shorter;
 mod simpler;
-
-use std::collections::BTreeSet;
 
 use ztwin_model::generate::shrink::Shrinking;
 
@@ -13,6 +12,7 @@ use crate::compare::{Comparer, play};
 use crate::pools::{Command, End, Pools, Printed, Unavailable};
 use crate::trace::Expected;
 
+use shorter::shorter;
 use simpler::simpler;
 
 /// What stays the same while a trace becomes smaller.
@@ -219,9 +219,7 @@ pub fn shrink(
         expected,
         failed: None,
     };
-    without_names(&mut commands, &mut asked);
-    with_fewer_datasets(&mut commands, &mut asked);
-    let mut shrinking = Shrinking::new(commands, simpler);
+    let mut shrinking = Shrinking::new(commands, simpler).with(shorter);
     loop {
         if !seen(shrinking.best().len(), asked.tried.0) || asked.tried.0 >= budget {
             break;
@@ -242,66 +240,4 @@ pub fn shrink(
         signature: asked.signature,
         tried: asked.tried,
     }))
-}
-
-/// Takes away all steps at once that name one dataset, or one file, for each of them.
-fn without_names(commands: &mut Vec<Command>, asked: &mut Asked<'_>) {
-    let is_name = |word: &&String| word.contains(['/', '@', ':']) && !word.starts_with("data=");
-    let names: BTreeSet<String> = commands
-        .iter()
-        .flat_map(|it| it.words.iter().filter(is_name).cloned())
-        .collect();
-    for name in names {
-        let mut candidate = commands.clone();
-        candidate.retain(|it| !it.words.contains(&name));
-        if candidate.len() < commands.len() && asked.differs(&candidate) {
-            *commands = candidate;
-        }
-    }
-}
-
-/// A word with one dataset in the place of another one.
-fn renamed(word: &str, from: &str, to: &str) -> String {
-    match word.strip_prefix(from) {
-        Some(rest) if rest.is_empty() || rest.starts_with(['/', '@', ':', '#']) => {
-            format!("{to}{rest}")
-        }
-        _ => word.to_owned(),
-    }
-}
-
-/// Lets one dataset take the place of another one, for each two of them: what made the other one goes.
-fn with_fewer_datasets(commands: &mut Vec<Command>, asked: &mut Asked<'_>) {
-    let made = |command: &Command| {
-        let words: Vec<&str> = command.words.iter().map(String::as_str).collect();
-        match words.as_slice() {
-            ["zfs", "create" | "clone", .., name] => Some((*name).to_owned()),
-            ["zpool", "create", ..] => {
-                let mut rest = words.iter().skip(2);
-                let name = rest.find(|word| !word.starts_with('-') && !word.contains('='));
-                name.map(|&name| name.to_owned())
-            }
-            _ => None,
-        }
-    };
-    let names: BTreeSet<String> = commands.iter().filter_map(made).collect();
-    for from in &names {
-        for to in names.iter().filter(|to| *to != from) {
-            let kept = commands.iter().filter(|it| made(it).as_ref() != Some(from));
-            let candidate: Vec<Command> = kept
-                .map(|it| Command {
-                    words: it
-                        .words
-                        .iter()
-                        .map(|word| renamed(word, from, to))
-                        .collect(),
-                    ..it.clone()
-                })
-                .collect();
-            if candidate.len() < commands.len() && asked.differs(&candidate) {
-                *commands = candidate;
-                break;
-            }
-        }
-    }
 }

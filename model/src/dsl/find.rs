@@ -150,12 +150,11 @@ impl State {
             if at.id == home {
                 return true;
             }
-            match self
-                .origin_of(at.id)
-                .and_then(|origin| self.dataset(origin))
-            {
-                Some(origin) => at = origin,
-                None => return false,
+            let origin = self.origin_of(at.id).and_then(|it| self.dataset(it));
+            match origin {
+                // Snapshots are younger than the origin of their filesystem: a wrong rule ends here, too.
+                Some(it) if !at.is_snapshot() || it.creation_txg < at.creation_txg => at = it,
+                _ => return false,
             }
         }
     }

@@ -62,7 +62,7 @@ impl State {
     /// Goes through the delete queue of a filesystem whose files are read again (`zfs_resume_fs`). What there is no space for
     /// stays.
     fn resume(&mut self, home: DatasetId) {
-        self.mounts.forget_missing(home);
+        self.forget_control(home);
         let mount = self.mounts.first(home);
         if mount.is_some_and(|it| it.options.read_only) || self.is_readonly(home) {
             self.mounts.keep_read_only(home);

@@ -5,6 +5,8 @@
 //! `tank/a@s:/f`, once the snapshot is mounted on `/.zfs/snapshot/s`. Only a path that says so goes there; one that comes
 //! there by a symbolic link is `EXDEV`, as for every other mount.
 
+use std::collections::BTreeSet;
+use std::iter;
 use std::sync::Arc;
 
 use crate::dmu::{ObjectId, ROOT};
@@ -142,6 +144,22 @@ impl State {
         {
             mounting::take_off(self, id);
         }
+    }
+}
+
+impl State {
+    /// Linux forgets the names in the control directory of a filesystem, but those that an open directory or a mount
+    /// holds, and the ones above (`shrink_dcache_sb` in `zfs_resume_fs`).
+    pub(crate) fn forget_control(&mut self, filesystem: DatasetId) {
+        let files = self.open_files.iter().map(|(_, file)| file);
+        let open = files.filter(|file| file.dataset == filesystem);
+        let mut held: BTreeSet<ObjectId> = open.map(|file| file.object).collect();
+        held.extend(self.mounts.covered(filesystem));
+        let nodes: Vec<Node> = held.iter().copied().filter_map(Node::of).collect();
+        for node in nodes {
+            held.extend(iter::successors(Some(node), |it| it.parent()).map(Node::object));
+        }
+        self.mounts.remember_only(filesystem, &held);
     }
 }
 
@@ -298,9 +316,8 @@ fn descend(
 }
 
 impl Place {
-    /// What has the name. Linux keeps what was found as long as the filesystem is mounted: `.zfs` and what is right in it
-    /// also when it was not there, which a rollback ends (`zpl_revalidate`), snapshots also when they are gone
-    /// (`zpl_snapdir_revalidate`).
+    /// What has the name. Linux keeps what was found until [`State::forget_control`]: `.zfs` and what is right in it also when
+    /// it was not there (`zpl_revalidate`), snapshots also when they are gone (`zpl_snapdir_revalidate`).
     fn look_up(&self, state: &mut State) -> Result<Option<Node>> {
         let Some(name) = self.name.as_deref() else {
             return Ok(self.directory);

@@ -286,6 +286,12 @@ impl Mounts {
             .any(|below| self.crosses(below.id, directory))
     }
 
+    /// The directories of a dataset on which something is mounted, through any of its mounts.
+    pub(super) fn covered(&self, dataset: DatasetId) -> impl Iterator<Item = ObjectId> {
+        let standing = self.of(dataset).filter_map(|it| self.standing.get(&it.id));
+        standing.flat_map(Radix::keys)
+    }
+
     /// Whether something is mounted on this directory as seen through this mount.
     #[must_use]
     pub fn crosses(&self, through: MountId, directory: ObjectId) -> bool {
@@ -369,12 +375,14 @@ impl Mounts {
         !old.is_empty()
     }
 
-    /// Linux forgets what it did not find (`z_rollback_time` in `zpl_revalidate`).
-    pub(crate) fn forget_missing(&mut self, filesystem: DatasetId) {
+    /// Linux forgets what it remembers of the names in the control directory of a filesystem, but where it found one of
+    /// these objects.
+    pub(super) fn remember_only(&mut self, filesystem: DatasetId, held: &BTreeSet<ObjectId>) {
         if let Some(names) = self.seen.get(&filesystem) {
-            let found = names.iter().filter(|(_, found)| found.is_some());
-            let found = found.map(|(name, found)| (name.clone(), *found)).collect();
-            self.seen.insert(filesystem, found);
+            let is_held = |found: &Option<ObjectId>| found.is_some_and(|it| held.contains(&it));
+            let kept = names.iter().filter(|(_, found)| is_held(found));
+            let kept = kept.map(|(name, found)| (name.clone(), *found)).collect();
+            self.seen.insert(filesystem, kept);
         }
     }
 
