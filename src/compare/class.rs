@@ -139,9 +139,10 @@ pub const BETWEEN: Class = Class {
 /// history, the maps of its space): `used`, `usedbychildren`, `logicalused` and `compressratio` of its root, and
 /// `available` without a quota.
 ///
-/// The marker says how such a figure comes from that amount: `<metadata:98304+tank.17>` is 98304 bytes more than
-/// what the pool `tank` takes for itself in transaction group 17, `<metadata:872415232-tank.17>` what that leaves of so
-/// many bytes, `<metadata:500/300+tank.17.logical>` a ratio of two sums. Accepts what agrees with all other values that
+/// The marker says how such a figure comes from that amount: `<metadata:98304+tank.1.17>` is 98304 bytes more than
+/// what the pool `tank`, whose root is the dataset number 1, takes for itself in transaction group 17,
+/// `<metadata:872415232-tank.1.17>` what that leaves of so many bytes, `<metadata:500/300+tank.1.17.logical>` a ratio of two
+/// sums. Accepts what agrees with all other values that
 /// tell of the same amount in the trace; one that follows from these does not count.
 pub const METADATA: Class = Class {
     name: "metadata",

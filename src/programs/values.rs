@@ -257,13 +257,14 @@ impl Console<'_> {
             Property::Logicalused | Property::Compressratio => ".logical",
             _ => "",
         };
-        let when = if pool.is_freeing() {
+        let when = if pool.is_restless() {
             format!("{}.{}", pool.open_txg, self.state().now)
         } else {
             pool.open_txg.to_string()
         };
-        let (marker, name) = (METADATA.marker, &pool.name);
-        Some(format!("{marker}{formula}{name}.{when}{logical}>"))
+        // There may have been another pool of that name.
+        let (marker, name, root) = (METADATA.marker, &pool.name, pool.root.0);
+        Some(format!("{marker}{formula}{name}.{root}.{when}{logical}>"))
     }
 
     /// A pool's property: what is known without a machine, or a marker to be filled in.

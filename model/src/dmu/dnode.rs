@@ -233,7 +233,10 @@ fn fill(dnode: &mut [u8], id: ObjectId, znode: &Znode, objset: &Inner, on: &Stor
     }
     if let Some(spill) = objset.metadata.spilled(id) {
         let at = SLOT * usize::try_from(znode.slots).unwrap_or(1) - 128;
-        let pointer = spill.pointer(!id);
+        let pointer = match spill.weight.physical.most {
+            0 => Pointer::holding(objset.metadata.compressed_spill(id, znode).1, !id),
+            _ => spill.pointer(!id),
+        };
         pointer.print(&mut dnode[at..at + 128], 512, place + 64, on);
     }
     let inline = objset.metadata.inline(id, znode);

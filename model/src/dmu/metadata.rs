@@ -144,20 +144,25 @@ impl Metadata {
     /// What the spill block of an object weighs once it is on disk.
     fn spill(&self, of: &Inner, object: ObjectId, on: &Storage, how: &Policy) -> Option<Weight> {
         let znode = of.objects.get(&object)?;
-        let layout = self.layout(object, znode);
-        let size = attributes::spill_size(znode.xattrs.as_deref(), &layout);
+        let (size, likely) = self.compressed_spill(object, znode);
         if size == 0 || on.faulty(Fault::SpillIsFree) {
             return None;
         }
-        let mut bytes = attributes::spilled(znode, &layout);
-        bytes.resize(usize::try_from(size).unwrap_or(bytes.len()), 0);
-        let likely = lz4::size(&bytes, size).unwrap_or(size);
         let compressed = Figure {
             least: likely.saturating_sub(2),
             most: likely + 2,
         };
         let stored = compress::metadata(compressed, size, how.embeds_metadata, on);
         Some(Weight::of_metadata(stored, how.copies_of_metadata, on))
+    }
+
+    /// The size of the spill block of an object, and to how many bytes it compresses, more or less; 0 where there is none.
+    pub(super) fn compressed_spill(&self, object: ObjectId, znode: &Znode) -> (u64, u64) {
+        let layout = self.layout(object, znode);
+        let size = attributes::spill_size(znode.xattrs.as_deref(), &layout);
+        let mut bytes = attributes::spilled(znode, &layout);
+        bytes.resize(usize::try_from(size).unwrap_or(bytes.len()), 0);
+        (size, lz4::size(&bytes, size).unwrap_or(size))
     }
 
     /// An object goes, with all that it has on disk.

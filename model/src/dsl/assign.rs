@@ -38,7 +38,7 @@ pub(crate) struct Change {
     /// It will have freed more than it takes: no quota is asked (`dmu_tx_mark_netfree`).
     frees: bool,
     /// The bytes that it may write.
-    bytes: Figure,
+    pub(super) bytes: Figure,
 }
 
 impl Change {
@@ -90,7 +90,7 @@ enum Admission {
 }
 
 /// Whether one number has come up to another, if that is known.
-fn reaches(taken: Figure, limit: Figure) -> Option<bool> {
+pub(super) fn reaches(taken: Figure, limit: Figure) -> Option<bool> {
     if taken.least >= limit.most {
         Some(true)
     } else if taken.most < limit.least {

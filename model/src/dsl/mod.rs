@@ -25,3 +25,6 @@ pub mod room;
 pub mod snapshot;
 pub mod space;
 pub mod value;
+
+#[cfg(test)]
+mod tests;

@@ -175,7 +175,7 @@ impl DslOp {
             pool.map_or(0, |pool| pool.space.used(pool.root).most)
         };
         let before = used_by(state);
-        let fits = match (self.needs(), state.pools.get(pool)) {
+        let fits = match (self.needs(state), state.pools.get(pool)) {
             (Some((blocks, part)), Some(pool)) => state.has_space_for(pool, blocks, part),
             _ => Fits::Yes,
         };
@@ -215,21 +215,26 @@ impl DslOp {
     }
 
     /// How many blocks of the pool's own metadata it may change, and with which part of what is kept back (see
-    /// [`crate::spa::Pool::fillable`]); none if it always may.
-    fn needs(&self) -> Option<(u64, u32)> {
+    /// [`crate::spa::Pool::fillable`]); none if it always may. What `dsl_sync_task` is called with.
+    pub(super) fn needs(&self, state: &State) -> Option<(u64, u32)> {
         Some(match self {
             DslOp::Create { .. } | DslOp::Clone { .. } => (6, 0),
             DslOp::Snapshot { names, .. } => (3 * names.len() as u64, 0),
             DslOp::Bookmark { .. } => (1, 0),
-            DslOp::Promote { .. } | DslOp::Rename { .. } => (3, 1),
+            // By how many snapshots the clone has already.
+            DslOp::Promote { name } => {
+                let clone = state.find(name).and_then(|id| state.filesystem(id));
+                (2 + clone.map_or(0, |it| it.snapshots.len() as u64), 1)
+            }
+            DslOp::Rename { .. } => (3, 1),
             DslOp::Set { settings, .. } if settings.iter().any(|(key, _)| limits(key)) => (0, 2),
-            DslOp::Set { .. }
-            | DslOp::Inherit { .. }
-            | DslOp::DestroyBookmark { .. }
+            // If not all fit at once, each is tried alone (`zfs_set_prop_nvlist`).
+            DslOp::Set { .. } | DslOp::Inherit { .. } => (2, 1),
+            DslOp::DestroyBookmark { .. }
             | DslOp::Rollback { .. }
             | DslOp::RenameSnapshot { .. } => (1, 1),
             DslOp::Hold { names, .. } => (names.len() as u64, 1),
-            DslOp::Release { names, .. } => (names.len() as u64, 2),
+            DslOp::Release { .. } => (0, 2),
             DslOp::Destroy { .. } | DslOp::DestroySnapshots { .. } => return None,
         })
     }

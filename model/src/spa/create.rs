@@ -19,7 +19,7 @@ use crate::spa::property::feature_name;
 use crate::spa::{Draid, Guid, Pool, Shape, Sharing, Vdev};
 
 /// The transaction group in which `zpool create` leaves a pool.
-const FIRST_TXG: u64 = 4;
+pub(super) const FIRST_TXG: u64 = 4;
 
 impl State {
     pub(crate) fn create_pool(

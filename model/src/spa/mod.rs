@@ -144,10 +144,16 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Whether it may still close transaction groups by itself.
+    /// Whether it may still close transaction groups by itself, to free something.
     #[must_use]
     pub fn is_freeing(&self) -> bool {
         self.freeing == Some(self.open_txg)
+    }
+
+    /// Whether it may still close transaction groups by itself, also because it was just made (measured: `traces/space/new-pool`).
+    #[must_use]
+    pub fn is_restless(&self) -> bool {
+        self.is_freeing() || self.open_txg == create::FIRST_TXG
     }
 
     /// The dataset with this number, if it is this pool's.

@@ -42,12 +42,18 @@ impl State {
         through: Option<MountId>,
         object: ObjectId,
     ) -> bool {
-        let (Some(through), Ok(znode)) = (through, znode(self, id, object)) else {
+        let Ok(znode) = znode(self, id, object) else {
             return false;
         };
-        // A mount that was lazily unmounted is still there for open files.
-        let mount = self.mounts.get(through);
-        let options = mount.map_or_else(|| MountOptions::of(self, id), |mount| mount.options);
+        if self.filesystem(id).is_none() {
+            return false;
+        }
+        let options = match through.map(|it| self.mounts.get(it)) {
+            Some(Some(mount)) => mount.options,
+            // A mount that was lazily unmounted is still there for open files.
+            Some(None) => MountOptions::of(self, id),
+            None => MountOptions::unseen(),
+        };
         let never = options.noatime || options.read_only;
         let was_read = znode.was_read && !self.faulty(Fault::RelatimeIsStrict);
         if never || options.relatime && was_read {

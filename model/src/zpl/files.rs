@@ -301,13 +301,14 @@ impl Reached {
     }
 }
 
-/// Reaches a dataset through its oldest mount; a snapshot is reached without one too.
+/// Reaches a dataset through its oldest mount, or where another mount hides that, through one that nobody sees; a snapshot
+/// is reached without one, too.
 pub(super) fn reach(state: &State, name: &str) -> Found<Reached> {
     let id = state.find(name).ok_or(Errno::ENOENT)?;
     match state.mounts.first(id) {
         Some(mount) => Ok(Reached {
             dataset: id,
-            mount: Some(mount.id),
+            mount: state.mounts.is_seen(mount).then_some(mount.id),
             read_only: mount.options.read_only || state.is_readonly(id),
         }),
         None if state.dataset(id).is_some_and(Dataset::is_snapshot) => Ok(Reached {
@@ -696,7 +697,7 @@ fn write_open(state: &mut State, handle: &Handle, offset: u64, data: &Piece) -> 
         return Ok(None);
     }
     let file = open_file(state, handle)?;
-    if file.mount.is_some() && state.is_readonly(file.dataset) {
+    if state.is_readonly(file.dataset) {
         return Err(Errno::EROFS.into());
     }
     let end = znode(state, file.dataset, file.object)?.size();
@@ -777,7 +778,7 @@ pub(super) fn aim(state: &mut State, target: &Target, follow: bool) -> Found<(Re
             let is_snapshot = state
                 .dataset(file.dataset)
                 .is_some_and(Dataset::is_snapshot);
-            let by_now = is_snapshot || file.mount.is_some() && state.is_readonly(file.dataset);
+            let by_now = is_snapshot || state.is_readonly(file.dataset);
             let reached = Reached {
                 dataset: file.dataset,
                 mount: file.mount,

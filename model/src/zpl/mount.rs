@@ -93,6 +93,15 @@ impl MountOptions {
         }
     }
 
+    /// Those of a mount that nobody sees, through which what is hidden is reached (`fsmount(2)`).
+    #[must_use]
+    pub fn unseen() -> Self {
+        MountOptions {
+            relatime: true,
+            ..MountOptions::default()
+        }
+    }
+
     /// Those that a dataset's properties ask for (`zfs_add_options`).
     #[must_use]
     pub fn of(state: &State, id: DatasetId) -> Self {
@@ -270,6 +279,12 @@ impl Mounts {
     pub fn at(&self, path: &str) -> Option<&Mount> {
         let place = self.locate(path);
         place.mount.filter(|_| place.inside == "/")
+    }
+
+    /// Whether its path leads to it, and no other mount hides it.
+    #[must_use]
+    pub fn is_seen(&self, mount: &Mount) -> bool {
+        self.at(&mount.path).is_some_and(|it| it.id == mount.id)
     }
 
     /// Whether another mount stands on this one, or a file is open through it: `umount` without a
