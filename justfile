@@ -49,7 +49,7 @@ faults:
 
 # Mutants of the model's rules, each built and tested; a day for all of them (docs/mutants.md; needs cargo-mutants)
 mutants files="model/src/dsl/**" *args:
-    cargo mutants -f '{{files}}' {{args}}
+    cargo mutants -p ztwin-model -f '{{files}}' {{args}}
 
 # Build all fuzz targets and run each for a moment
 fuzz-smoke *args:

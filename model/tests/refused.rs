@@ -250,3 +250,33 @@ fn a_new_pool_may_ask_for_larger_records_than_there_are() {
     let small = parse("special_small_blocks", "1M", Target::NewPool, Release::V2_1);
     assert_eq!(small, Ok(None));
 }
+
+/// In a full pool that is told first what is found before there is asked for space: a snapshot of what is not there, and not
+/// one whose name is taken (`dsl_dataset_snapshot_check`).
+#[test]
+fn a_full_pool_tells_first_what_is_found_without_asking_for_space() {
+    let mut machine = machine(64 << 20);
+    let make = |machine: &mut Machine, name: &str| machine.apply(&Op::Dataset(snapshot(name)));
+    assert_eq!(make(&mut machine, "tank@s"), Outcome::Done);
+    // All that there is is promised to one filesystem.
+    assert_eq!(
+        machine.apply(&Op::Dataset(create("tank/a", None))),
+        Outcome::Done
+    );
+    let mut promised = 0;
+    for step in [1 << 20, 64 << 10, 4 << 10] {
+        let promise = |bytes| DslOp::Set {
+            name: "tank/a".into(),
+            settings: vec![(Key::Native(Property::Reservation), Value::Number(bytes))],
+        };
+        while machine.apply(&Op::Dataset(promise(promised + step))) == Outcome::Done {
+            promised += step;
+        }
+    }
+    let full = Outcome::Refused(Reason::OutOfSpace);
+    assert_eq!(make(&mut machine, "tank@t"), full);
+    assert_eq!(make(&mut machine, "tank@s"), full);
+    let missing = vec![("tank/none@t".into(), Reason::NoSuchDataset)];
+    let missing = Outcome::Refused(Reason::Snapshots(missing));
+    assert_eq!(make(&mut machine, "tank/none@t"), missing);
+}

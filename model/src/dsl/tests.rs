@@ -14,6 +14,7 @@ use crate::dsl::room::Fits;
 use crate::machine::State;
 use crate::spa::op::PoolOp;
 use crate::spa::{Pool, Shape, Vdev};
+use crate::zpl::mount::MountOptions;
 use crate::zpl::op::FileOp;
 use crate::{Machine, Op, Outcome, Release};
 
@@ -318,4 +319,34 @@ fn what_is_deduplicated_is_written_again() {
     assert_eq!(state.policy(a).strong_checksum, Some(Strong::Sha256));
     set(&mut state, "tank/a", Property::Dedup, Value::Word("on"));
     assert_eq!(state.policy(a).strong_checksum, None);
+}
+
+/// `zfs_resume_fs`: what is read-only when it is read again stays so, by its property as by an option.
+#[test]
+fn what_is_read_only_is_so_behind_a_rollback() {
+    for (property, option) in [(false, false), (true, false), (false, true)] {
+        let mut state = state(1 << 30);
+        let a = id(&state, "tank/a");
+        let snapshot = DslOp::Snapshot {
+            names: vec!["tank/a@s".into()],
+            settings: Vec::new(),
+        };
+        assert_eq!(snapshot.apply(&mut state), Outcome::Done);
+        if property {
+            set(&mut state, "tank/a", Property::Readonly, Value::Word("on"));
+        }
+        let mount = FileOp::Mount {
+            dataset: "tank/a".into(),
+            path: "/mnt/a".into(),
+            options: MountOptions::plain(option),
+            beside: false,
+        };
+        assert_eq!(mount.apply(&mut state), Outcome::Done);
+        let rollback = DslOp::Rollback {
+            to: "tank/a@s".into(),
+        };
+        assert_eq!(rollback.apply(&mut state), Outcome::Done);
+        let is_kept = state.mounts.first(a).map(|it| it.was_read_only);
+        assert_eq!(is_kept, Some(property || option), "{property} {option}");
+    }
 }
