@@ -74,7 +74,7 @@ impl Change {
 
 /// Whether a change may go ahead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Admission {
+pub(super) enum Admission {
     /// It may.
     Yes,
     /// Not before what is dirty is on disk.
@@ -215,7 +215,7 @@ impl State {
 
     /// What becomes of a change in a pool that is full. Since 2.2 it waits until what was freed lately can be used, if
     /// that might help.
-    fn full(&self, pool: &Pool, limit: Figure) -> Admission {
+    pub(super) fn full(&self, pool: &Pool, limit: Figure) -> Admission {
         let over = self.used(pool.root).least.saturating_sub(limit.most);
         let waits = self.release > Release::V2_1 && over < pool.freed_lately();
         if !waits || pool.dirty.is_empty() {

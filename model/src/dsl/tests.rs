@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use crate::dmu::blocks::Strong;
 use crate::dmu::storage::Figure;
-use crate::dsl::assign::{Change, reaches};
+use crate::dsl::assign::{Admission, Change, reaches};
 use crate::dsl::dataset::DatasetId;
 use crate::dsl::op::DslOp;
 use crate::dsl::properties::Key;
 use crate::dsl::property::{Property, Value};
 use crate::dsl::room::Fits;
 use crate::machine::State;
+use crate::outcome::Errno;
 use crate::spa::op::PoolOp;
 use crate::spa::{Pool, Shape, Vdev};
 use crate::zpl::mount::MountOptions;
@@ -348,5 +349,36 @@ fn what_is_read_only_is_so_behind_a_rollback() {
         assert_eq!(rollback.apply(&mut state), Outcome::Done);
         let is_kept = state.mounts.first(a).map(|it| it.was_read_only);
         assert_eq!(is_kept, Some(property || option), "{property} {option}");
+    }
+}
+
+/// `dsl_dir_tempreserve_impl`: since 2.2 a full pool waits while what was freed lately is more than what it is over, if
+/// something is dirty.
+#[test]
+fn a_full_pool_waits_for_what_was_freed_lately() {
+    let no = Admission::No(Errno::ENOSPC);
+    // So many bytes more than what was freed lately it is over.
+    let full = |release, is_dirty: bool, more: i64| {
+        let mut state = state(1 << 30);
+        state.release = release;
+        let root = pool(&state).root;
+        let reserved = Value::Number(1 << 28);
+        set(&mut state, "tank/c", Property::Reservation, reserved);
+        pool_mut(&mut state).dirty.clear();
+        if is_dirty {
+            pool_mut(&mut state).dirty(root);
+        }
+        let over = pool(&state).freed_lately().checked_add_signed(more);
+        let over = over.expect("a small number");
+        let limit = Figure::exact(state.used(root).least - over);
+        state.full(pool(&state), limit)
+    };
+    for more in [-1, 0] {
+        assert_eq!(full(Release::V2_1, true, more), no, "{more}");
+        assert_eq!(full(Release::V2_3, false, more), no, "{more}");
+    }
+    for release in [Release::V2_3, Release::V2_4] {
+        let waits = [-1, 0, 1].map(|more| full(release, true, more) != no);
+        assert_eq!(waits, [true, false, false], "{release:?}");
     }
 }
