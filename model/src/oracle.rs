@@ -3,7 +3,8 @@
 //! Whoever has a driver, a fake or a storage engine of his own implements [`System`] for it and lets [`Search`]
 //! look for a sequence of operations after which the two differ. What it finds is small, and prints as a trace.
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -156,6 +157,17 @@ impl fmt::Display for Divergence {
         };
         writeln!(f, "  - ZFS:        {what}{expected}")?;
         write!(f, "  + the system: {what}{got}")?;
+        if let Difference::Answer {
+            expected: Answer::Data(expected),
+            got: Answer::Data(got),
+        } = &self.difference
+        {
+            let same = expected
+                .iter()
+                .zip(got)
+                .take_while(|(one, other)| one == other);
+            write!(f, "\n  = the first {} bytes are the same", same.count())?;
+        }
         if let Some(seed) = self.seed {
             write!(f, "\nFound with seed {seed}.")?;
         }
@@ -185,14 +197,24 @@ fn datasets(state: &State) -> Vec<String> {
 }
 
 /// How much was compared without a difference.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Compared {
     /// Sequences of operations.
     pub sequences: u64,
     /// Operations that both did, or refused.
     pub operations: u64,
-    /// Operations that one of the two has not, and that were left out.
-    pub left_out: u64,
+    /// Operations that one of the two has not, and that were left out, by their kind as a trace names it.
+    pub left_out: BTreeMap<String, u64>,
+}
+
+impl Compared {
+    fn add(&mut self, more: Compared) {
+        self.sequences += more.sequences;
+        self.operations += more.operations;
+        for (kind, count) in more.left_out {
+            *self.left_out.entry(kind).or_default() += count;
+        }
+    }
 }
 
 impl fmt::Display for Compared {
@@ -202,11 +224,29 @@ impl fmt::Display for Compared {
             operations,
             left_out,
         } = self;
+        let all: u64 = left_out.values().sum();
         write!(
             f,
-            "{sequences} sequences, {operations} operations compared, {left_out} left out"
-        )
+            "{sequences} sequences, {operations} operations compared, {all} left out"
+        )?;
+        let mut kinds: Vec<(&String, &u64)> = left_out.iter().collect();
+        kinds.sort_by_key(|(_, count)| Reverse(**count));
+        for (index, (kind, count)) in kinds.iter().take(MOST).enumerate() {
+            let before = if index == 0 { ": " } else { ", " };
+            write!(f, "{before}{kind} {count}")?;
+        }
+        f.write_str(if kinds.len() > MOST { ", ..." } else { "" })
     }
+}
+
+/// So many kinds of operations that were left out are named, the most frequent first.
+const MOST: usize = 5;
+
+/// The kind of an operation: the program or verb of its step in a trace, with the subcommand.
+fn kind(op: &Op) -> String {
+    let words = Step(op.clone()).words().unwrap_or_default();
+    let is_program = words.first().is_some_and(|it| it == "zfs" || it == "zpool");
+    words[..words.len().min(1 + usize::from(is_program))].join(" ")
 }
 
 /// The model and a system side by side.
@@ -233,7 +273,7 @@ impl<S: System> Pair<'_, S> {
         };
         if got == Answer::Unsupported {
             self.machine = before;
-            self.compared.left_out += 1;
+            *self.compared.left_out.entry(kind(op)).or_default() += 1;
             return Ok(false);
         }
         self.compared.operations += 1;
@@ -391,11 +431,7 @@ impl Search {
             let (world, mix, release) = (&self.world, self.mix, self.release);
             let sequence = Sequence::from_seed(world, mix, release, seed, self.length);
             match compare(&sequence, &mut new()) {
-                Ok(of_one) => {
-                    compared.sequences += of_one.sequences;
-                    compared.operations += of_one.operations;
-                    compared.left_out += of_one.left_out;
-                }
+                Ok(of_one) => compared.add(of_one),
                 Err(found) => {
                     let mut small = smaller(&found, &mut new);
                     small.seed = Some(seed);
