@@ -139,6 +139,17 @@ fn a_quota_is_no_less_than_what_is_taken_nor_a_reservation_more_than_there_is() 
     }
 }
 
+/// `dmu_objset_create_check`: only a filesystem has children.
+#[test]
+fn a_volume_has_no_children() {
+    let volume = Volume {
+        size: 1 << 20,
+        block_size: 8192,
+    };
+    let outcome = last(&[create("tank/v", Some(volume)), create("tank/v/a", None)]);
+    assert_eq!(outcome, Outcome::Refused(Reason::ParentNotFilesystem));
+}
+
 /// Makes `tank/a`, and mounts it.
 fn make_mounted(machine: &mut Machine, settings: Vec<(Key, Value)>) {
     let filesystem = DslOp::Create {
