@@ -52,7 +52,7 @@ impl State {
             Some(Some(mount)) => mount.options,
             // A mount that was lazily unmounted is still there for open files.
             Some(None) => MountOptions::of(self, id),
-            None => MountOptions::unseen(),
+            None => MountOptions::unseen(self, id),
         };
         let never = options.noatime || options.read_only;
         let was_read = znode.was_read && !self.faulty(Fault::RelatimeIsStrict);

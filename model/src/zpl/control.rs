@@ -145,9 +145,7 @@ impl State {
             mounting::take_off(self, id);
         }
     }
-}
 
-impl State {
     /// Linux forgets the names in the control directory of a filesystem, but those that an open directory or a mount
     /// holds, and the ones above (`shrink_dcache_sb` in `zfs_resume_fs`).
     pub(crate) fn forget_control(&mut self, filesystem: DatasetId) {

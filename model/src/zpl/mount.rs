@@ -93,11 +93,13 @@ impl MountOptions {
         }
     }
 
-    /// Those of a mount that nobody sees, through which what is hidden is reached (`fsmount(2)`).
+    /// Those of a mount that nobody sees, through which what is hidden is reached (`fsmount(2)`). It agrees with the others
+    /// whether it is read-only.
     #[must_use]
-    pub fn unseen() -> Self {
+    pub fn unseen(state: &State, id: DatasetId) -> Self {
         MountOptions {
             relatime: true,
+            read_only: state.superblock_read_only(id) == Some(true),
             ..MountOptions::default()
         }
     }
@@ -151,6 +153,12 @@ impl State {
     pub fn holds(&self, dataset: DatasetId) -> bool {
         let open = || self.open_files.on_dataset(dataset);
         self.mounts.is_mounted(dataset) || (open() && !self.faulty(Fault::DetachedIsFree))
+    }
+
+    /// Whether the superblock of a dataset is read-only by an option; none when it has none, being neither mounted nor open.
+    pub(super) fn superblock_read_only(&self, dataset: DatasetId) -> Option<bool> {
+        let by_mount = self.mounts.superblock_read_only(dataset);
+        by_mount.or_else(|| self.open_files.read_only(dataset))
     }
 }
 

@@ -33,8 +33,7 @@ pub(super) fn mount(
         return Err(Errno::EINVAL.into());
     }
     let is_snapshot = state.dataset(id).is_some_and(Dataset::is_snapshot);
-    let superblock = state.mounts.superblock_read_only(id);
-    let superblock = superblock.or_else(|| state.open_files.read_only(id));
+    let superblock = state.superblock_read_only(id);
     if let Some(superblock) = superblock
         && (!is_snapshot || state.release < Release::V2_3)
         && options.read_only != (superblock || state.is_readonly(id))
