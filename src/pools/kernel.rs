@@ -149,6 +149,8 @@ impl Pools for KernelPools {
         commands: &[Command],
         seen: &mut dyn FnMut(usize, Printed),
     ) -> Result<(), Unavailable> {
+        // What the steps before these could not remove says why now, if it still cannot be.
+        journal::remove_leftovers(&self.options.state, self.options.limit)?;
         guard::no_such_pools_yet(&guard::pools_created(commands), self.options.limit)?;
         // A thread of its own, because a mount namespace is entered for good.
         let this: &KernelPools = self;

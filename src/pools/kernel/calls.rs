@@ -29,7 +29,7 @@ use ztwin_model::zpl::op::{
 use ztwin_model::zpl::permission::Credentials;
 use ztwin_model::zpl::znode::Special;
 
-use super::journal::Journal;
+use super::journal::{self, Journal};
 use super::{Handles, Options, child, guard, mounts, pointers, shared, unavailable, volumes};
 use crate::pools::arm::{Arm, Called, Mounted};
 use crate::pools::pointers::Holder;
@@ -201,7 +201,7 @@ impl KernelArm {
         }
         let imported = guard::imported(self.limit)?;
         for pool in self.pools.intersection(&imported) {
-            child::must("zpool", &["destroy", "-f", pool], self.limit)?;
+            journal::destroy(pool, self.limit)?;
         }
         for Vdev { path, device, .. } in &self.vdevs {
             if let Some(device) = device {

@@ -146,9 +146,9 @@ pub(super) fn remove_leftovers(directory: &Path, limit: Duration) -> Result<(), 
     Ok(())
 }
 
-/// Destroys a pool. It may be busy for a moment: a program that the dead run had started may still run, and
-/// with it live the run's mounts.
-fn destroy(name: &str, limit: Duration) -> Result<(), Unavailable> {
+/// Destroys a pool. It may be busy for a moment: a program that the run had started may still run, and with
+/// it live the run's mounts; and the kernel takes its time to let a snapshot below `.zfs` go.
+pub(super) fn destroy(name: &str, limit: Duration) -> Result<(), Unavailable> {
     let deadline = Instant::now() + limit.min(Duration::from_secs(20));
     loop {
         match child::must("zpool", &["destroy", "-f", name], limit) {
