@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::data::{Piece, to_bytes};
 use crate::zpl::znode::{Body, Xattrs, Znode};
 
@@ -91,6 +93,46 @@ impl Layout {
     }
 }
 
+/// What attributes are written over: nothing clears what is behind them, as long as there is a spill block
+/// (`sa_build_layouts`, `dnode_setbonuslen`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Left {
+    /// The extended attributes that stood in a dnode of several slots, and how many bytes behind [`BEFORE`].
+    pub(super) bonus: (usize, Bytes),
+    /// All that the spill block has.
+    pub(super) spill: Bytes,
+}
+
+impl Left {
+    /// What is there once the attributes of a file stand as its layout says.
+    pub(super) fn behind(&self, znode: &Znode, layout: &Layout) -> Left {
+        let bonus = match &znode.xattrs {
+            Some(xattrs) if layout.has_inline() && znode.slots > 1 => {
+                let inline = packed(xattrs.inline.as_deref().unwrap_or(&[]));
+                (inline_at(znode), inline.into())
+            }
+            _ if layout.spill.is_empty() => Default::default(),
+            _ => self.bonus.clone(),
+        };
+        let mut spill = Vec::new();
+        if !layout.spill.is_empty() {
+            spill = spilled(znode, layout);
+            spill.extend(self.spill.get(spill.len()..).unwrap_or_default());
+        }
+        let spill = spill.into();
+        Left { bonus, spill }
+    }
+}
+
+/// Where in the dnode the extended attributes of a file begin, in bytes behind [`BEFORE`].
+pub(super) fn inline_at(znode: &Znode) -> usize {
+    let of_target = match &znode.body {
+        Body::Link(target) => target.len().next_multiple_of(8),
+        _ => 8 * usize::try_from(rights(znode.mode)).unwrap_or(3) - 16,
+    };
+    176 + of_target
+}
+
 fn header_of(attributes: &[(Attribute, u64, bool)]) -> u64 {
     let sized = attributes.iter().filter(|it| it.2).count() as u64;
     (HEADER + 2 * sized.saturating_sub(1)).next_multiple_of(8)
@@ -136,7 +178,7 @@ pub(super) fn rights(mode: u32) -> u64 {
     3 + u64::from(denies_owner) + u64::from(denies_group) + u64::from(allows_owner)
 }
 
-/// The bytes of a spill block, with what nobody knows made up.
+/// The bytes of a spill block up to the end of its attributes, with what nobody knows made up.
 pub(super) fn spilled(znode: &Znode, layout: &Layout) -> Vec<u8> {
     // Which layout it is is a small number, and how long each attribute is that has no fixed size.
     let mut bytes = vec![0x5a, 0x50, 0x2f, 0, 5, 4, 0, 0];

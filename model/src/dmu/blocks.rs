@@ -21,9 +21,6 @@ pub const MIN_BLOCK: u64 = 512;
 /// Blocks of this size are written one by one where a file is extended (`SPA_OLD_MAXBLOCKSIZE`).
 const WHOLE: u64 = 128 << 10;
 
-/// The most that one transaction writes (half of `DMU_MAX_ACCESS`).
-const MOST: u64 = 32 << 20;
-
 /// What a write needs to know of the dataset and the pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Terms {
@@ -331,18 +328,11 @@ impl Blocks {
     /// The block size that fits a file that ends at `end`.
     fn grown(&self, end: u64, terms: Terms) -> u64 {
         let old = self.block_size;
-        if end <= old || self.size > old || self.last > 0 || self.roots > 1 {
-            return old;
-        }
-        if old.is_power_of_two() && old >= terms.recordsize {
+        if self.size > old || self.last > 0 {
             return old;
         }
         // A block that is already larger than the record size only grows to the next power of two.
-        let most = if old > terms.recordsize {
-            old.next_power_of_two()
-        } else {
-            terms.recordsize
-        };
+        let most = old.next_power_of_two().max(terms.recordsize);
         end.next_multiple_of(MIN_BLOCK).min(most).max(old)
     }
 
@@ -357,7 +347,8 @@ impl Blocks {
         if appends && (block >= WHOLE || len < 4 * block) {
             block
         } else {
-            len.min(MOST - offset % block)
+            // A system call is shorter than what goes into one at most, which is half of `DMU_MAX_ACCESS`.
+            len
         }
     }
 
@@ -758,12 +749,11 @@ impl Blocks {
     #[must_use]
     pub fn may_be_freed_within(&self, offset: u64, len: u64) -> bool {
         let numbers = offset / self.block_size..(offset + len).div_ceil(self.block_size);
-        let count = numbers.end - numbers.start;
-        let pending = self.pending.as_ref();
         // What was written as zeros is dirty, and comes to disk first.
-        let zeros = |numbers| pending.map_or(0, |it| it.zeros.range(numbers).count() as u64);
-        pending.is_some_and(|it| !it.freed.is_empty() || !it.before.is_empty())
-            && (self.allocated.range(numbers.clone()).count() as u64) + zeros(numbers) < count
+        self.pending.as_ref().is_some_and(|pending| {
+            let mut on_disk = pending.on_disk.range(numbers).map(|(number, ())| number);
+            on_disk.any(|it| !self.allocated.contains_key(&it) && !pending.zeros.contains_key(&it))
+        })
     }
 
     /// Whether blocks of this file can become blocks of another one: their sizes and all bounds agree
@@ -885,7 +875,7 @@ impl Blocks {
         // A file of which nothing is left can have larger blocks again (`dmu_free_long_range`).
         if size == 0 {
             self.last = 0;
-            self.was_longer |= self.size > 0;
+            self.was_longer = true;
         }
         self.size = size;
     }
@@ -1003,5 +993,130 @@ impl Blocks {
         let indirect = self.indirect.iter();
         let indirect = indirect.map(|(place, &it)| (place, Indirect { birth: txg, ..it }));
         self.indirect = indirect.collect();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dmu::data::Source;
+
+    const TERMS: Terms = Terms {
+        txg: 5,
+        recordsize: 16 << 10,
+        policy: Policy {
+            compression: Compression::Lz4,
+            ..Policy::PLAIN
+        },
+        now: 0,
+        reading: 0,
+        dataset: DatasetId(1),
+    };
+
+    const K: u64 = 1 << 10;
+
+    /// A file of so many blocks of 16K on disk.
+    fn file(blocks: u64) -> Blocks {
+        let mut file = Blocks::default();
+        file.write(0, &Source::Random(1).piece(blocks * 16 * K), TERMS);
+        file.sync(&Storage::single(9), &mut Synced::default());
+        file
+    }
+
+    /// `zfs_write`: whole blocks behind the end one by one, fewer than four of small ones only.
+    #[test]
+    fn a_transaction_takes_a_block_that_is_appended_or_the_whole_call() {
+        let release = Release::V2_4;
+        let takes = |file: &Blocks, offset, len, recordsize| {
+            let terms = Terms {
+                recordsize,
+                ..TERMS
+            };
+            file.one_transaction(offset, len, terms, release)
+        };
+        let (small, large) = (16 * K, 128 * K);
+        let new = Blocks::default();
+        for (len, taken) in [(1, 1), (16, 16), (17, 16), (63, 16), (64, 64), (65, 65)] {
+            assert_eq!(takes(&new, 0, len * K, small), taken * K, "{len}K");
+        }
+        for (len, taken) in [(127, 127), (128, 128), (129, 128), (1000, 128)] {
+            assert_eq!(takes(&new, 0, len * K, large), taken * K, "{len}K");
+        }
+        let old = file(2);
+        // Over what is there, behind it, and at no block's beginning.
+        assert_eq!(takes(&old, 16 * K, 40 * K, small), 40 * K);
+        assert_eq!(takes(&old, 32 * K, 40 * K, small), 16 * K);
+        assert_eq!(takes(&old, 33 * K, 40 * K, small), 40 * K);
+        let of_2_1 = old.one_transaction(17 * K, 40 * K, TERMS, Release::V2_1);
+        assert_eq!(of_2_1, 15 * K);
+    }
+
+    #[test]
+    fn what_is_given_up_may_be_freed_until_it_is_on_disk() {
+        let mut old = file(8);
+        assert!(!old.may_be_freed_within(0, 128 * K));
+        old.punch(48 * K, 16 * K, TERMS);
+        assert!(old.may_be_freed_within(48 * K, 1));
+        assert!(old.may_be_freed_within(0, 128 * K));
+        // Around it nothing is.
+        assert!(!old.may_be_freed_within(0, 48 * K));
+        assert!(!old.may_be_freed_within(64 * K, 64 * K));
+        // Zeros that are written there are on their way to disk.
+        old.write(48 * K, &Piece::zeros(16 * K), TERMS);
+        assert!(!old.may_be_freed_within(0, 128 * K));
+        old.punch(64 * K, 16 * K, TERMS);
+        old.write(64 * K, &Source::Random(2).piece(16 * K), TERMS);
+        assert!(!old.may_be_freed_within(0, 128 * K));
+        old.punch(0, 16 * K, TERMS);
+        old.sync(&Storage::single(9), &mut Synced::default());
+        assert!(!old.may_be_freed_within(0, 128 * K));
+    }
+
+    #[test]
+    fn punching_touches_blocks_and_not_holes() {
+        let mut holes = Blocks::default();
+        holes.truncate(128 * K, TERMS);
+        holes.write(96 * K, &Source::Random(1).piece(32 * K), TERMS);
+        // On both sides of where two holes meet, within one, and up to a block.
+        assert!(!holes.punch(24 * K, 16 * K, TERMS));
+        assert!(!holes.punch(17 * K, 2 * K, TERMS));
+        assert!(holes.punch(90 * K, 7 * K, TERMS));
+        assert!(holes.punch(0, 16 * K, TERMS));
+        assert_eq!(holes.read(95 * K, 2 * K), [Piece::zeros(2 * K)]);
+    }
+
+    /// `dn_maxblkid` is what it was as long as a file is in memory.
+    #[test]
+    fn a_file_reaches_as_far_as_it_ever_did_until_it_is_read_anew() {
+        let mut cut = file(8);
+        cut.punch(64 * K, 64 * K, TERMS);
+        let anew = Terms {
+            reading: 1,
+            ..TERMS
+        };
+        for (offset, now, then) in [(63, true, true), (64, true, false), (128, false, false)] {
+            assert_eq!(cut.reaches(offset * K, TERMS), now, "{offset}K");
+            assert_eq!(cut.reaches(offset * K, anew), then, "{offset}K");
+        }
+    }
+
+    #[test]
+    fn a_volume_is_as_long_as_it_was_made() {
+        let volume = Blocks::of_volume(1 << 20, 16 * K);
+        assert_eq!((volume.size(), volume.block_size()), (1 << 20, 16 * K));
+        assert_eq!(volume.read(0, u64::MAX), [Piece::zeros(1 << 20)]);
+    }
+
+    /// One for each 1,024 blocks, and one above them.
+    #[test]
+    fn indirect_blocks_have_128k_each() {
+        let mut small = Blocks::default();
+        let terms = Terms {
+            recordsize: 512,
+            ..TERMS
+        };
+        small.write(0, &Source::Random(1).piece(512 * 4 * K), terms);
+        assert_eq!(small.indirect_bytes(), 5 * 128 * K);
+        assert_eq!(file(1).indirect_bytes(), 0);
     }
 }

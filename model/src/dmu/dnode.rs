@@ -91,7 +91,13 @@ pub(super) fn stored(block: u64, objset: &Inner, on: &Storage) -> Option<Figure>
     }
     let fits = |compressed| compress::metadata(compressed, SIZE, false, on);
     let here = objset.objects.range(objects(block));
-    let inline = here.map(|(id, znode)| objset.metadata.inline(id, znode).len() as u64);
+    let inline = here.map(|(id, znode)| {
+        let (inline, (_, left)) = (
+            objset.metadata.inline(id, znode),
+            objset.metadata.left(id, znode),
+        );
+        (inline.len() + left.len()) as u64
+    });
     let inline = inline.sum::<u64>();
     let surely = fits(Figure {
         least: 100 + 20 * (tables + znodes),
@@ -150,6 +156,11 @@ fn fill_volume(dnode: &mut [u8], blocks: &Blocks, on: &Storage) {
 }
 
 fn fill(dnode: &mut [u8], id: ObjectId, znode: &Znode, objset: &Inner, on: &Storage) {
+    // What is written over has been there up to where the pointer to the spill block stands.
+    let (at, left) = objset.metadata.left(id, znode);
+    let end = SLOT * usize::try_from(znode.slots).unwrap_or(1) - 128;
+    let room = end.saturating_sub(BONUS + at).min(left.len());
+    dnode[BONUS + at..BONUS + at + room].copy_from_slice(&left[..room]);
     let mut put = |at: usize, word: u64| dnode[at..at + 8].copy_from_slice(&word.to_le_bytes());
     let (mode, parent) = match &znode.body {
         Body::File(_) => (0o100_000, 0),
@@ -195,7 +206,6 @@ fn fill(dnode: &mut [u8], id: ObjectId, znode: &Znode, objset: &Inner, on: &Stor
         let word = 0x12_0000_0001 ^ u64::from(znode.mode) << 40 ^ right << 16;
         put(BONUS + 176 + 8 * usize::try_from(right).unwrap_or(0), word);
     }
-    let behind = 184 + 8 * usize::try_from(exceptions).unwrap_or(0);
     let place = PLACE + (indirect::noise(id, 9) >> 46);
     match &znode.body {
         Body::File(blocks) => {
@@ -232,19 +242,15 @@ fn fill(dnode: &mut [u8], id: ObjectId, znode: &Znode, objset: &Inner, on: &Stor
         Body::Special(_) => head(dnode, 19, 176, 1, 1),
     }
     if let Some(spill) = objset.metadata.spilled(id) {
-        let at = SLOT * usize::try_from(znode.slots).unwrap_or(1) - 128;
         let pointer = match spill.weight.physical.most {
             0 => Pointer::holding(objset.metadata.compressed_spill(id, znode).1, !id),
             _ => spill.pointer(!id),
         };
-        pointer.print(&mut dnode[at..at + 128], 512, place + 64, on);
+        pointer.print(&mut dnode[end..end + 128], 512, place + 64, on);
     }
     let inline = objset.metadata.inline(id, znode);
-    let before = match &znode.body {
-        Body::Link(target) => 176 + target.len().next_multiple_of(8),
-        _ => behind,
-    };
-    dnode[BONUS + before..BONUS + before + inline.len()].copy_from_slice(&inline);
+    let at = BONUS + attributes::inline_at(znode);
+    dnode[at..at + inline.len()].copy_from_slice(&inline);
 }
 
 /// What stands in front: types of object and attributes, sizes, levels.

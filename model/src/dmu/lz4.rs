@@ -60,9 +60,6 @@ fn compressed(bytes: &[u8], room: usize, small: bool) -> Option<usize> {
     if end > TAIL {
         let limit = end - TAIL;
         let mut table = vec![0_u32; 1 << hash_bits];
-        if !small {
-            table[hash(0)] = 0;
-        }
         let mut at = 1;
         let mut next_hash = hash(at);
         'sequences: loop {

@@ -116,8 +116,11 @@ impl Metadata {
             &[Attribute::Plain, Attribute::Project, Attribute::Rights]
         };
         let size = attributes::spill_size(znode.xattrs.as_deref(), &layout);
-        if let Some(xattrs) = &mut znode.xattrs {
-            xattrs.spill = size;
+        if let Some(xattrs) = &znode.xattrs {
+            let left = xattrs.left.behind(znode, &layout);
+            if let Some(xattrs) = &mut znode.xattrs {
+                (xattrs.spill, xattrs.left) = (size, left);
+            }
         }
         for attributes in [layout.bonus, layout.spill] {
             let is_new = !attributes.is_empty() && attributes != of_root;
@@ -141,6 +144,13 @@ impl Metadata {
         xattrs.map_or_else(Vec::new, attributes::packed)
     }
 
+    /// The extended attributes that stood in the dnode of an object and are in its spill block by now, and where they did.
+    pub(super) fn left<'a>(&self, object: ObjectId, znode: &'a Znode) -> (usize, &'a [u8]) {
+        let xattrs = znode.xattrs.as_ref().filter(|it| it.spill > 0);
+        let xattrs = xattrs.filter(|_| !self.layout(object, znode).has_inline());
+        xattrs.map_or((0, &[]), |it| (it.left.bonus.0, &it.left.bonus.1))
+    }
+
     /// What the spill block of an object weighs once it is on disk.
     fn spill(&self, of: &Inner, object: ObjectId, on: &Storage, how: &Policy) -> Option<Weight> {
         let znode = of.objects.get(&object)?;
@@ -161,6 +171,11 @@ impl Metadata {
         let layout = self.layout(object, znode);
         let size = attributes::spill_size(znode.xattrs.as_deref(), &layout);
         let mut bytes = attributes::spilled(znode, &layout);
+        let left = znode.xattrs.as_ref().map(|it| &it.left.spill[..]);
+        bytes.extend(
+            left.and_then(|it| it.get(bytes.len()..))
+                .unwrap_or_default(),
+        );
         bytes.resize(usize::try_from(size).unwrap_or(bytes.len()), 0);
         (size, lz4::size(&bytes, size).unwrap_or(size))
     }

@@ -39,6 +39,8 @@ pub(crate) struct Change {
     frees: bool,
     /// The bytes that it may write.
     pub(super) bytes: Figure,
+    /// The bytes of indirect blocks that it changes, for which no space is asked (`dmu_tx_count_free`).
+    indirect: u64,
 }
 
 impl Change {
@@ -46,7 +48,8 @@ impl Change {
     pub const fn frees(indirect: u64) -> Change {
         Change {
             frees: true,
-            ..Change::of(2, indirect)
+            indirect,
+            ..Change::of(2, 0)
         }
     }
 
@@ -68,6 +71,7 @@ impl Change {
                 least,
                 most: least + 7 * 512,
             },
+            indirect: 0,
         }
     }
 }
@@ -154,7 +158,7 @@ impl State {
         let Some(pool) = self.pool_of(id) else {
             return false;
         };
-        let more = change.bytes.most.saturating_add(BESIDES);
+        let more = (change.bytes.most + change.indirect).saturating_add(BESIDES);
         let more = more.saturating_mul(INFLATION);
         let limit = pool.fillable(0).least;
         let used = self.used(pool.root).most;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::dmu::attributes::Left;
 use crate::dmu::data::Piece;
 use crate::dmu::{Blocks, ObjectId, ROOT, Table};
 use crate::maps::Names;
@@ -80,6 +81,8 @@ pub struct Xattrs {
     pub directory_first: bool,
     /// The size of the block that attributes have which do not fit into the dnode; 0 without one.
     pub spill: u64,
+    /// What stood where attributes are written, and still stands behind them.
+    pub(crate) left: Left,
 }
 
 /// What an object of a filesystem holds.
