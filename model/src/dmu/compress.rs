@@ -223,3 +223,69 @@ fn room(size: u64, how: Compression, on: &Storage) -> u64 {
         room => room,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_have_levels() {
+        for (word, how) in [
+            ("off", Compression::Off),
+            ("zle", Compression::Zle),
+            ("lz4", Compression::Lz4),
+            ("lzjb", Compression::Lzjb),
+            ("gzip", Compression::Gzip(6)),
+            ("gzip-9", Compression::Gzip(9)),
+            ("zstd", Compression::Zstd(3)),
+            ("zstd-19", Compression::Zstd(19)),
+            ("zstd-fast", Compression::Zstd(-1)),
+            ("zstd-fast-500", Compression::Zstd(-500)),
+        ] {
+            assert_eq!(Compression::by_word(word), how, "{word}");
+        }
+    }
+
+    /// `zfs_zstd_compress`: neither lz4 nor level 1 could do anything with noise.
+    #[test]
+    fn zstd_gives_up_early_on_large_blocks_from_level_3_on() {
+        let only_from_3 = Zstd(|_, level, _| (level >= 3).then_some(5000));
+        let always = Zstd(|_, level, _| Some(5000 + u64::from(level.unsigned_abs())));
+        let block = |source: Source, len: u64| to_bytes(&[source.piece(len)]);
+        let noise = |len| block(Source::Random(1), len);
+        let (size, room) = (128 << 10, 112 << 10);
+        let new = Release::V2_3;
+        assert_eq!(only_from_3.size(&noise(size), 3, room, new), None);
+        assert_eq!(only_from_3.size(&noise(size), 2, room, new), None);
+        assert_eq!(always.size(&noise(size), 3, room, new), Some(5003));
+        assert_eq!(always.size(&noise(size), 2, room, new), Some(5002));
+        // A smaller one, an older release, and what lz4 can shrink.
+        assert_eq!(only_from_3.size(&noise(size - 1), 3, room, new), Some(5000));
+        let old = only_from_3.size(&noise(size), 3, room, Release::V2_1);
+        assert_eq!(old, Some(5000));
+        let text = block(Source::Text(1), size);
+        assert_eq!(only_from_3.size(&text, 3, room, new), Some(5000));
+    }
+
+    #[test]
+    fn a_pointer_holds_what_the_compression_of_its_block_makes() {
+        let pieces = [Source::Text(1).piece(64), Source::Zero.piece(448)];
+        let bytes = to_bytes(&pieces);
+        let of = [Compression::Lz4, Compression::Zle, Compression::Gzip(6)];
+        let found = of.map(|how| held(&pieces, how));
+        // 64 bytes and the length of them, and of two runs of zeros.
+        assert_eq!(found[1], 65 + 3);
+        let expected = [
+            lz4::size(&bytes, 112),
+            zle::size(&bytes, 112),
+            gzip::size(&bytes, 6, 112),
+        ];
+        assert_eq!(found.map(Some), expected);
+        assert!(found[0] != found[1] && found[1] != found[2] && found[0] != found[2]);
+        // One that does not fit fills it.
+        assert_eq!(
+            held(&[Source::Random(1).piece(512)], Compression::Lz4),
+            EMBEDDED
+        );
+    }
+}

@@ -302,4 +302,109 @@ mod tests {
         assert_eq!(below(1, 4), 4096..=5119);
         assert_eq!(below(2, 0), 0..=(1 << 20) - 1);
     }
+
+    /// So many pointers to blocks that are stored so, each to its own.
+    fn pointers(count: u64, stored: Figure, copies: u8) -> Vec<(u64, Pointer)> {
+        let pointer = |number| Pointer {
+            stored,
+            holds: 0,
+            copies,
+            birth: 5,
+            content: number + 1,
+        };
+        (0..count).map(|number| (number, pointer(number))).collect()
+    }
+
+    fn contains(wide: Figure, narrow: Figure) -> bool {
+        wide.least <= narrow.least && narrow.most <= wide.most
+    }
+
+    #[test]
+    fn of_blocks_of_unknown_size_it_is_known_in_between() {
+        let unknown = Figure {
+            least: 512,
+            most: 128 << 10,
+        };
+        for ashift in [9, 12, 14] {
+            let on = &Storage::single(ashift);
+            for count in [1, 2, 10, 20, 40, 64, 65, 500, 1024] {
+                let found = stored(&pointers(count, unknown, 1), 128 << 10, on);
+                for size in [512, 4096, 128 << 10] {
+                    let known = stored(&pointers(count, Figure::exact(size), 1), 128 << 10, on);
+                    let told =
+                        format!("{count} of {size}, ashift {ashift}: {known:?} in {found:?}");
+                    assert!(contains(found, known), "{told}");
+                    // At most all of it, and not so little as if it were free.
+                    assert!(
+                        found.most <= SIZE && 8 * found.least >= known.least,
+                        "{told}"
+                    );
+                }
+            }
+            // 500 bytes for 128K of zeros, and 130 for a pointer at most.
+            let few = stored(
+                &pointers((on.unit().max(1024) - 600) / 130, unknown, 1),
+                4096,
+                on,
+            );
+            assert_eq!(
+                few,
+                Figure::exact(on.unit().max(few.least)),
+                "ashift {ashift}"
+            );
+        }
+    }
+
+    #[test]
+    fn of_unknown_pointers_to_metadata_it_is_known_in_between() {
+        for ashift in [9, 12] {
+            let on = &Storage::single(ashift);
+            for count in [1, 2, 30, 100, 1024, 1025, 3000] {
+                let all = pointers(count, Figure::exact(4096), 2);
+                let below = all.chunks(1024).map(|part| stored(part, 16 << 10, on));
+                let mut known = below.reduce(|a, b| a + b).unwrap_or_default();
+                let blocks = count.div_ceil(1024);
+                if blocks > 1 {
+                    let above = pointers(blocks, Figure::exact(32 << 10), 2);
+                    known = known + stored(&above, SIZE, on);
+                }
+                let found = of_unknown(Figure::exact(count), on);
+                let told = format!("{count}, ashift {ashift}: {known:?} in {found:?}");
+                // Of several the last one alone is sure.
+                assert!(
+                    found.least <= known.least && known.most <= found.most,
+                    "{told}"
+                );
+                assert!(found.most <= 3 * known.most, "{told}");
+                assert!(4 * found.least >= known.least / blocks, "{told}");
+            }
+        }
+    }
+
+    /// `blkptr_t`: a checksum of zeros is zero, and each place has the size of what is there.
+    #[test]
+    fn a_pointer_has_places_sizes_birth_and_sums() {
+        let word = |bytes: &[u8], at: usize| {
+            let mut word = [0; 8];
+            word.copy_from_slice(&bytes[8 * at..8 * at + 8]);
+            u64::from_le_bytes(word)
+        };
+        let on = &Storage::single(12);
+        let mut bytes = [0; 128];
+        for content in [0, 1] {
+            let all = pointers(2, Figure::exact(8192), 2);
+            let pointer = Pointer {
+                content,
+                ..all[0].1
+            };
+            pointer.print(&mut bytes, 128 << 10, 1000, on);
+            assert_eq!([0, 2, 4].map(|at| word(&bytes, at)), [16, 16, 0]);
+            assert_eq!(word(&bytes, 1), 1000);
+            // Sectors of 512 bytes less one, before and after compression.
+            assert_eq!(word(&bytes, 6) & 0xffff_ffff, 255 | 15 << 16);
+            assert_eq!(word(&bytes, 10), 5);
+            let sums = (12..16).filter(|&at| word(&bytes, at) > 0).count();
+            assert_eq!(sums, if content > 0 { 4 } else { 0 });
+        }
+    }
 }
