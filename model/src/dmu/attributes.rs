@@ -6,6 +6,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::data::{Piece, to_bytes};
+use super::directory::{self, LARGE};
+use super::storage::Figure;
+use super::{indirect, lz4};
 use crate::zpl::znode::{Body, Xattrs, Znode};
 
 /// The room of a spill block's pointer, in bytes.
@@ -16,6 +19,9 @@ const BEFORE: u64 = 192;
 
 /// The header of attributes of which one has no fixed size (`sa_hdr_phys_t`), in bytes; each more takes two.
 const HEADER: u64 = 8;
+
+/// How often the hashes of a table of layouts are drawn.
+const DRAWN: u64 = 8;
 
 /// An attribute, or several that always stand together, in the order of a new file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +40,56 @@ pub(super) enum Attribute {
     Directory,
     /// Extended attributes (`ZPL_DXATTR`).
     Inline,
+}
+
+impl Attribute {
+    /// Whether its size is told in the header.
+    fn is_sized(self) -> bool {
+        matches!(
+            self,
+            Attribute::Rights | Attribute::Target | Attribute::Inline
+        )
+    }
+
+    /// Their numbers (`zpl_attr_t`).
+    fn numbers(self) -> &'static [u16] {
+        match self {
+            Attribute::Plain => &[5, 6, 4, 12, 13, 7, 11, 0, 1, 2, 3, 8],
+            Attribute::Project => &[21],
+            Attribute::Device => &[10],
+            Attribute::Rights => &[16, 19],
+            Attribute::Target => &[17],
+            Attribute::Directory => &[9],
+            Attribute::Inline => &[20],
+        }
+    }
+}
+
+/// To how many bytes a table of layouts compresses: a leaf with the numbers of the attributes of each
+/// (`sa_find_layout`). How its names are hashed is drawn when it is made, here several times.
+pub(super) fn layouts_size(layouts: &[&[Attribute]]) -> Figure {
+    let values = layouts.iter().map(|attributes| -> Vec<u8> {
+        let numbers = attributes.iter().flat_map(|it| it.numbers());
+        numbers.flat_map(|it| it.to_be_bytes()).collect()
+    });
+    let values: Vec<_> = values.collect();
+    let sizes = (0..DRAWN).map(|drawn| {
+        let entries = (2_u64..).zip(&values);
+        let entries = entries.map(|(number, value)| {
+            let hash = indirect::noise(number, drawn);
+            (number.to_string(), 2, value, hash)
+        });
+        lz4::size(&directory::leaf_of(entries), LARGE).unwrap_or(LARGE)
+    });
+    let (least, most) = sizes.fold((LARGE, 0), |(least, most), size| {
+        (least.min(size), most.max(size))
+    });
+    // As far apart as those of two hundred.
+    let unsure = 2 + layouts.len() as u64;
+    Figure {
+        least: least - unsure,
+        most: most + unsure,
+    }
 }
 
 /// Which attributes stand where.
@@ -75,8 +131,10 @@ impl Layout {
         }
         let split = first.filter(|_| spills).unwrap_or(all.len());
         let (bonus, spill) = all.split_at(split);
-        let names = |of: &[(Attribute, u64, bool)]| of.iter().map(|it| it.0).collect();
-        let mut need = header_of(spill);
+        let names = |of: &[(Attribute, u64, bool)]| -> Vec<Attribute> {
+            of.iter().map(|it| it.0).collect()
+        };
+        let mut need = header_of(&names(spill));
         for (_, len, _) in spill {
             need = need.next_multiple_of(8) + len;
         }
@@ -133,8 +191,9 @@ pub(super) fn inline_at(znode: &Znode) -> usize {
     176 + of_target
 }
 
-fn header_of(attributes: &[(Attribute, u64, bool)]) -> u64 {
-    let sized = attributes.iter().filter(|it| it.2).count() as u64;
+/// The bytes of the header in front of attributes.
+pub(super) fn header_of(attributes: &[Attribute]) -> u64 {
+    let sized = attributes.iter().filter(|it| it.is_sized()).count() as u64;
     (HEADER + 2 * sized.saturating_sub(1)).next_multiple_of(8)
 }
 
@@ -182,10 +241,8 @@ pub(super) fn rights(mode: u32) -> u64 {
 pub(super) fn spilled(znode: &Znode, layout: &Layout) -> Vec<u8> {
     // Which layout it is is a small number, and how long each attribute is that has no fixed size.
     let mut bytes = vec![0x5a, 0x50, 0x2f, 0, 5, 4, 0, 0];
-    let sized = |it: &&Attribute| !matches!(it, Attribute::Directory | Attribute::Device);
-    let sized = layout.spill.iter().filter(sized).count() as u64;
-    let header = (HEADER + 2 * sized.saturating_sub(1)).next_multiple_of(8);
-    bytes.resize(usize::try_from(header).unwrap_or(8), 0);
+    let header = usize::try_from(header_of(&layout.spill));
+    bytes.resize(header.unwrap_or(8), 0);
     for attribute in &layout.spill {
         bytes.resize(bytes.len().next_multiple_of(8), 0);
         match (attribute, &znode.body, &znode.xattrs) {

@@ -20,7 +20,7 @@ const NAME: usize = 50;
 const LARGEST: u64 = 128 << 10;
 
 /// The size of a block of a large table, in bytes.
-const LARGE: u64 = 16 << 10;
+pub(super) const LARGE: u64 = 16 << 10;
 
 /// The leaves that a header has room for pointers to (`ZAP_EMBEDDED_PTRTBL_SHIFT`).
 const POINTERS: u64 = 1 << 10;
@@ -359,55 +359,64 @@ fn leaf_size(entries: &Names<ObjectId>, table: Table, leaves: Figure) -> Figure 
     }
 }
 
-/// The bytes of a leaf with these names (`zap_leaf_phys_t`).
+/// The bytes of a leaf with these names.
 fn leaf<'a>(names: impl Iterator<Item = (&'a Arc<str>, &'a ObjectId)>) -> Vec<u8> {
+    leaf_of(names.enumerate().map(|(number, (name, object))| {
+        let noise = indirect::noise(*object, number as u64);
+        (name.as_bytes(), 8, (*object | 8 << 60).to_be_bytes(), noise)
+    }))
+}
+
+/// The bytes of a leaf (`zap_leaf_phys_t`) with these names, how many bytes a number in their values has, the values, and
+/// what stands for the hashes of the names.
+pub(super) fn leaf_of<Name: AsRef<[u8]>, Value: AsRef<[u8]>>(
+    entries: impl Iterator<Item = (Name, u8, Value, u64)>,
+) -> Vec<u8> {
     let mut image = vec![0; usize::try_from(LARGE).unwrap_or(0)];
     image[..8].copy_from_slice(&0x8000_0000_0000_0000_u64.to_le_bytes());
     image[24..28].copy_from_slice(&0x02ab_1eaf_u32.to_le_bytes());
     image[48..FIRST_CHUNK].fill(0xff);
-    let mut free = 0_u16;
+    let (mut free, mut count) = (0_u16, 0_u16);
     let at = |chunk: u16| FIRST_CHUNK + CHUNK * usize::from(chunk);
-    for (number, (name, object)) in (0..).zip(names) {
-        let noise = indirect::noise(*object, number);
+    let short = |number: usize| u16::try_from(number).unwrap_or(0);
+    for (name, integer, of_name, noise) in entries {
+        let (name, of_name) = (name.as_ref(), of_name.as_ref());
         let entry = free;
-        let name_chunks = (name.len() + 1).div_ceil(21);
-        let (mut name, end) = (name.as_bytes(), 0xffff_u16.to_le_bytes());
-        let value = entry + 1 + u16::try_from(name_chunks).unwrap_or(0);
-        if at(value + 1) > image.len() {
+        let value = entry + 1 + short((name.len() + 1).div_ceil(21));
+        let behind = value + short(of_name.len().div_ceil(21));
+        if at(behind) > image.len() {
             break;
         }
-        let head = [
-            entry + 1,
-            u16::try_from(name.len() + 1).unwrap_or(0),
-            value,
-            1,
-        ];
+        let numbers = of_name.len() / usize::from(integer);
+        let head = [entry + 1, short(name.len() + 1), value, short(numbers)];
         let start = at(entry);
-        image[start..start + 4].copy_from_slice(&[252, 8, 0xff, 0xff]);
+        image[start..start + 4].copy_from_slice(&[252, integer, 0xff, 0xff]);
         for (field, bytes) in head.into_iter().zip(image[start + 4..].chunks_exact_mut(2)) {
             bytes.copy_from_slice(&field.to_le_bytes());
         }
         image[start + 20..start + 24].copy_from_slice(&noise.to_le_bytes()[..4]);
         let bucket = 48 + 2 * usize::try_from(noise >> 55).unwrap_or(0);
         image[bucket..bucket + 2].copy_from_slice(&entry.to_le_bytes());
-        for chunk in entry + 1..value {
-            let start = at(chunk);
-            let (part, rest) = name.split_at(name.len().min(21));
-            image[start] = 251;
-            image[start + 1..start + 1 + part.len()].copy_from_slice(part);
-            let next = if chunk + 1 < value {
-                (chunk + 1).to_le_bytes()
-            } else {
-                end
-            };
-            image[start + 22..start + 24].copy_from_slice(&next);
-            name = rest;
+        for (chunks, mut bytes) in [(entry + 1..value, name), (value..behind, of_name)] {
+            let end = chunks.end;
+            for chunk in chunks {
+                let start = at(chunk);
+                let (part, rest) = bytes.split_at(bytes.len().min(21));
+                image[start] = 251;
+                image[start + 1..start + 1 + part.len()].copy_from_slice(part);
+                let next = if chunk + 1 < end { chunk + 1 } else { 0xffff };
+                image[start + 22..start + 24].copy_from_slice(&next.to_le_bytes());
+                bytes = rest;
+            }
         }
-        let start = at(value);
-        image[start] = 251;
-        image[start + 1..start + 9].copy_from_slice(&(*object | 8 << 60).to_be_bytes());
-        image[start + 22..start + 24].copy_from_slice(&end);
-        free = value + 1;
+        free = behind;
+        count += 1;
+    }
+    // Chunks that are free, entries, the length of the prefix, the first free chunk, and that entries are in their order.
+    let chunks = short((image.len() - FIRST_CHUNK) / CHUNK);
+    let head = [chunks - free, count, 0, free, 1];
+    for (field, bytes) in head.into_iter().zip(image[28..].chunks_exact_mut(2)) {
+        bytes.copy_from_slice(&field.to_le_bytes());
     }
     for chunk in free.. {
         let start = at(chunk);

@@ -168,9 +168,11 @@ fn fill(dnode: &mut [u8], id: ObjectId, znode: &Znode, objset: &Inner, on: &Stor
         Body::Link(_) => (0o120_000, 0),
         Body::Special(special) => (special.type_of_mode(), 0),
     };
-    // A header and the attributes.
+    // A header with the number of their layout, its own size and that of the rights, and the attributes.
+    let (layout, in_header) = objset.metadata.layout_of(id, znode);
+    let rights = attributes::rights(znode.mode);
     let attributes = [
-        0x0002_0408_002f_505a,
+        0x002f_505a | layout << 32 | in_header << 39 | rights << 51,
         u64::from(znode.mode | mode),
         znode.size(),
         znode.generation,
@@ -188,29 +190,37 @@ fn fill(dnode: &mut [u8], id: ObjectId, znode: &Znode, objset: &Inner, on: &Stor
         put(at, 0x6b00_0000 + znode.times.modification.seconds());
         put(at + 8, indirect::noise(id, change) >> 34);
     }
-    // Links, and who may do what.
-    let rights = [
+    // Links, and who may do what (`zfs_ace_t`).
+    let may = |flags: u64, all: u64, shift: u32| {
+        let bits = [(4, 1), (2, 6), (1, 0x20)].into_iter();
+        let bits = bits.filter(|(bit, _)| znode.mode >> shift & bit > 0);
+        flags << 16 | (all | bits.map(|(_, mask)| mask).sum::<u64>()) << 32
+    };
+    let shown = [
         znode.links,
         0,
-        3,
-        0x1e_01bf_1000,
-        0x12_0020_2040,
-        0x12_0000_4000,
+        rights,
+        may(0x1000, 0x1e_0198, 6),
+        may(0x2040, 0x12_0088, 3),
+        may(0x4000, 0x12_0088, 0),
     ];
-    for (word, value) in rights.into_iter().enumerate() {
+    for (word, value) in shown.into_iter().enumerate() {
         put(BONUS + 128 + 8 * word, value);
     }
     // What others may and those before them may not, in more of them.
-    let exceptions = attributes::rights(znode.mode) - 3;
+    let exceptions = rights - 3;
     for right in 0..exceptions {
         let word = 0x12_0000_0001 ^ u64::from(znode.mode) << 40 ^ right << 16;
         put(BONUS + 176 + 8 * usize::try_from(right).unwrap_or(0), word);
     }
     let place = PLACE + (indirect::noise(id, 9) >> 46);
+    let of_spill = objset.metadata.spilled(id);
+    let of_spill = of_spill.map_or(0, |held| held.weight.size.most);
+    put(24, of_spill);
     match &znode.body {
         Body::File(blocks) => {
             put(16, blocks.last_on_disk());
-            put(24, blocks.charged().most);
+            put(24, blocks.charged().most + of_spill);
             let (pointers, size) = blocks.roots();
             if let Some((_, pointer)) = pointers.first() {
                 let pointer = Pointer {
@@ -241,16 +251,25 @@ fn fill(dnode: &mut [u8], id: ObjectId, znode: &Znode, objset: &Inner, on: &Stor
         }
         Body::Special(_) => head(dnode, 19, 176, 1, 1),
     }
+    let inline = objset.metadata.inline(id, znode);
+    let at = attributes::inline_at(znode);
+    // How long the attributes are (`dn_bonuslen`), and whether there is a spill block (`DNODE_FLAG_SPILL_BLKPTR`).
+    let mut bonus = match &znode.body {
+        Body::File(_) | Body::Directory { .. } | Body::Special(_) if inline.is_empty() => 176,
+        _ => at + inline.len(),
+    };
     if let Some(spill) = objset.metadata.spilled(id) {
+        bonus = end - BONUS;
+        dnode[7] |= 4;
         let pointer = match spill.weight.physical.most {
             0 => Pointer::holding(objset.metadata.compressed_spill(id, znode).1, !id),
             _ => spill.pointer(!id),
         };
         pointer.print(&mut dnode[end..end + 128], 512, place + 64, on);
     }
-    let inline = objset.metadata.inline(id, znode);
-    let at = BONUS + attributes::inline_at(znode);
-    dnode[at..at + inline.len()].copy_from_slice(&inline);
+    let bonus = u16::try_from(bonus).unwrap_or(0);
+    dnode[10..12].copy_from_slice(&bonus.to_le_bytes());
+    dnode[BONUS + at..BONUS + at + inline.len()].copy_from_slice(&inline);
 }
 
 /// What stands in front: types of object and attributes, sizes, levels.

@@ -107,14 +107,18 @@ impl Metadata {
         Layout::of(znode, !has_none)
     }
 
-    /// The attributes of an object change.
-    pub(super) fn lay_out(&mut self, object: ObjectId, znode: &mut Znode) {
-        let layout = self.layout(object, znode);
-        let of_root: &[Attribute] = if self.root_is_old {
+    /// The layout of the root directory when it was new.
+    fn layout_of_root(&self) -> &'static [Attribute] {
+        if self.root_is_old {
             &[Attribute::Plain, Attribute::Rights]
         } else {
             &[Attribute::Plain, Attribute::Project, Attribute::Rights]
-        };
+        }
+    }
+
+    /// The attributes of an object change.
+    pub(super) fn lay_out(&mut self, object: ObjectId, znode: &mut Znode) {
+        let layout = self.layout(object, znode);
         let size = attributes::spill_size(znode.xattrs.as_deref(), &layout);
         if let Some(xattrs) = &znode.xattrs {
             let left = xattrs.left.behind(znode, &layout);
@@ -122,14 +126,32 @@ impl Metadata {
                 (xattrs.spill, xattrs.left) = (size, left);
             }
         }
-        for attributes in [layout.bonus, layout.spill] {
-            let is_new = !attributes.is_empty() && attributes != of_root;
+        // A link is made first, and gets its target then (`zfs_symlink`).
+        let is_link = matches!(znode.body, Body::Link(_));
+        let made = is_link.then(|| vec![Attribute::Plain, Attribute::Rights]);
+        for attributes in made.into_iter().chain([layout.bonus, layout.spill]) {
+            let is_new = !attributes.is_empty() && attributes != self.layout_of_root();
             if is_new && self.layouts.insert(attributes) {
                 self.dirty(LAYOUTS + self.behind_root);
             }
         }
         self.dirty(object);
         self.laid_out.insert(object, ());
+    }
+
+    /// The number of the layout that the attributes in the dnode of an object have, and the bytes of their header.
+    pub(super) fn layout_of(&self, object: ObjectId, znode: &Znode) -> (u64, u64) {
+        let layout = self.layout(object, znode).bonus;
+        let number = self.layouts.iter().position(|it| *it == layout);
+        let number = number.map_or(2, |number| 3 + number as u64);
+        (number, attributes::header_of(&layout))
+    }
+
+    /// To how many bytes the table of layouts compresses.
+    fn layouts_size(&self) -> Figure {
+        let mut all = vec![self.layout_of_root()];
+        all.extend(self.layouts.iter().map(Vec::as_slice));
+        attributes::layouts_size(&all)
     }
 
     /// The spill block of an object on disk.
@@ -315,7 +337,7 @@ fn blocks(objset: &Inner, object: ObjectId, on: &Storage, how: &Policy) -> (Vec<
         }
         (id, _) if id == LAYOUTS + objset.metadata.behind_root => vec![
             fits(Figure::exact(500), 16 << 10),
-            fits(Figure::exact(3500), 16 << 10),
+            fits(objset.metadata.layouts_size(), directory::LARGE),
         ],
         (DELETE_QUEUE, _) => table(objset.unlinked.len(), 4, how, on),
         (id, _) if id == USED[0] => table(2 * objset.metadata.owners[0].len(), 2, how, on),
