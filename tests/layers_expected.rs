@@ -108,16 +108,24 @@ fn trees() -> (Tree, Tree) {
         ("a/b/f", "in"),
         ("a-b", "dash"),
         ("a/b.f", "dot"),
+        ("etc/longer", "short"),
+        ("etc/unseen", "one"),
+        ("etc/kept", "kept"),
+        ("var/kept", "kept"),
+        ("usr/pair", "pair"),
+        ("usr/bin/v3", "v3"),
     ] {
         it.write(&base(path), contents);
     }
     it.run(&["link", &base("usr/bin/first"), &base("usr/bin/second")]);
+    it.run(&["link", &base("usr/pair"), &base("usr/twin")]);
     it.run(&["symlink", "../etc/motd", &base("usr/motd")]);
+    it.run(&["symlink", "aim", &base("usr/turned")]);
     it.run(&["mknod", "644", &base("var/fifo"), "p"]);
     it.run(&["mknod", "644", &base("var/null"), "c", "1:3"]);
     it.run(&["mknod", "644", &base("var/disk"), "b", "8:17"]);
     it.touch("tank/base", "1700000000", false);
-    let lower = it.tree("tank/base");
+    let mut lower = it.tree("tank/base");
 
     it.run(&["zfs", "snapshot", "tank/base@s"]);
     it.run(&["zfs", "clone", "tank/base@s", "tank/upper"]);
@@ -130,6 +138,7 @@ fn trees() -> (Tree, Tree) {
         "var/lib/old/y",
         "a/b/f",
         "var/null",
+        "usr/turned",
     ] {
         it.run(&["unlink", &upper(path)]);
     }
@@ -142,6 +151,14 @@ fn trees() -> (Tree, Tree) {
     it.write(&upper("a/b"), "now a file");
     it.run(&["utime", "1700000001", &upper("a/b")]);
     it.run(&["link", &upper("usr/bin/first"), &upper("usr/bin/third")]);
+    it.write(&upper("etc/longer"), "longer");
+    it.run(&["utime", "1700000000", &upper("etc/longer")]);
+    it.write(&upper("etc/unseen"), "two");
+    it.run(&["link", &upper("etc/kept"), &upper("etc/also")]);
+    it.run(&["link", &upper("var/kept"), &upper("var/late")]);
+    it.run(&["symlink", "eim", &upper("usr/turned")]);
+    it.run(&["utime", "1700000000", &upper("usr/turned")]);
+    it.run(&["utime", "1700000100", &upper("var/disk")]);
     let (far, name) = (format!("{deep}/{}", long("f", 60)), long("n", 120));
     it.write(&upper(&far), "deep");
     it.write(&upper(&name), "long");
@@ -163,13 +180,12 @@ fn trees() -> (Tree, Tree) {
         "20",
         capability,
     ]);
-    it.run(&[
-        "setxattr",
-        &upper("new/zero"),
-        "user.note",
-        "4",
-        "data=hex:746f6c64",
-    ]);
+    for (path, name) in [
+        ("new/zero", "user.note"),
+        ("etc/longer", "user.overlay.note"),
+    ] {
+        it.run(&["setxattr", &upper(path), name, "4", "data=hex:746f6c64"]);
+    }
     it.run(&["symlink", "nowhere", &upper("new/dangling")]);
     for path in ["new/zero", "caf\u{e9}", "new/dangling", "link-to-long"] {
         it.run(&["utime", "1700000200", &upper(path)]);
@@ -178,16 +194,25 @@ fn trees() -> (Tree, Tree) {
         it.run(&["utime", "1700000300", &upper(path)]);
     }
     it.touch("tank/upper", "1700000400", true);
-    let mut tree = it.tree("tank/upper");
-    for entry in &mut tree.entries {
+    let mut upper = it.tree("tank/upper");
+    for entry in lower.entries.iter_mut().chain(&mut upper.entries) {
         // What the model's steps cannot set.
         match &*entry.path {
-            "/etc/motd" => entry.mtime.1 = 123_456_789,
+            "/etc/motd" if entry.mtime.0 != 1_700_000_000 => entry.mtime.1 = 123_456_789,
+            "/etc/unseen" => entry.mtime = (1_700_000_000, 500_000_000),
             "/before-1970" => entry.mtime.0 = -5,
             _ => {}
         }
     }
-    (lower, tree)
+    // Of the third version, for one user namespace.
+    let capability = b"\x01\0\0\x03\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0\xa0\x86\x01\0";
+    let with_capability = upper
+        .entries
+        .iter_mut()
+        .find(|it| &*it.path == "/usr/bin/v3");
+    let xattrs = &mut with_capability.unwrap().xattrs;
+    xattrs.insert(CAPABILITY.into(), capability[..].into());
+    (lower, upper)
 }
 
 /// When an archive was written: the time of its whiteouts.
@@ -227,7 +252,7 @@ fn daemons_write_these_bytes() {
     for (daemon, name) in [
         (Daemon::Docker20, "docker-20.10"),
         (Daemon::Docker26, "docker-26.1"),
-        (Daemon::Docker29, "docker-26.1"),
+        (Daemon::Docker29, "docker-29"),
         (Daemon::Storage57, "storage-1.57"),
         (Daemon::Containerd1, "containerd-1.7"),
         (Daemon::Containerd2, "containerd-2"),
@@ -247,6 +272,7 @@ fn changes_are_those_that_the_daemons_list() {
     let (lower, upper) = trees();
     for (daemon, name) in [
         (Daemon::Docker26, "docker"),
+        (Daemon::Docker29, "docker-29"),
         (Daemon::Storage43, "docker"),
         (Daemon::Storage57, "storage-1.57"),
     ] {
@@ -255,8 +281,10 @@ fn changes_are_those_that_the_daemons_list() {
             .iter()
             .map(|it| format!("{} {}", it.kind.letter(), it.path))
             .collect();
-        // All agree.
-        let sizes = text("docker.size");
+        let sizes = match daemon {
+            Daemon::Storage57 => text("storage-1.57.size"),
+            _ => text("docker.size"),
+        };
         assert_eq!(changes_size(&upper, &found).to_string(), sizes.trim());
         let listed = text(&format!("{name}.changes"));
         let mut listed: Vec<&str> = listed.lines().collect();
@@ -275,7 +303,10 @@ fn changes_are_those_that_the_daemons_list() {
             format!("{kind} {}", it.path)
         })
         .collect();
-    assert_eq!(told, text("containerd.changes").lines().collect::<Vec<_>>());
+    // It also names files with several names that are the same.
+    let listed = text("containerd.changes");
+    let listed = listed.lines().filter(|it| !it.starts_with("unmodified"));
+    assert_eq!(told, listed.collect::<Vec<_>>());
 }
 
 #[test]

@@ -13,7 +13,9 @@ use std::sync::Arc;
 use ztwin::drivers::tar;
 use ztwin::pools::{Blobs, ModelPools, Session, Verb};
 use ztwin_model::Release;
-use ztwin_model::layer::{Content, Daemon, Tree, plan, unpacked_size};
+use ztwin_model::layer::{
+    Content, Daemon, MemberContent, Tree, entries, members, overlay, plan, unpacked_size,
+};
 
 const TREE: [&str; 17] = [
     "vdev /v/a 1G",
@@ -161,4 +163,78 @@ fn compare(directory: &Path) {
         wrong.len(),
         wrong.join("\n")
     );
+}
+
+/// How the tree that an archive is unpacked to for overlayfs looks, alone, over the lower tree, and packed again.
+fn overlaid(archive: &[u8], lower: &Tree) -> Vec<String> {
+    let layer = entries(&tar::read(archive).unwrap());
+    let upper = overlay::unpack(&layer);
+    let mut told: Vec<String> = listing(&upper).iter().map(|it| format!("u {it}")).collect();
+    let packed = overlay::pack(&upper, Daemon::Docker26);
+    told.extend(members(&packed).iter().map(|it| {
+        let is_directory = it.content == MemberContent::Directory;
+        format!("p {}{}", it.name, if is_directory { "/" } else { "" })
+    }));
+    let (before, now) = (listing(lower), listing(&overlay::shown(lower, &upper)));
+    let gone = before.iter().filter(|it| !now.contains(it));
+    told.extend(gone.map(|it| format!("< {it}")));
+    let new = now.iter().filter(|it| !before.contains(it));
+    told.extend(new.map(|it| format!("> {it}")));
+    told.sort();
+    told
+}
+
+#[test]
+fn overlayfs_shows_what_the_model_says() {
+    // What a layer as it is told is not about, or a daemon does by itself: these and no others differ.
+    let otherwise = [
+        // Paths that lead through links.
+        "link-absolute-and-write",
+        "link-chain-and-write",
+        "link-far-up-and-write",
+        "link-up-and",
+        "suite-absolute-up-and-down",
+        "suite-relative-then-absolute",
+        "suite-two-absolute-links",
+        "through-8-links",
+        "through-9-",
+        "through-40-links",
+        "through-41-links",
+        "through-255-links",
+        "through-absolute-",
+        "through-file",
+        "through-link-and-back",
+        "through-missing",
+        "through-two-links",
+        "through-up-then-absolute",
+        // Docker sets the mode of a root that is not named `.`.
+        "the-root-as-slash docker",
+        // What aufs left, which no daemon has in the layers that it puts onto a tree.
+        "meta",
+        "plnk",
+        // containerd makes the directory above a header that is about the archive, and passes over attributes.
+        "global-over-file containerd",
+        "trusted-attribute containerd",
+        "unknown-attribute containerd",
+    ];
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/layers/hostile");
+    let outcomes = std::fs::read_to_string(directory.join("overlay")).unwrap();
+    let lower = prepared().tree("tank/layer").unwrap().unwrap();
+    for block in outcomes.split("== ").skip(1) {
+        let (head, rest) = block.split_once('\n').unwrap();
+        let (case, daemon) = head.split_once(' ').unwrap();
+        let (verdict, rest) = rest.split_once('\n').unwrap();
+        if verdict != "unpacked" {
+            continue;
+        }
+        let archive = std::fs::read(directory.join(format!("{case}.tar"))).unwrap();
+        let mut told = overlaid(&archive, &lower);
+        if !daemon.starts_with("docker") {
+            told.retain(|it| !it.starts_with("p "));
+        }
+        let mut expected: Vec<&str> = rest.lines().collect();
+        expected.sort_unstable();
+        let differs = otherwise.iter().any(|it| head.starts_with(it));
+        assert_eq!(told != expected, differs, "{head}\n{rest}  {told:#?}");
+    }
 }

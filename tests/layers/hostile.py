@@ -65,6 +65,11 @@ def xattr(name, key, value):
     return records(**{"SCHILY.xattr." + key: value}) + file(name)
 
 
+def through(links):
+    """A file behind that many symbolic links."""
+    return [link("t", "."), records(path=b"t/" * links + b"new") + file("x")]
+
+
 CASES = {
     # Names that lead elsewhere.
     "absolute": [file("/etc/abs")],
@@ -152,6 +157,10 @@ CASES = {
     "meta": [file(".wh..wh.aufs", b"")],
     "meta-below": [file("dir/.wh..wh.aufs", b"")],
     "meta-directory": [directory(".wh..wh.orph/"), file(".wh..wh.orph/x")],
+    "aufs-other-links": [file(".wh..wh.other/1.2", b"linked"), hard("h", ".wh..wh.plnk/1.2")],
+    "opaque-then-directory": [file("dir/new"), file("dir/.wh..wh..opq", b""), directory("dir", mode=0o700)],
+    "opaque-then-file": [directory("dir"), file("dir/.wh..wh..opq", b""), file("dir")],
+    "attribute-then-directory": [xattr("f", "user.note", b"told"), directory("f")],
     "plnk": [directory(".wh..wh.plnk/"), file(".wh..wh.plnk/1.2", b"linked"),
              hard("p", ".wh..wh.plnk/1.2")],
     "plnk-missing": [hard("p", ".wh..wh.plnk/1.2")],
@@ -203,6 +212,24 @@ CASES = {
                                  file("etc/.wh..wh..opq", b""), directory("etc/cde/"), file("etc/cde/efg")],
     "suite-opaque-root-then-files": [file(".abc"), file(".wh..wh..opq", b""), file("foobar")],
     "suite-links-and-link-to-link": [link("a", "b"), link("b", "a"), file("a/x")],
+    "through-8-links": through(8),
+    "through-9-links": through(9),
+    "through-9-absolute-links": [link("s%d" % at, "/s%d" % (at + 1)) for at in range(8)] +
+                                [link("s8", "/dir"), file("s0/new")],
+    "through-8-links-then-absolute": [link("s%d" % at, "s%d" % (at + 1)) for at in range(8)] +
+                                     [link("s8", "/dir"), file("s0/new")],
+    "through-missing-then-up": [link("s", "nope/../../etc"), file("s/new")],
+    "through-up-then-absolute": [link("s", "../dir/t"), link("dir/t", "/etc"), file("s/new")],
+    "through-absolute-up-again": [link("s", "/dir/t"), link("dir/t", "../../etc"), file("s/new")],
+    "through-40-links": through(40),
+    "through-41-links": through(41),
+    "through-255-links": through(255),
+    "through-256-links": through(256),
+    "directory-then-absolute-link": [directory("n/"), link("n", "/etc")],
+    "directory-then-relative-link": [directory("n/"), link("n", "etc")],
+    "directory-then-link-up": [directory("n/"), link("n", "../etc")],
+    "directory-then-dangling-link": [directory("n/"), link("n", "nope")],
+    "directory-through-link-that-goes": [directory("absolute/new/"), file("absolute")],
     "suite-hard-link-of-link-of-link": [link("s", "relative"), hard("h", "s"), hard("h2", "h")],
     "suite-dangling-parent": [file("dangling/p/q")],
     # Special files and attributes.

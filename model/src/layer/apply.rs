@@ -105,6 +105,9 @@ const KERNEL_LINKS: usize = 40;
 /// Daemons themselves follow so many.
 const DAEMON_LINKS: usize = 255;
 
+/// `os.Root` of Go, by which Docker 29 does everything, follows so many.
+const ROOT_LINKS: usize = 8;
+
 /// The system calls by which `daemon` puts a layer onto `tree`, which is what `dataset` holds now: whiteouts
 /// remove, an opaque directory loses what this layer has not written, anything else replaces what is there,
 /// except that directories merge. An error is what the daemon stops at; what it did before stays.
@@ -194,7 +197,8 @@ impl<'a> Plan<'a> {
         self.kind(path) == Some(FileKind::Directory)
     }
 
-    /// Where a path leads for the kernel.
+    /// Where a path leads for the kernel, or for Docker 29: its root is not one of a `chroot`, and what leads out of it
+    /// escapes, like a link that starts at `/`.
     fn find(&self, path: &str, follow: Follow) -> Result<Found, ApplyError> {
         // The names that are left, the next one last, and whether a link brought them.
         let mut left: Vec<(String, bool)> = path
@@ -202,11 +206,20 @@ impl<'a> Plan<'a> {
             .filter(|name| !name.is_empty())
             .map(|name| (name.to_owned(), false))
             .collect();
+        let is_docker_29 = self.daemon == Daemon::Docker29;
+        let most = if is_docker_29 {
+            ROOT_LINKS
+        } else {
+            KERNEL_LINKS
+        };
         let mut here = "/".to_owned();
         let mut links = 0;
         while let Some((name, through_link)) = left.pop() {
             match &*name {
                 "." => continue,
+                ".." if is_docker_29 && here == "/" => {
+                    return Err(ApplyError::Escape(path.into()));
+                }
                 ".." => {
                     here = above(&here).unwrap_or("/").to_owned();
                     continue;
@@ -228,10 +241,13 @@ impl<'a> Plan<'a> {
             match &node.target {
                 Some(target) if !left.is_empty() || follow == Follow::All => {
                     links += 1;
-                    if links > KERNEL_LINKS {
+                    if links > most {
                         return Err(call(path, Errno::ELOOP));
                     }
                     if target.starts_with('/') {
+                        if is_docker_29 {
+                            return Err(ApplyError::Escape(path.into()));
+                        }
                         "/".clone_into(&mut here);
                     }
                     let names = target.rsplit('/').filter(|name| !name.is_empty());
@@ -251,7 +267,7 @@ impl<'a> Plan<'a> {
         self.resolve_and_tell(path).map(|(path, _)| path)
     }
 
-    /// The same, and whether a link that starts at the root was on the way.
+    /// The same, and whether the first link that led out was one that starts at the root.
     fn resolve_and_tell(&self, path: &str) -> Result<(String, bool), ApplyError> {
         let mut left: Vec<String> = path
             .rsplit('/')
@@ -259,7 +275,7 @@ impl<'a> Plan<'a> {
             .map(str::to_owned)
             .collect();
         let mut here = "/".to_owned();
-        let (mut links, mut is_absolute) = (0, false);
+        let (mut links, mut is_absolute, mut leads_out) = (0, false, false);
         while let Some(name) = left.pop() {
             match &*name {
                 "." => continue,
@@ -285,12 +301,9 @@ impl<'a> Plan<'a> {
             if target.starts_with('/') {
                 is_absolute = true;
                 "/".clone_into(&mut here);
-            } else if self.daemon == Daemon::Docker29 && !is_absolute {
-                // One that leads out is refused, but for those behind one that starts over.
+            } else if !is_absolute {
                 let relative = join(&here, target);
-                if !is_local(relative.trim_start_matches('/')) {
-                    return Err(ApplyError::Escape(path.into()));
-                }
+                leads_out |= !is_local(relative.trim_start_matches('/'));
             }
             left.extend(
                 target
@@ -299,7 +312,23 @@ impl<'a> Plan<'a> {
                     .map(str::to_owned),
             );
         }
-        Ok((here, is_absolute))
+        Ok((here, is_absolute && !leads_out))
+    }
+
+    /// Where a directory is for Docker 29, if not where its name leads (`resolveArchivePath` of go-archive): what is
+    /// missing, or behind a link that starts at the root, is looked for.
+    fn elsewhere(&self, directory: &str) -> Result<Option<String>, ApplyError> {
+        let found = self.find(directory, Follow::All);
+        match &found {
+            Ok(Found::At(path)) if self.now.contains_key(&**path) => return Ok(None),
+            Ok(_) | Err(ApplyError::Escape(_)) => {}
+            Err(error) => return Err(error.clone()),
+        }
+        let (resolved, starts_over) = self.resolve_and_tell(directory)?;
+        if !starts_over {
+            found?;
+        }
+        Ok(Some(resolved))
     }
 
     /// Everything below a path, in the order of its paths.
@@ -448,15 +477,9 @@ impl<'a> Plan<'a> {
             }
         }
         if is_docker_29 {
-            // A directory that can be reached keeps its name; only another one is looked for.
-            let found = match self.find(&directory, Follow::All)? {
-                Found::At(found) => self.now.contains_key(&*found),
-                Found::Missing { .. } => false,
-            };
-            let (resolved, is_absolute) = self.resolve_and_tell(&directory)?;
-            if found && !is_absolute {
+            let Some(resolved) = self.elsewhere(&directory)? else {
                 return Ok(Some(path));
-            }
+            };
             self.make_all(&resolved)?;
             return Ok(Some(join(&resolved, &last)));
         }
@@ -470,10 +493,10 @@ impl<'a> Plan<'a> {
             let real = self.resolve(directory)?;
             (real.clone(), real)
         } else {
-            match self.find(directory, Follow::Way)? {
-                Found::At(real) if self.now.contains_key(&*real) => (directory.to_owned(), real),
-                _ => return Err(call(directory, Errno::ENOENT)),
-            }
+            let Found::At(real) = self.find(directory, Follow::Way)? else {
+                return Err(call(directory, Errno::ENOENT));
+            };
+            (directory.to_owned(), real)
         };
         let skip = if real == "/" { 0 } else { real.len() };
         for (path, _) in self.below(&real) {
@@ -672,11 +695,16 @@ impl<'a> Plan<'a> {
                 return Err(ApplyError::Name(target.clone()));
             }
         }
-        let path = rooted(target);
+        let mut path = rooted(target);
         let directory = above(&path).unwrap_or("/");
         let last = path.rsplit('/').next().unwrap_or_default();
-        if self.daemon.is_containerd() || self.daemon == Daemon::Docker29 {
+        if self.daemon.is_containerd() {
             return Ok(join(&self.resolve(directory)?, last));
+        }
+        if self.daemon == Daemon::Docker29
+            && let Some(resolved) = self.elsewhere(directory)?
+        {
+            path = join(&resolved, last);
         }
         match self.find(&path, Follow::Way)? {
             Found::At(path) => Ok(path),
@@ -715,5 +743,35 @@ fn clean(name: &str) -> String {
         (true, _) => format!("/{cleaned}"),
         (false, true) => ".".to_owned(),
         (false, false) => cleaned,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::clean;
+
+    #[test]
+    fn names_are_cleaned_as_go_cleans_them() {
+        // What `path.Clean` of Go 1.24 says.
+        for (name, expected) in [
+            ("", "."),
+            (".", "."),
+            ("/", "/"),
+            ("a/", "a"),
+            ("./a//b/.", "a/b"),
+            ("a/..", "."),
+            ("a/../..", ".."),
+            ("..", ".."),
+            ("../../a", "../../a"),
+            ("../a/..", ".."),
+            ("a/../../b", "../b"),
+            ("/..", "/"),
+            ("/../a", "/a"),
+            ("/a/../..", "/"),
+            ("/../../a/../b", "/b"),
+            ("a/b/../../..", ".."),
+        ] {
+            assert_eq!(clean(name), expected, "{name:?}");
+        }
     }
 }

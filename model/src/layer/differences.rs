@@ -11,7 +11,7 @@ use super::{Change, Content, Daemon, Entry, Kind, LayerContent, LayerEntry, Tree
 use crate::dmu::data::{Piece, to_bytes};
 use crate::zpl::znode::Special;
 
-/// How a path differs for containerd: `None` is a file with several names that does not.
+/// How a path differs for containerd: `None` is one that does not, though it may be a name of a file that does.
 type Difference<'a> = (&'a str, Option<Kind>);
 
 /// What the upper tree changes of the lower one, in the order of a walk (`fs.Changes` of continuity). Of a
@@ -78,11 +78,8 @@ fn found<'a>(lower: Option<&'a Tree>, upper: &'a Tree) -> Vec<Difference<'a>> {
                 if is_directory(old) && !is_directory(new) {
                     gone = format!("{}/", old.path);
                 }
-                if !is_same(old, new) {
-                    all.push((&*new.path, Some(Kind::Modified)));
-                } else if !is_directory(new) && new.links > 1 {
-                    all.push((&*new.path, None));
-                }
+                let kind = (!is_same(old, new)).then_some(Kind::Modified);
+                all.push((&*new.path, kind));
             }
         }
     }

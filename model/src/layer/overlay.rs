@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::changes::{above, is_directory};
-use super::{Attributes, Content, Entry, LayerContent, LayerEntry, Tree};
+use super::{Attributes, Content, Daemon, Entry, LayerContent, LayerEntry, Tree, layer};
 use crate::zpl::znode::Special;
 
 /// The attribute of a directory that hides what lower layers have in it.
@@ -31,7 +31,7 @@ pub fn is_opaque(entry: &Entry) -> bool {
 }
 
 /// A layer as it is unpacked for overlayfs: the tree of its directory. What it does not tell of is missing,
-/// but for directories above an entry.
+/// but for directories above an entry. Its paths lead through no links. What it tells of its root is passed over.
 #[must_use]
 pub fn unpack(layer: &[LayerEntry]) -> Tree {
     let mut entries: BTreeMap<Arc<str>, Entry> = BTreeMap::new();
@@ -63,7 +63,12 @@ pub fn unpack(layer: &[LayerEntry]) -> Tree {
         }
     };
     entries.insert("/".into(), made("/".into(), Content::Directory, implied));
+    // What a hard link told last of the file that it leads to.
+    let mut told: BTreeMap<u64, Entry> = BTreeMap::new();
     for it in layer {
+        if &*it.path == "/" && it.content != LayerContent::Opaque {
+            continue;
+        }
         let mut path = &*it.path;
         while let Some(directory) = above(path) {
             entries
@@ -94,19 +99,36 @@ pub fn unpack(layer: &[LayerEntry]) -> Tree {
             LayerContent::Special(attributes, special) => {
                 made(path, Content::Special(*special), *attributes)
             }
-            LayerContent::HardLink(_, first) => match entries.get(first).cloned() {
-                Some(first) => Entry { path, ..first },
-                None => continue,
-            },
+            LayerContent::HardLink(attributes, first) => {
+                let Some(first) = entries.get(first) else {
+                    continue;
+                };
+                let mut file = told.get(&first.object).unwrap_or(first).clone();
+                file.path = path;
+                // It tells anew of the file; a symbolic link keeps its mode.
+                if !matches!(file.content, Content::Link(_)) {
+                    file.mode = attributes.mode;
+                }
+                (file.uid, file.gid) = (attributes.uid, attributes.gid);
+                file.mtime = (attributes.mtime, 0);
+                file
+            }
         };
         entry.xattrs.extend(it.xattrs.clone());
-        if let Some(before) = entries.get(&it.path)
-            && is_directory(before)
-            && is_directory(&entry)
-        {
-            // Directories merge.
-            let marked = before.xattrs.clone();
-            entry.xattrs.extend(marked);
+        if matches!(it.content, LayerContent::HardLink(..)) {
+            told.insert(entry.object, entry.clone());
+        }
+        match entries.get(&it.path) {
+            Some(before) if is_directory(before) && is_directory(&entry) => {
+                // Directories merge.
+                let marked = before.xattrs.clone();
+                entry.xattrs.extend(marked);
+            }
+            Some(before) if is_directory(before) => {
+                let below = format!("{}/", it.path);
+                entries.retain(|path, _| !path.starts_with(&below));
+            }
+            _ => {}
         }
         entries.insert(it.path.clone(), entry);
     }
@@ -116,7 +138,8 @@ pub fn unpack(layer: &[LayerEntry]) -> Tree {
     }
     let entries = entries.into_values().map(|entry| Entry {
         links: links[&entry.object],
-        ..entry
+        path: entry.path.clone(),
+        ..told.get(&entry.object).cloned().unwrap_or(entry)
     });
     Tree {
         entries: entries.collect(),
@@ -124,21 +147,20 @@ pub fn unpack(layer: &[LayerEntry]) -> Tree {
 }
 
 /// The layer that a directory of overlayfs is, with whiteouts as archives have them (`ConvertWrite` of Docker):
-/// a device 0:0 is a whiteout, and behind a directory that hides others stands the file that says so.
+/// a device 0:0 is a whiteout, whatever other names it has, and behind a directory that hides others stands the
+/// file that says so.
 #[must_use]
-pub fn pack(layer: &[LayerEntry]) -> Vec<LayerEntry> {
+pub fn pack(upper: &Tree, daemon: Daemon) -> Vec<LayerEntry> {
     let mut packed = Vec::new();
-    for entry in layer {
-        let mut entry = entry.clone();
-        if let LayerContent::Special(_, WHITEOUT) = entry.content {
-            entry.content = LayerContent::Whiteout;
-        }
-        let mark = entry.xattrs.remove(OPAQUE_ATTRIBUTE);
-        let hides = matches!(entry.content, LayerContent::Directory(_))
-            && mark.is_some_and(|value| value == "y");
+    for entry in layer(None, upper, daemon) {
         let path = entry.path.clone();
+        let of = upper.get(&path);
+        if of.is_some_and(is_whiteout) {
+            packed.push(LayerEntry::new(path, LayerContent::Whiteout));
+            continue;
+        }
         packed.push(entry);
-        if hides {
+        if of.is_some_and(is_opaque) {
             packed.push(LayerEntry::new(path, LayerContent::Opaque));
         }
     }
@@ -149,13 +171,14 @@ pub fn pack(layer: &[LayerEntry]) -> Vec<LayerEntry> {
 #[must_use]
 pub fn shown(lower: &Tree, upper: &Tree) -> Tree {
     let tops: BTreeMap<&str, &Entry> = upper.entries.iter().map(|it| (&*it.path, it)).collect();
-    // Whether the upper directory hides what the lower tree has at a path, by something above it.
+    // Whether the upper directory hides what the lower tree has at a path, by something above it. Of its root
+    // overlayfs does not ask whether it is opaque.
     let hidden = |path: &str| {
         let mut path = path;
         while let Some(directory) = above(path) {
             if tops
                 .get(directory)
-                .is_some_and(|it| !is_directory(it) || is_opaque(it))
+                .is_some_and(|it| !is_directory(it) || (is_opaque(it) && directory != "/"))
             {
                 return true;
             }
@@ -172,7 +195,10 @@ pub fn shown(lower: &Tree, upper: &Tree) -> Tree {
         .chain(over)
         .map(|it| {
             let mut entry = it.clone();
-            entry.xattrs.remove(OPAQUE_ATTRIBUTE);
+            // Its own attributes it keeps to itself.
+            entry
+                .xattrs
+                .retain(|name, _| !name.starts_with("trusted.overlay."));
             entry
         })
         .collect();

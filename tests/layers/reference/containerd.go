@@ -34,6 +34,10 @@ func main() {
 		check(fs.Changes(ctx, lower, args[1], tell))
 	case "export":
 		check(archive.WriteDiff(ctx, os.Stdout, lower, args[1]))
+	case "unpack":
+		// For overlayfs.
+		_, err := archive.Apply(ctx, args[1], os.Stdin, archive.WithConvertWhiteout(archive.OverlayConvertWhiteout))
+		check(err)
 	case "apply":
 		size, err := archive.Apply(ctx, args[1], os.Stdin)
 		check(err)

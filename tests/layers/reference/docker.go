@@ -3,6 +3,8 @@
 //	changes|size UPPER [LOWER]   what changed, and how many bytes that are
 //	export UPPER [LOWER]         the layer's archive, on standard output
 //	apply DIRECTORY              unpacks the archive on standard input
+//	unpack DIRECTORY             unpacks it for overlayfs
+//	pack DIRECTORY               the archive of what overlayfs has
 //
 // This is the form of Docker 23 to 28. For 20.10, `identity` is `nil, nil`, and main starts with
 // `if reexec.Init() { return }`; for 29 the packages are those of github.com/moby/go-archive.
@@ -33,6 +35,18 @@ func main() {
 		size, err := chrootarchive.ApplyUncompressedLayer(args[1], os.Stdin, &archive.TarOptions{})
 		check(err)
 		fmt.Println(size)
+		return
+	}
+	overlay := &archive.TarOptions{WhiteoutFormat: archive.OverlayWhiteoutFormat, Compression: archive.Uncompressed}
+	switch args[0] {
+	case "unpack":
+		check(chrootarchive.UntarUncompressed(os.Stdin, args[1], overlay))
+		return
+	case "pack":
+		layer, err := archive.TarWithOptions(args[1], overlay)
+		check(err)
+		_, err = io.Copy(os.Stdout, layer)
+		check(err)
 		return
 	}
 	lower := ""
