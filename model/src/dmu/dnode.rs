@@ -84,30 +84,28 @@ fn tables_in(block: u64, objset: &Inner) -> impl Iterator<Item = (ObjectId, u8, 
 
 /// The size at which a block of dnodes is stored; none when there is no dnode in it.
 pub(super) fn stored(block: u64, objset: &Inner, on: &Storage) -> Option<Figure> {
-    let tables = tables_in(block, objset).count() as u64;
-    let znodes = objset.objects.range(objects(block)).count() as u64;
-    if tables + znodes == 0 {
+    let here = objset.objects.range(objects(block));
+    let inline: Vec<_> = here
+        .map(|(id, znode)| {
+            let (_, left) = objset.metadata.left(id, znode);
+            (objset.metadata.inline(id, znode).len() + left.len()) as u64
+        })
+        .collect();
+    let dnodes = (tables_in(block, objset).count() + inline.len()) as u64;
+    if dnodes == 0 {
         return None;
     }
     let fits = |compressed| compress::metadata(compressed, SIZE, false, on);
-    let here = objset.objects.range(objects(block));
-    let inline = here.map(|(id, znode)| {
-        let (inline, (_, left)) = (
-            objset.metadata.inline(id, znode),
-            objset.metadata.left(id, znode),
-        );
-        (inline.len() + left.len()) as u64
-    });
-    let inline = inline.sum::<u64>();
+    // Where it is one sector, there is no need to look.
     let surely = fits(Figure {
-        least: 100 + 20 * (tables + znodes),
-        most: 200 + 150 * tables + 420 * znodes + inline,
+        least: 1,
+        most: 200 + 420 * dnodes + inline.iter().sum::<u64>(),
     });
-    if surely.least == surely.most || !on.metadata_lz4 {
+    if surely.least == surely.most {
         return Some(surely);
     }
     let likely = lz4::size(&image(block, objset, on), SIZE).unwrap_or(SIZE);
-    let unsure = 8 + UNSURE * (tables + znodes);
+    let unsure = 8 + UNSURE * dnodes;
     Some(fits(Figure {
         least: likely.saturating_sub(unsure),
         most: likely + unsure,
@@ -148,9 +146,8 @@ fn fill_volume(dnode: &mut [u8], blocks: &Blocks, on: &Storage) {
     dnode[16..24].copy_from_slice(&blocks.last_on_disk().to_le_bytes());
     dnode[24..32].copy_from_slice(&blocks.charged().most.to_le_bytes());
     let (pointers, size) = blocks.roots();
-    for (at, (number, pointer)) in (POINTER..).step_by(128).zip(pointers) {
-        let place = PLACE + (indirect::noise(number, 9) >> 46);
-        pointer.print(&mut dnode[at..at + 128], size, place, on);
+    for (at, (_, pointer)) in (POINTER..).step_by(128).zip(pointers) {
+        pointer.print(&mut dnode[at..at + 128], size, PLACE, on);
     }
     head(dnode, DATA, 0, blocks.block_size() >> 9, blocks.levels());
 }
@@ -265,7 +262,7 @@ fn fill(dnode: &mut [u8], id: ObjectId, znode: &Znode, objset: &Inner, on: &Stor
             0 => Pointer::holding(objset.metadata.compressed_spill(id, znode).1, !id),
             _ => spill.pointer(!id),
         };
-        pointer.print(&mut dnode[end..end + 128], 512, place + 64, on);
+        pointer.print(&mut dnode[end..end + 128], 512, place, on);
     }
     let bonus = u16::try_from(bonus).unwrap_or(0);
     dnode[10..12].copy_from_slice(&bonus.to_le_bytes());
@@ -280,4 +277,241 @@ fn head(dnode: &mut [u8], kind: u8, attributes: u8, sectors: u64, levels: u32) {
     let sectors = u16::try_from(sectors).unwrap_or(u16::MAX);
     dnode[8..10].copy_from_slice(&sectors.to_le_bytes());
     dnode[10] = attributes;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dmu::blocks::{Policy, Terms};
+    use crate::dmu::data::Source;
+    use crate::dmu::{Objset, Volume, attributes};
+    use crate::dsl::dataset::DatasetId;
+    use crate::zpl::znode::Xattrs;
+
+    const TERMS: Terms = Terms {
+        txg: 1,
+        recordsize: 16 << 10,
+        policy: Policy::PLAIN,
+        now: 0,
+        reading: 0,
+        dataset: DatasetId(1),
+    };
+
+    /// The number that stands at a place of a dnode.
+    fn word(dnode: &[u8], at: usize) -> u64 {
+        dnode[at..]
+            .first_chunk()
+            .map_or(0, |bytes| u64::from_le_bytes(*bytes))
+    }
+
+    /// The dnode of an object with these attributes in a new filesystem that is on disk, with sectors of 512 bytes.
+    fn dnode(znode: Znode) -> (Vec<u8>, ObjectId, Objset) {
+        let on = Storage::single(9);
+        let mut objset = Objset::new_filesystem(1, 0, 1);
+        let slots = usize::try_from(znode.slots).unwrap_or(1);
+        let id = objset.add(znode, 1);
+        objset.lay_out(id);
+        objset.sync(1, &on, &Policy::PLAIN);
+        let image = image(block(id), &objset.inner, &on);
+        let start = SLOT * usize::try_from(id % 32).unwrap_or(0);
+        (image[start..start + SLOT * slots].to_vec(), id, objset)
+    }
+
+    fn file(mode: u32) -> Znode {
+        Znode::new(Body::File(Blocks::default()), mode, 0, 0, 1, 0)
+    }
+
+    fn xattrs(value: u64) -> Xattrs {
+        let inline = vec![("user.a".into(), Source::Random(3).piece(value))];
+        Xattrs {
+            inline: Some(inline),
+            ..Xattrs::default()
+        }
+    }
+
+    #[test]
+    fn a_dnode_has_its_attributes_where_a_layout_puts_them() {
+        // Behind a header of 16 bytes, as two of them have no fixed size: from mode to links and the number of rights
+        // 136 bytes, the project 8, eight for each right, the extended attributes (`sa_build_layouts`).
+        for (mode, rights) in [(0o644, 3), (0o077, 4), (0o007, 5), (0o707, 5)] {
+            let znode = Znode {
+                xattrs: Some(Box::new(xattrs(20))),
+                ..file(mode)
+            };
+            let packed = attributes::packed(&[("user.a".into(), Source::Random(3).piece(20))]);
+            let (dnode, ..) = dnode(znode);
+            let at = BONUS + 16 + 136 + 8 + 8 * rights;
+            assert_eq!(dnode[at..at + packed.len()], packed, "{mode:o}");
+        }
+        // A link has no project.
+        let target = "some/where/else";
+        let link = Znode::new(Body::Link(target.into()), 0o777, 0, 0, 1, 0);
+        let (link, ..) = dnode(Znode {
+            xattrs: Some(Box::new(xattrs(20))),
+            slots: 2,
+            ..link
+        });
+        let at = BONUS + 16 + 136 + 8 * 3;
+        assert_eq!(&link[at..at + target.len()], target.as_bytes());
+        let packed = attributes::packed(&[("user.a".into(), Source::Random(3).piece(20))]);
+        let at = at + target.len().next_multiple_of(8);
+        assert_eq!(link[at..at + packed.len()], packed);
+    }
+
+    #[test]
+    fn a_right_more_is_a_word_more_of_its_own() {
+        // Behind the three that each file has; of what others may and those before them may not.
+        let rights = |mode: u32| {
+            let (dnode, ..) = dnode(file(mode));
+            let at = BONUS + 8 + 136 + 8 + 8 * 3;
+            [0, 8, 16].map(|word| self::word(&dnode, at + word))
+        };
+        let (two, one, none) = (rights(0o007), rights(0o077), rights(0o644));
+        assert!(
+            two[0] != two[1] && two[0] > 0 && two[1] > 0 && two[2] == 0,
+            "{two:x?}"
+        );
+        assert!(
+            one[0] > 0 && one[1..] == [0, 0] && one[0] != two[0],
+            "{one:x?}"
+        );
+        assert_eq!(none, [0; 3]);
+    }
+
+    #[test]
+    fn the_pointer_to_a_spill_block_stands_at_the_end_of_all_slots() {
+        for slots in [1, 2, 4] {
+            let mut blocks = Blocks::default();
+            blocks.write(0, &Source::Random(1).piece(3072), TERMS);
+            let (dnode, ..) = dnode(Znode {
+                slots,
+                xattrs: Some(Box::new(xattrs(3000))),
+                body: Body::File(blocks),
+                ..file(0o644)
+            });
+            let pointer = &dnode[dnode.len() - 128..];
+            // Where the block lies, when it was written, and a checksum; 3000 bytes and what is before them.
+            assert_eq!(word(pointer, 80), 1);
+            assert_eq!(word(pointer, 48) >> 16 & 0xffff, 3072 / 512 - 1);
+            assert!((1 << 16..1 << 24).contains(&word(pointer, 8)));
+            // Its checksum is not that of the file's own block.
+            let sums = |pointer: &[u8]| [96, 104, 112, 120].map(|at| word(pointer, at));
+            let (spill, file) = (sums(pointer), sums(&dnode[POINTER..]));
+            assert!(spill.iter().all(|&sum| sum > 0) && file.iter().all(|&sum| sum > 0));
+            assert_ne!(spill, file);
+        }
+    }
+
+    #[test]
+    fn the_dnode_of_a_volume_tells_of_its_blocks() {
+        let volume = Volume {
+            size: 1 << 20,
+            block_size: 16 << 10,
+        };
+        let on = Storage::single(9);
+        let mut objset = Objset::new_volume(volume);
+        objset.sync(1, &on, &Policy::PLAIN);
+        let blocks = objset.volume_data_mut().expect("it is a volume");
+        blocks.write(
+            5 << 14,
+            &Source::Random(1).piece(1 << 14),
+            Terms { txg: 2, ..TERMS },
+        );
+        objset.sync(2, &on, &Policy::PLAIN);
+        let image = image(0, &objset.inner, &on);
+        let data = &image[SLOT..2 * SLOT];
+        // `dnode_phys_t`: type `DMU_OT_ZVOL`, two levels, blocks of 32 sectors; the last of them, what it takes.
+        assert_eq!((data[0], data[2], &data[8..10]), (23, 2, &[32, 0][..]));
+        assert_eq!(word(data, 16), 5);
+        // The block and two copies of the one above it.
+        assert_eq!(word(data, 24), (16 << 10) + 2 * 1024);
+        // The first pointer: two copies, born in 2, somewhere on a device of less than 8G.
+        assert!(word(data, POINTER) > 0 && word(data, POINTER + 16) > 0);
+        assert_eq!(word(data, POINTER + 80), 2);
+        assert!((1 << 16..1 << 24).contains(&word(data, POINTER + 8)));
+    }
+
+    #[test]
+    fn a_block_of_dnodes_takes_what_lz4_makes_of_it() {
+        // The quick answer is the long one, whatever is in it.
+        for ashift in [9, 10, 11, 12, 13, 14] {
+            let on = Storage::single(ashift);
+            for files in [0, 1, 5, 20, 27, 59, 91] {
+                for (slots, value, target) in [
+                    (1, 0, 0),
+                    (1, 60, 0),
+                    (1, 88, 0),
+                    (2, 300, 0),
+                    (1, 0, 120),
+                    (1, 0, 20),
+                ] {
+                    let mut objset = Objset::new_filesystem(1, 0, 1);
+                    for number in 0..files {
+                        let inline = vec![("user.a".into(), Source::Random(number).piece(value))];
+                        let xattrs = Xattrs {
+                            inline: Some(inline),
+                            ..Xattrs::default()
+                        };
+                        let name: String = (0..target)
+                            .map(|at| {
+                                char::from(b'0' + (indirect::noise(number, at) >> 56) as u8 % 64)
+                            })
+                            .collect();
+                        let body = if target > 0 {
+                            Body::Link(name.into())
+                        } else {
+                            Body::File(Blocks::default())
+                        };
+                        let znode = Znode {
+                            slots,
+                            xattrs: (value > 0).then(|| Box::new(xattrs)),
+                            ..Znode::new(body, 0o644, 0, 0, 1, 0)
+                        };
+                        let id = objset.add(znode, 1);
+                        objset.lay_out(id);
+                    }
+                    objset.sync(1, &on, &Policy::PLAIN);
+                    for number in 0..4 {
+                        let objset = &objset.inner;
+                        let dnodes = tables_in(number, objset).count()
+                            + objset.objects.range(objects(number)).count();
+                        let Some(stored) = stored(number, objset, &on) else {
+                            assert_eq!(dnodes, 0);
+                            continue;
+                        };
+                        let likely =
+                            lz4::size(&image(number, objset, &on), 16 << 10).unwrap_or(16 << 10);
+                        let unsure = 8 + 12 * dnodes as u64;
+                        let bytes = Figure {
+                            least: likely.saturating_sub(unsure),
+                            most: likely + unsure,
+                        };
+                        assert_eq!(
+                            stored,
+                            compress::metadata(bytes, 16 << 10, false, &on),
+                            "{files} files, {ashift}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn without_lz4_little_is_known_of_a_block_of_dnodes() {
+        // `lzjb` has made one of 27 files 2048 to 3072 bytes.
+        let mut on = Storage::single(9);
+        on.metadata_lz4 = false;
+        let mut objset = Objset::new_filesystem(1, 0, 1);
+        (0..27).for_each(|_| _ = objset.add(file(0o644), 1));
+        objset.sync(1, &on, &Policy::PLAIN);
+        let stored = stored(1, &objset.inner, &on);
+        assert_eq!(
+            stored,
+            Some(Figure {
+                least: 512,
+                most: 16 << 10
+            })
+        );
+    }
 }

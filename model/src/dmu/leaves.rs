@@ -128,9 +128,11 @@ impl Leaves {
             wanted,
         );
         new.count.least += change.count.least.saturating_sub(old.least);
+        // What one is split into are two that are written, also where there may have been as many before.
+        let grows = change.count.most.saturating_sub(old.most);
+        let anew = change.touched.most + change.split.saturating_sub(grows);
         let all = self.ages.iter_mut().map(|age| &mut age.count.most);
-        new.count.most += take(all, change.touched.most);
-        new.count.most += change.count.most.saturating_sub(old.most);
+        new.count.most += take(all, anew) + grows;
         new.count.most = new.count.most.min(change.count.most);
         let freed = before.ages.iter().enumerate().map(|(at, age)| {
             let left = self.ages.get(at).map_or(Figure::ZERO, |age| age.count);

@@ -228,7 +228,13 @@ impl Storage {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::spa::Vdev;
+    use crate::spa::op::PoolOp;
+    use crate::zpl::op::FileOp;
+    use crate::{Op, Outcome};
 
     fn storage(ashift: u32, raidz: Option<(u64, u64)>) -> Storage {
         let layout = raidz.map_or(Layout::Plain, |(parity, devices)| Layout::Raidz {
@@ -282,5 +288,50 @@ mod tests {
         assert_eq!(empty(2, 4), 142_848);
         assert_eq!(empty(2, 6), 196_416);
         assert_eq!(empty(3, 8), 224_256);
+    }
+
+    #[test]
+    fn a_pool_stores_blocks_as_its_vdevs_do_when_these_are_alike() {
+        let of = |vdevs: &[(Shape, usize)]| {
+            let mut state = crate::Machine::new(Release::V2_4).state().clone();
+            state.zstd = Some(Zstd(|_, _, room| Some(room)));
+            state.fault = Some(Fault::RaidzPadsNothing);
+            let device = |number: usize| format!("/v/{number}").into();
+            let vdevs: Vec<_> = vdevs
+                .iter()
+                .enumerate()
+                .map(|(at, (shape, devices))| Vdev {
+                    shape: shape.clone(),
+                    devices: (0..*devices)
+                        .map(|number| device(10 * at + number))
+                        .collect(),
+                })
+                .collect();
+            for device in vdevs.iter().flat_map(|it| &it.devices) {
+                let path = device.clone();
+                let op = FileOp::MakeVdev {
+                    path,
+                    size: 1 << 30,
+                };
+                assert_eq!(Op::File(op).apply(&mut state), Outcome::Done);
+            }
+            let pool = PoolOp::Create {
+                name: "tank".into(),
+                vdevs,
+                properties: Vec::new(),
+                features: BTreeSet::from(["lz4_compress"]),
+                settings: Vec::new(),
+            };
+            assert_eq!(Op::Pool(pool).apply(&mut state), Outcome::Done);
+            Storage::of(&state, state.find("tank").expect("it was made"))
+        };
+        let (single, raidz) = ((Shape::Single, 1), (Shape::Raidz(1), 3));
+        let one = of(std::slice::from_ref(&single)).expect("it has one");
+        assert_eq!((one.release, one.metadata_lz4), (Release::V2_4, true));
+        assert!(one.zstd.is_some() && one.faulty(Fault::RaidzPadsNothing));
+        assert_eq!(of(&[single.clone(), single.clone()]), Some(one));
+        // Nobody knows which of them takes a block.
+        assert_eq!(of(&[single.clone(), raidz.clone()]), None);
+        assert_eq!(of(&[single.clone(), single, raidz]), None);
     }
 }

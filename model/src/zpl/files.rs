@@ -451,7 +451,7 @@ pub(super) fn enter(
         return Err(Errno::ENOTDIR);
     };
     entries.insert(name.into(), object);
-    table.enter(name, entries.len());
+    table.enter(name, object, entries.len());
     znode.links += u64::from(is_directory);
     znode.modified(now);
     if let Some(znode) = objset.get_mut(object) {
