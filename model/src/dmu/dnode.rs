@@ -104,16 +104,20 @@ pub(super) fn stored(block: u64, objset: &Inner, on: &Storage) -> Option<Figure>
     if surely.least == surely.most {
         return Some(surely);
     }
-    let likely = lz4::size(&image(block, objset, on), SIZE).unwrap_or(SIZE);
+    // What is changed right after it was made may be so in the same tick of the clock.
+    let likely = [true, false].map(|at_once| {
+        let image = image(block, objset, at_once, on);
+        lz4::size(&image, SIZE).unwrap_or(SIZE)
+    });
     let unsure = 8 + UNSURE * dnodes;
     Some(fits(Figure {
-        least: likely.saturating_sub(unsure),
-        most: likely + unsure,
+        least: likely[0].min(likely[1]).saturating_sub(unsure),
+        most: likely[0].max(likely[1]) + unsure,
     }))
 }
 
 /// The bytes of a block of dnodes, with what nobody knows made up (`dnode_phys_t`).
-fn image(block: u64, objset: &Inner, on: &Storage) -> Vec<u8> {
+fn image(block: u64, objset: &Inner, at_once: bool, on: &Storage) -> Vec<u8> {
     let mut image = vec![0; 32 * SLOT];
     let start = |id: ObjectId| usize::try_from(id % 32).map_or(0, |at| at * SLOT);
     for (id, kind, sectors) in tables_in(block, objset) {
@@ -135,7 +139,7 @@ fn image(block: u64, objset: &Inner, on: &Storage) -> Vec<u8> {
             Body::File(blocks) if objset.volume.is_some() => {
                 fill_volume(&mut image[start(id)..], blocks, on);
             }
-            _ => fill(&mut image[start(id)..], id, znode, objset, on),
+            _ => fill(&mut image[start(id)..], id, znode, objset, at_once, on),
         }
     }
     image
@@ -152,7 +156,14 @@ fn fill_volume(dnode: &mut [u8], blocks: &Blocks, on: &Storage) {
     head(dnode, DATA, 0, blocks.block_size() >> 9, blocks.levels());
 }
 
-fn fill(dnode: &mut [u8], id: ObjectId, znode: &Znode, objset: &Inner, on: &Storage) {
+fn fill(
+    dnode: &mut [u8],
+    id: ObjectId,
+    znode: &Znode,
+    objset: &Inner,
+    at_once: bool,
+    on: &Storage,
+) {
     // What is written over has been there up to where the pointer to the spill block stands.
     let (at, left) = objset.metadata.left(id, znode);
     let end = SLOT * usize::try_from(znode.slots).unwrap_or(1) - 128;
@@ -182,7 +193,8 @@ fn fill(dnode: &mut [u8], id: ObjectId, znode: &Znode, objset: &Inner, on: &Stor
         put(BONUS + 8 * word, value);
     }
     // When it was read, changed, changed in any way, and made: what changes it, changes two of them.
-    for (number, change) in [0, 1, 1, 0].into_iter().enumerate() {
+    let moment = u64::from(!at_once && !znode.times.is_as_made);
+    for (number, change) in [0, moment, moment, 0].into_iter().enumerate() {
         let at = BONUS + 64 + 16 * number;
         put(at, 0x6b00_0000 + znode.times.modification.seconds());
         put(at + 8, indirect::noise(id, change) >> 34);
@@ -312,7 +324,7 @@ mod tests {
         let id = objset.add(znode, 1);
         objset.lay_out(id);
         objset.sync(1, &on, &Policy::PLAIN);
-        let image = image(block(id), &objset.inner, &on);
+        let image = image(block(id), &objset.inner, false, &on);
         let start = SLOT * usize::try_from(id % 32).unwrap_or(0);
         (image[start..start + SLOT * slots].to_vec(), id, objset)
     }
@@ -418,7 +430,7 @@ mod tests {
             Terms { txg: 2, ..TERMS },
         );
         objset.sync(2, &on, &Policy::PLAIN);
-        let image = image(0, &objset.inner, &on);
+        let image = image(0, &objset.inner, false, &on);
         let data = &image[SLOT..2 * SLOT];
         // `dnode_phys_t`: type `DMU_OT_ZVOL`, two levels, blocks of 32 sectors; the last of them, what it takes.
         assert_eq!((data[0], data[2], &data[8..10]), (23, 2, &[32, 0][..]));
@@ -479,8 +491,8 @@ mod tests {
                             assert_eq!(dnodes, 0);
                             continue;
                         };
-                        let likely =
-                            lz4::size(&image(number, objset, &on), 16 << 10).unwrap_or(16 << 10);
+                        let likely = lz4::size(&image(number, objset, false, &on), 16 << 10)
+                            .unwrap_or(16 << 10);
                         let unsure = 8 + 12 * dnodes as u64;
                         let bytes = Figure {
                             least: likely.saturating_sub(unsure),

@@ -67,6 +67,8 @@ pub struct Times {
     pub change: u64,
     /// When it was made (`crtime`), in seconds since the machine's epoch.
     pub birth: u64,
+    /// Whether it is as it was made: then all of them are one moment.
+    pub(crate) is_as_made: bool,
 }
 
 /// Extended attributes.
@@ -175,6 +177,7 @@ impl Znode {
                 modification: Time::Happened(now),
                 change: now,
                 birth: now,
+                is_as_made: true,
             },
             was_read: false,
             generation,
@@ -210,12 +213,13 @@ impl Znode {
     /// Its content is another one (`CONTENT_MODIFIED`).
     pub fn modified(&mut self, now: u64) {
         self.times.modification = Time::Happened(now);
-        self.times.change = now;
+        self.changed(now);
     }
 
     /// Something else of it is another one (`STATE_CHANGED`).
     pub fn changed(&mut self, now: u64) {
         self.times.change = now;
+        self.times.is_as_made = false;
     }
 
     /// Whether it is a directory.
