@@ -230,9 +230,13 @@ impl Objset {
         }
     }
 
-    /// The same after its mode changed, on which it hangs how much room its rights take.
-    pub(crate) fn lay_out_rights(&mut self, id: ObjectId) {
-        if self.get(id).is_some_and(|it| it.xattrs.is_some()) {
+    /// The same after its mode changed from this one: if its rights take other room by now; else they are written over
+    /// where they stand (`sa_attr_op`).
+    pub(crate) fn lay_out_rights(&mut self, id: ObjectId, before: u32) {
+        let moves = |it: &Znode| {
+            it.xattrs.is_some() && attributes::rights(it.mode) != attributes::rights(before)
+        };
+        if self.get(id).is_some_and(moves) {
             self.lay_out(id);
         }
     }

@@ -24,9 +24,9 @@ pub(super) fn set_mode(state: &mut State, file: &Target, mode: u32) -> Result {
     if !user.may_set_group(znode.gid) {
         mode &= !SET_GID;
     }
-    znode.mode = mode;
+    let before = std::mem::replace(&mut znode.mode, mode);
     znode.changed(now);
-    objset_mut(state, id)?.lay_out_rights(object);
+    objset_mut(state, id)?.lay_out_rights(object, before);
     Ok(None)
 }
 
