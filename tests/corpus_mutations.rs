@@ -145,6 +145,6 @@ fn a_changed_character_is_noticed_unless_a_named_looseness_covers_it() {
     );
     insta::assert_snapshot!(
         format!("{:?}", all.unnoticed),
-        @r#"{"between": 44170, "guid": 7085, "metadata": 21905, "space": 102632, "time": 16594, "txg": 650, "version": 960}"#
+        @r#"{"between": 47851, "guid": 7085, "metadata": 21905, "space": 102740, "time": 16594, "txg": 650, "version": 960}"#
     );
 }
