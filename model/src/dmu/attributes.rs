@@ -1,6 +1,8 @@
 //! Where the attributes of a file stand: in its dnode, or behind a short header in a block of their own, the
 //! spill block (`sa.c`).
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -20,11 +22,14 @@ const BEFORE: u64 = 192;
 /// The header of attributes of which one has no fixed size (`sa_hdr_phys_t`), in bytes; each more takes two.
 const HEADER: u64 = 8;
 
+/// So many tables of layouts are kept.
+const KEPT: usize = 1024;
+
 /// How often the hashes of a table of layouts are drawn.
 const DRAWN: u64 = 8;
 
 /// An attribute, or several that always stand together, in the order of a new file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Attribute {
     /// From the mode to the links, and the number of rights.
     Plain,
@@ -67,7 +72,23 @@ impl Attribute {
 
 /// To how many bytes a table of layouts compresses: a leaf with the numbers of the attributes of each
 /// (`sa_find_layout`). How its names are hashed is drawn when it is made, here several times.
+///
+/// Most filesystems have the same few: each table is compressed once.
 pub(super) fn layouts_size(layouts: &[&[Attribute]]) -> Figure {
+    type Key = Vec<Vec<Attribute>>;
+    thread_local! {
+        static KNOWN: RefCell<HashMap<Key, Figure>> = RefCell::default();
+    }
+    let key: Key = layouts.iter().map(|it| it.to_vec()).collect();
+    KNOWN.with_borrow_mut(|known| {
+        if known.len() == KEPT {
+            known.clear();
+        }
+        *known.entry(key).or_insert_with(|| drawn_size(layouts))
+    })
+}
+
+fn drawn_size(layouts: &[&[Attribute]]) -> Figure {
     let values = layouts.iter().map(|attributes| -> Vec<u8> {
         let numbers = attributes.iter().flat_map(|it| it.numbers());
         numbers.flat_map(|it| it.to_be_bytes()).collect()
