@@ -76,7 +76,7 @@ fn is_full(from: ObjectId, objset: &Inner) -> bool {
 }
 
 /// The next slot that is free (`dmu_object_next`). First the rest of its block and the next block are looked into, then
-/// one that has fewer dnodes than it has slots. That may be full of wide dnodes; before 2.3 the search then ends with the
+/// one that has fewer dnodes than it has slots. That may be full of wide dnodes; in 2.1 the search then ends with the
 /// block after it, which nobody looked into (`dnode_next_offset`).
 fn next_free(object: ObjectId, objset: &Inner) -> ObjectId {
     let mut block = object / BLOCK + if object == 0 { 1 } else { 2 };

@@ -65,7 +65,7 @@ pub(super) struct Metadata {
     gone: u64,
     /// The blocks of attributes that do not fit into dnodes.
     spills: Radix<ObjectId, Held>,
-    /// Whether the search for a free dnode goes on where a block turns out to be full (since 2.3).
+    /// Whether the search for a free dnode goes on where a block turns out to be full (not in 2.1; measured on 2.3.9).
     pub(super) backtracks: bool,
     /// The objects that went in the last sync that wrote any, and its transaction group.
     went: (u64, Radix<ObjectId, ()>),
@@ -122,11 +122,10 @@ impl Metadata {
     pub(super) fn lay_out(&mut self, object: ObjectId, znode: &mut Znode) {
         let layout = self.layout(object, znode);
         let size = attributes::spill_size(znode.xattrs.as_deref(), &layout);
-        if let Some(xattrs) = &znode.xattrs {
-            let left = xattrs.left.behind(znode, &layout);
-            if let Some(xattrs) = &mut znode.xattrs {
-                (xattrs.spill, xattrs.left) = (size, left);
-            }
+        let left = znode.xattrs.as_ref();
+        let left = left.map(|it| it.left.behind(znode, &layout));
+        if let (Some(xattrs), Some(left)) = (&mut znode.xattrs, left) {
+            (xattrs.spill, xattrs.left) = (size, left);
         }
         // A link is made first, and gets its target then (`zfs_symlink`).
         let is_link = matches!(znode.body, Body::Link(_));
