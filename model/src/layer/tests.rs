@@ -498,3 +498,28 @@ fn whiteouts_are_no_hard_links() {
     let whiteout = |path: &str| LayerEntry::new(path, LayerContent::Whiteout);
     assert_eq!(packed, [whiteout("/a"), whiteout("/b")]);
 }
+
+/// Measured on overlayfs of Linux 6.18, on a file and on a directory.
+#[test]
+fn what_overlayfs_shows_has_none_of_its_own_attributes() {
+    let names = [
+        "trusted.foo",
+        "trusted.overlay.foo",
+        "trusted.overlay.opaque",
+        "user.overlay.opaque",
+    ];
+    let xattrs = names.map(|name| (Arc::from(name), Bytes::from("y")));
+    let mut lower = tree(vec![file("/f", 1), directory("/d")]);
+    for entry in &mut lower.entries {
+        entry.xattrs = xattrs.clone().into();
+    }
+    let shown = overlay::shown(&lower, &tree(Vec::new()));
+    for path in ["/f", "/d"] {
+        let entry = shown.entries.iter().find(|it| &*it.path == path);
+        let told: Vec<&str> = entry
+            .into_iter()
+            .flat_map(|it| it.xattrs.keys().map(|name| &**name))
+            .collect();
+        assert_eq!(told, ["trusted.foo", "user.overlay.opaque"], "{path}");
+    }
+}
